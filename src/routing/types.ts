@@ -1,0 +1,303 @@
+/**
+ * The words of routing: what a request says, what the operator configured, what is known of the providers, and the
+ * decision made of the three. Plain data; nothing here reads a clock, a socket or the environment.
+ */
+import type { Catalogue } from "../pricing/types.ts";
+
+/** From cheapest to strongest; the order is used to raise and lower. */
+export const TIERS = ["fast", "balanced", "powerful"] as const;
+export type Tier = (typeof TIERS)[number];
+
+/** One model at one provider: "kimi" and "kimi-k2-0905-preview". */
+export type ModelTarget = Readonly<{ provider: string; model: string }>;
+
+export const INTENTS = [
+  "extract",
+  "summarize",
+  "generate",
+  "validate",
+  "send",
+  "transform",
+  "conditional",
+  "aggregate",
+  "filter",
+  "enrich",
+  "scatter_gather",
+  "llm_decision",
+  "ai_processing",
+  "switch",
+  "action",
+] as const;
+export type Intent = (typeof INTENTS)[number];
+/** `unspecified`: the caller said nothing. `unknown`: a value this version does not know. Both score as "any other". */
+export type StepType = Intent | "unspecified" | "unknown";
+
+/** A condition tree. Only leaves count; `all`, `any` and `not` count what is under them. */
+export type Condition =
+  | Readonly<{ kind: "leaf"; expression: string }>
+  | Readonly<{ kind: "all" | "any"; conditions: readonly Condition[] }>
+  | Readonly<{ kind: "not"; condition: Condition }>;
+
+/** A step as its planner wrote it. */
+export type Step = Readonly<{
+  /** Falls back to the request's intent when `unspecified`. */
+  type: StepType;
+  name: string;
+  description: string;
+  prompt: string;
+  /** The JSON of the step's parameters, compact; "" when it has none. */
+  paramsJson: string;
+  /** Size of the input data the step reads, in bytes. */
+  inputDataBytes: number;
+  condition?: Condition;
+  executeIf?: Condition;
+  /** Cases of a switch. */
+  switchCases: number;
+  aggregations: number;
+  mappedFields: number;
+  hasConfiguration: boolean;
+  /** Numbers the caller already knows; each wins over the one that would be derived. */
+  measured: StepMeasurements;
+}>;
+
+/** Counts, each a whole number >= 0. */
+export type StepMeasurements = Readonly<{
+  promptCharacters?: number;
+  dataBytes?: number;
+  conditions?: number;
+  references?: number;
+}>;
+
+/** Chat messages, as far as scoring reads them: text and the size of what is attached. */
+export type ChatInput = Readonly<{
+  /** The text parts in order. */
+  texts: readonly string[];
+  /** Bytes of images and other attachments. */
+  attachmentBytes: number;
+}>;
+
+/** Dimensionless, in [0, 10]. Absent is not 0. */
+export type AgentScores = Readonly<{ creation?: number; execution?: number; combined?: number }>;
+
+/** What a target must be able to take for this request. */
+export type Needs = Readonly<{
+  tools: boolean;
+  forcedTools: boolean;
+  images: boolean;
+  jsonObject: boolean;
+  jsonSchema: boolean;
+}>;
+
+/** Sampling the caller asked for. Absent: the tier's default, or the provider's. */
+export type Sampling = Readonly<{
+  temperature?: number;
+  topP?: number;
+  maxOutputTokens?: number;
+  stop?: readonly string[];
+  seed?: number;
+}>;
+
+export type RoutingRequest = Readonly<{
+  agentId: string;
+  sessionId: string;
+  userTier: string;
+  intent: StepType;
+  step?: Step;
+  /** Present on a completion; scored in place of a step when there is none. */
+  chat?: ChatInput;
+  agentScores: AgentScores;
+  /** Tokens left; absent: no budget. Whole, >= 0. */
+  budgetRemainingTokens?: number;
+  /** Whole, >= 0. */
+  previousFailures: number;
+  constraints: Readonly<{ tier?: Tier; minimumTier?: Tier; target?: ModelTarget }>;
+  needs: Needs;
+  sampling: Sampling;
+}>;
+
+export const FACTORS = ["prompt", "data", "conditions", "context", "reasoning", "output"] as const;
+export type FactorName = (typeof FACTORS)[number];
+/** The four that are measured; the other two are estimated from the step type. */
+export type MeasuredFactor = Exclude<FactorName, "reasoning" | "output">;
+
+/** Upper bounds, exclusive: below low scores 2, below medium 5, below high 7, otherwise 9. */
+export type FactorLimits = Readonly<{ low: number; medium: number; high: number }>;
+export type FactorWeights = Readonly<Record<FactorName, number>>;
+export const WEIGHT_SETS = ["generative", "transform", "conditional", "other"] as const;
+export type WeightSet = (typeof WEIGHT_SETS)[number];
+
+export type TierConfig = Readonly<{
+  /** In the order to try them; never empty. */
+  targets: readonly ModelTarget[];
+  maxOutputTokens: number;
+  temperature?: number;
+  timers: AttemptTimers;
+}>;
+
+/** All in ms, per attempt. */
+export type AttemptTimers = Readonly<{
+  headersMs: number;
+  firstTokenMs: number;
+  byteSilenceMs: number;
+  contentSilenceMs: number;
+}>;
+
+/** One immutable version of the whole routing configuration. */
+export type RoutingConfig = Readonly<{
+  /** 0: the preset, nothing published. */
+  version: number;
+  preset: "classic" | "current";
+  scorer: "classic";
+  agentWeight: number;
+  stepWeight: number;
+  /** E below `balancedFrom` is fast, above `balancedTo` powerful; both ends are balanced. */
+  thresholds: Readonly<{ balancedFrom: number; balancedTo: number }>;
+  coldStartScore: number;
+  creationWeight: number;
+  executionWeight: number;
+  limits: Readonly<Record<MeasuredFactor, FactorLimits>>;
+  weights: Readonly<Record<WeightSet, FactorWeights>>;
+  /** previous_failures at which the tier rises; 0 turns the rule off. */
+  failureLimit: number;
+  /** The smallest answer worth making, in output tokens. */
+  minimumOutputTokens: number;
+  retiredModels: "substitute" | "skip" | "try";
+  tiers: Readonly<Record<Tier, TierConfig>>;
+  /** Upstream attempts per call, and of these per provider. */
+  maxAttempts: number;
+  maxAttemptsPerProvider: number;
+  /** Used until 20 calls were measured. */
+  assumedLatencyMs: Readonly<Record<Tier, number>>;
+  catalogue: Catalogue;
+}>;
+
+/** What is known of the providers at the moment of the decision. An immutable snapshot. */
+export type ProviderState = Readonly<{
+  /** UTC date, YYYY-MM-DD: decides retirement and which price is in force. */
+  today: string;
+  /** The sandbox answers instead of the providers. */
+  sandbox: boolean;
+  providers: ReadonlyMap<string, ProviderAvailability>;
+  /** By `targetKey`. Absent: nothing is known, so the target is usable. */
+  targets: ReadonlyMap<string, TargetState>;
+}>;
+
+export type ProviderAvailability = Readonly<{
+  keyPresent: boolean;
+  /** The variable to set, the usual one first; empty when no key is needed. */
+  keyVariables: readonly string[];
+}>;
+
+export type TargetState = Readonly<{
+  /** `parked`: our key or the model id was refused; stays until the configuration or the keys change. */
+  breaker: "closed" | "open" | "half_open" | "parked";
+  /** p50 of the last hour, and of how many calls. */
+  latencyP50Ms?: number;
+  calls: number;
+}>;
+
+export const targetKey = (target: ModelTarget): string => `${target.provider}/${target.model}`;
+
+export type AgentScoreSource = "combined" | "blended" | "creation_only" | "execution_only" | "cold_start";
+
+export type ScoreFactor = Readonly<{
+  name: FactorName;
+  /** What was measured, in the factor's own unit (characters, bytes, conditions, references); absent when estimated. */
+  measurement?: number;
+  /** In [0, 10]. */
+  score: number;
+  /** In [0, 1]; the six sum to 1. */
+  weight: number;
+  /** weight x score; the six sum to S. */
+  contribution: number;
+}>;
+
+export const CAUSES = [
+  "score",
+  "unknown_intent",
+  "cold_start",
+  "previous_failures",
+  "budget",
+  "output_cut",
+  "capability",
+  "availability",
+  "model_retired",
+  "constraint",
+  "router_error",
+] as const;
+export type CauseKind = (typeof CAUSES)[number];
+export type Cause = Readonly<{ kind: CauseKind; before?: Tier; after: Tier; detail: string }>;
+
+export const REJECTIONS = [
+  "no_key",
+  "breaker_open",
+  "parked",
+  "retired",
+  "context_window",
+  "tools",
+  "forced_tools",
+  "images",
+  "json",
+  "unknown_provider",
+  "output_limit",
+] as const;
+export type RejectionKind = (typeof REJECTIONS)[number];
+export type RejectedTarget = Readonly<{
+  target: ModelTarget;
+  tier: Tier;
+  reason: RejectionKind;
+  /** A sentence that names the remedy: "Kimi has no key: set KIMI_API_KEY". */
+  detail: string;
+}>;
+
+export type DroppedParameter = Readonly<{ name: "temperature" | "top_p" | "seed" | "stop"; detail: string }>;
+
+/** A target with what it would be sent: each model takes other parameters. */
+export type PlannedTarget = ModelTarget &
+  Readonly<{
+    tier: Tier;
+    maxOutputTokens: number;
+    temperature?: number;
+    topP?: number;
+    seed?: number;
+    stop?: readonly string[];
+    dropped: readonly DroppedParameter[];
+  }>;
+
+export type Decision = Readonly<{
+  tier: Tier;
+  /** In the order to try them; never empty. The first is the choice, the rest are fallbacks. */
+  targets: readonly [PlannedTarget, ...PlannedTarget[]];
+  /** E in [0, 10], rounded to 1e-6. */
+  effectiveScore: number;
+  agentScore: number;
+  agentScoreSource: AgentScoreSource;
+  /** S in [0, 10]; absent without a step. */
+  stepScore?: number;
+  stepType: StepType;
+  weightSet?: WeightSet;
+  factors: readonly ScoreFactor[];
+  causes: readonly Cause[];
+  rejected: readonly RejectedTarget[];
+  estimatedInputTokens: number;
+  estimatedOutputTokens: number;
+  /** How tokens were estimated. */
+  tokenEstimate: "characters_per_token";
+  /** Absent: the price is unknown. */
+  estimatedCostNanoUsd?: bigint;
+  estimatedLatencyMs: number;
+  latencySource: "measured" | "configured";
+  configVersion: number;
+  preset: string;
+  scorer: Readonly<{ name: string; version: string }>;
+  sandbox: boolean;
+  reason: string;
+}>;
+
+/** Why no decision could be made; the caller can do something about each. */
+export type RoutingFailure = Readonly<
+  | { kind: "no_usable_target"; missingVariables: readonly string[]; rejected: readonly RejectedTarget[] }
+  | { kind: "budget_exhausted"; neededTokens: number; remainingTokens: number }
+  | { kind: "unknown_model"; target: ModelTarget }
+>;
+export type RoutingResult = Readonly<{ ok: true; decision: Decision } | { ok: false; failure: RoutingFailure }>;

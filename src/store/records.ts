@@ -1,0 +1,64 @@
+/** What the engine hands to the recorder. Plain data: no prompt, no answer, no key. */
+import type { Decision, ModelTarget, Tier } from "../routing/types.ts";
+import type { BilledTokens } from "../pricing/types.ts";
+
+export const USAGE_SOURCES = ["REPORTED", "PARTIAL", "ESTIMATED", "UNKNOWN"] as const;
+export type UsageSource = (typeof USAGE_SOURCES)[number];
+export type PriceStatus = "KNOWN" | "UNKNOWN";
+
+/** `ok`, `cancelled`, `deadline_exceeded`, or the provider failure's name. */
+export type AttemptOutcome = string;
+
+export type AttemptRecord = Readonly<{
+  executionId: string;
+  /** From 1. */
+  attempt: number;
+  target: ModelTarget;
+  tier: Tier;
+  outcome: AttemptOutcome;
+  tokens: BilledTokens;
+  /** Part of the output tokens; absent: not reported. */
+  reasoningTokens?: number;
+  usageSource: UsageSource;
+  /** 0n with `UNKNOWN` means nobody knows, not that it was free. */
+  costNanoUsd: bigint;
+  priceStatus: PriceStatus;
+  /** The day the price in force took effect, YYYY-MM-DD; absent: unknown. */
+  priceVersion?: string;
+  latencyMs: number;
+  /** Absent: no content token came. */
+  ttftMs?: number;
+  startedAt: Date;
+}>;
+
+export type ExecutionStatus = "ok" | "failed" | "cancelled" | "deadline_exceeded";
+
+export type ExecutionRecord = Readonly<{
+  executionId: string;
+  agentId: string;
+  sessionId: string;
+  intent: string;
+  decision: Decision;
+  decisionId: string;
+  /** The target that served the answer; the chosen one when none did. */
+  served: ModelTarget;
+  status: ExecutionStatus;
+  /** UPPER_SNAKE; absent when it succeeded. */
+  failureReason?: string;
+  finishReason?: string;
+  tokens: BilledTokens;
+  reasoningTokens?: number;
+  usageSource: UsageSource;
+  costNanoUsd: bigint;
+  priceStatus: PriceStatus;
+  latencyMs: number;
+  ttftMs?: number;
+  labels: Readonly<Record<string, string>>;
+  attempts: readonly AttemptRecord[];
+  createdAt: Date;
+}>;
+
+/** Takes a record and returns at once; what happens to it is the recorder's business. */
+export interface Recorder {
+  record(execution: ExecutionRecord): void;
+}
