@@ -300,4 +300,6 @@ export type RoutingFailure = Readonly<
   | { kind: "budget_exhausted"; neededTokens: number; remainingTokens: number }
   | { kind: "unknown_model"; target: ModelTarget }
 >;
-export type RoutingResult = Readonly<{ ok: true; decision: Decision } | { ok: false; failure: RoutingFailure }>;
+export type RoutingResult = Readonly<
+  { ok: true; decision: Decision } | { ok: false; failure: RoutingFailure }
+>;

@@ -1,0 +1,86 @@
+/** What a target would be sent: each model takes other parameters, and what it does not take is left out and reported. */
+import { parametersOf } from "../pricing/catalogue.ts";
+import type { ModelParameters } from "../pricing/types.ts";
+import { type Candidate, outputTokensOf } from "./candidates.ts";
+import type { Move } from "./causes.ts";
+import type { Situation } from "./situation.ts";
+import type { DroppedParameter, PlannedTarget, Sampling } from "./types.ts";
+
+/** The call a candidate would get. The caller's temperature wins over the tier's. */
+export function planTarget(candidate: Candidate, situation: Situation): PlannedTarget {
+  const { request, config } = situation;
+  const { target, tier } = candidate;
+  const temperature = request.sampling.temperature ?? config.tiers[tier].temperature;
+  const parameters = parametersOf(config.catalogue, target);
+  const wanted = temperature === undefined ? request.sampling : { ...request.sampling, temperature };
+  const dropped = listDropped(target.model, wanted, parameters);
+  return {
+    provider: target.provider,
+    model: target.model,
+    tier,
+    maxOutputTokens: outputTokensOf(candidate, situation),
+    ...keptParameters(wanted, dropped),
+    dropped,
+  };
+}
+
+/** What made the output cap of a planned target smaller than the caller or the tier wanted it. */
+export function listOutputCuts(candidate: Candidate, planned: PlannedTarget, situation: Situation): Move[] {
+  const { request, config, outputBudgetTokens } = situation;
+  const { maxOutputTokens: asked } = request.sampling;
+  const modelMaximum = candidate.model?.maxOutputTokens ?? Number.POSITIVE_INFINITY;
+  const cut = (detail: string): Move => ({ kind: "output_cut", after: planned.tier, detail });
+  const cuts: Move[] = [];
+  if (asked !== undefined && asked > modelMaximum) {
+    cuts.push(cut(`${asked} output tokens were asked for; ${planned.model} gives at most ${modelMaximum}`));
+  }
+  const wanted = Math.min(asked ?? config.tiers[planned.tier].maxOutputTokens, modelMaximum);
+  if (outputBudgetTokens !== undefined && wanted > outputBudgetTokens) {
+    cuts.push(cut(`The budget leaves ${outputBudgetTokens} of ${wanted} output tokens`));
+  }
+  return cuts;
+}
+
+function listDropped(model: string, wanted: Sampling, parameters: ModelParameters): DroppedParameter[] {
+  const dropped: DroppedParameter[] = [];
+  const temperature = findTemperatureProblem(wanted.temperature, parameters.temperature);
+  if (temperature !== undefined) dropped.push({ name: "temperature", detail: `${model} ${temperature}` });
+  if (wanted.topP !== undefined && !parameters.topP) {
+    dropped.push({ name: "top_p", detail: `${model} takes no top_p` });
+  }
+  if (wanted.seed !== undefined && !parameters.seed) {
+    dropped.push({ name: "seed", detail: `${model} takes no seed` });
+  }
+  const stops = findStopProblem(wanted.stop?.length ?? 0, parameters.stopSequences);
+  if (stops !== undefined) dropped.push({ name: "stop", detail: `${model} ${stops}` });
+  return dropped;
+}
+
+function findTemperatureProblem(
+  temperature: number | undefined,
+  range: ModelParameters["temperature"],
+): string | undefined {
+  if (temperature === undefined) return undefined;
+  if (range === false) return "takes no temperature";
+  if (temperature >= range.minimum && temperature <= range.maximum) return undefined;
+  return `takes a temperature from ${range.minimum} to ${range.maximum}, not ${temperature}`;
+}
+
+function findStopProblem(count: number, taken: number): string | undefined {
+  if (count <= taken) return undefined;
+  return taken === 0 ? "takes no stop sequences" : `takes ${taken} stop sequences, not ${count}`;
+}
+
+function keptParameters(
+  wanted: Sampling,
+  dropped: readonly DroppedParameter[],
+): Pick<PlannedTarget, "temperature" | "topP" | "seed" | "stop"> {
+  const { temperature, topP, seed, stop } = wanted;
+  const isKept = (name: DroppedParameter["name"]): boolean => !dropped.some((one) => one.name === name);
+  return {
+    ...(temperature !== undefined && isKept("temperature") ? { temperature } : {}),
+    ...(topP !== undefined && isKept("top_p") ? { topP } : {}),
+    ...(seed !== undefined && isKept("seed") ? { seed } : {}),
+    ...(stop !== undefined && stop.length > 0 && isKept("stop") ? { stop } : {}),
+  };
+}

@@ -1,0 +1,80 @@
+/** The scores of one request, the tier they give and what there is to say about them. */
+import type { Move } from "./causes.ts";
+import {
+  agentComplexity,
+  agentOnlyComplexity,
+  combinedComplexity,
+  type Measurements,
+  NO_TRANSFORM,
+  type StepScore,
+  stepComplexity,
+} from "./complexity.ts";
+import { estimateInputTokens } from "./estimate.ts";
+import { measureChat, measureStep } from "./measure.ts";
+import { selectTier } from "./tier.ts";
+import type { AgentScoreSource, RoutingConfig, RoutingRequest, StepType, Tier } from "./types.ts";
+
+export type RequestScores = Readonly<{
+  agentScore: number;
+  agentScoreSource: AgentScoreSource;
+  stepType: StepType;
+  /** Absent when there was nothing to score. */
+  step?: StepScore;
+  effectiveScore: number;
+  tier: Tier;
+  inputTokens: number;
+}>;
+
+/**
+ * Scores the step, or the chat messages where there is no step, and blends it with the agent's score.
+ * @throws RangeError if a score is NaN or outside [0, 10] or a measurement is negative
+ */
+export function scoreRequest(request: RoutingRequest, config: RoutingConfig): RequestScores {
+  const agent = agentComplexity(request.agentScores, config);
+  const stepType = stepTypeOf(request);
+  const measurements = measure(request, stepType);
+  const step =
+    measurements === undefined
+      ? undefined
+      : stepComplexity(stepType, measurements, request.step ?? NO_TRANSFORM, config);
+  const effectiveScore =
+    step === undefined
+      ? agentOnlyComplexity(agent.score)
+      : combinedComplexity(agent.score, step.score, config);
+  return {
+    agentScore: agent.score,
+    agentScoreSource: agent.source,
+    stepType,
+    ...(step === undefined ? {} : { step }),
+    effectiveScore,
+    tier: selectTier(effectiveScore, config.thresholds),
+    inputTokens: estimateInputTokens(request, measurements?.prompt ?? 0),
+  };
+}
+
+/** A step that does not say what it does goes by the request's intent. */
+const stepTypeOf = ({ step, intent }: RoutingRequest): StepType =>
+  step === undefined || step.type === "unspecified" ? intent : step.type;
+
+function measure({ step, chat }: RoutingRequest, stepType: StepType): Measurements | undefined {
+  if (step !== undefined) return measureStep(step, stepType);
+  return chat === undefined ? undefined : measureChat(chat);
+}
+
+/** The score as the first cause, then what it rests on that a caller may not expect. */
+export function listScoreMoves(scores: RequestScores, { thresholds }: RoutingConfig): Move[] {
+  const { tier: after, effectiveScore } = scores;
+  const bounds = `balanced is from ${thresholds.balancedFrom} to ${thresholds.balancedTo}`;
+  const moves: Move[] = [
+    { kind: "score", after, detail: `The effective score is ${effectiveScore}; ${bounds}` },
+  ];
+  if (scores.stepType === "unknown") {
+    const detail = "This version does not know the intent; a step of it is scored as any other";
+    moves.push({ kind: "unknown_intent", after, detail });
+  }
+  if (scores.agentScoreSource === "cold_start") {
+    const detail = `The agent has no score; ${scores.agentScore} is assumed`;
+    moves.push({ kind: "cold_start", after, detail });
+  }
+  return moves;
+}

@@ -1,0 +1,140 @@
+/** What is wrong with a routing configuration, all of it at once, so that a bad one is refused whole. */
+import {
+  FACTORS,
+  type FactorLimits,
+  type FactorWeights,
+  type RoutingConfig,
+  TIERS,
+  type TierConfig,
+  targetKey,
+  WEIGHT_SETS,
+} from "./types.ts";
+
+export type ConfigProblem = Readonly<{
+  /** The way to the field: "tiers.fast.targets[0].model". */
+  path: string;
+  /** A sentence that says what it must be. */
+  message: string;
+}>;
+
+/** Weights are typed by people: 0.15 + 0.3 + … is 1 on paper and may miss it by a hair in floats. */
+const SUM_TOLERANCE = 1e-9;
+/** No call lasts longer, so no timer of one is. */
+const LONGEST_CALL_MS = 900_000;
+const HIGHEST_TEMPERATURE = 2;
+
+/** Every problem of a configuration; none: it can be published. The catalogue checks itself when it is built. */
+export function validateConfig(config: RoutingConfig): readonly ConfigProblem[] {
+  return [
+    ...checkBlends(config),
+    ...checkThresholds(config),
+    ...Object.entries(config.limits).flatMap(([name, limits]) => checkLimits(`limits.${name}`, limits)),
+    ...WEIGHT_SETS.flatMap((set) => checkWeights(`weights.${set}`, config.weights[set])),
+    ...checkWhole("failureLimit", config.failureLimit, 0),
+    ...checkWhole("minimumOutputTokens", config.minimumOutputTokens, 1),
+    ...TIERS.flatMap((tier) => checkTier(`tiers.${tier}`, config.tiers[tier], config)),
+    ...checkAttempts(config),
+    ...TIERS.flatMap((tier) => checkWhole(`assumedLatencyMs.${tier}`, config.assumedLatencyMs[tier], 1)),
+  ];
+}
+
+function checkBlends(config: RoutingConfig): ConfigProblem[] {
+  const { agentWeight, stepWeight, creationWeight, executionWeight } = config;
+  return [
+    ...checkRange("agentWeight", agentWeight, 0, 1),
+    ...checkRange("stepWeight", stepWeight, 0, 1),
+    ...checkSum("agentWeight", "agentWeight and stepWeight", [agentWeight, stepWeight]),
+    ...checkRange("creationWeight", creationWeight, 0, 1),
+    ...checkRange("executionWeight", executionWeight, 0, 1),
+    ...checkSum("creationWeight", "creationWeight and executionWeight", [creationWeight, executionWeight]),
+    ...checkRange("coldStartScore", config.coldStartScore, 0, 10),
+  ];
+}
+
+function checkThresholds({ thresholds }: RoutingConfig): ConfigProblem[] {
+  const { balancedFrom, balancedTo } = thresholds;
+  const problems = [
+    ...checkRange("thresholds.balancedFrom", balancedFrom, 0, 10),
+    ...checkRange("thresholds.balancedTo", balancedTo, 0, 10),
+  ];
+  if (balancedFrom > balancedTo) {
+    problems.push({
+      path: "thresholds",
+      message: `balancedFrom (${balancedFrom}) must not be above balancedTo (${balancedTo})`,
+    });
+  }
+  return problems;
+}
+
+function checkLimits(path: string, { low, medium, high }: FactorLimits): ConfigProblem[] {
+  const ascending = Number.isFinite(high) && low >= 0 && low < medium && medium < high;
+  return ascending ? [] : [{ path, message: "low, medium and high must ascend from 0 or more" }];
+}
+
+function checkWeights(path: string, weights: FactorWeights): ConfigProblem[] {
+  return [
+    ...FACTORS.flatMap((factor) => checkRange(`${path}.${factor}`, weights[factor], 0, 1)),
+    ...checkSum(
+      path,
+      "the six weights",
+      FACTORS.map((factor) => weights[factor]),
+    ),
+  ];
+}
+
+function checkTier(path: string, tier: TierConfig, config: RoutingConfig): ConfigProblem[] {
+  return [
+    ...checkTargets(`${path}.targets`, tier.targets),
+    ...checkWhole(`${path}.maxOutputTokens`, tier.maxOutputTokens, config.minimumOutputTokens),
+    ...(tier.temperature === undefined
+      ? []
+      : checkRange(`${path}.temperature`, tier.temperature, 0, HIGHEST_TEMPERATURE)),
+    ...Object.entries(tier.timers).flatMap(([timer, limitMs]) =>
+      checkWhole(`${path}.timers.${timer}`, limitMs, 1, LONGEST_CALL_MS),
+    ),
+  ];
+}
+
+function checkTargets(path: string, targets: TierConfig["targets"]): ConfigProblem[] {
+  if (targets.length === 0) return [{ path, message: "a tier needs at least one target" }];
+  const keys = targets.map(targetKey);
+  return targets.flatMap(({ provider, model }, position) => {
+    const at = `${path}[${position}]`;
+    const problems: ConfigProblem[] = [];
+    if (provider === "") problems.push({ path: `${at}.provider`, message: "must not be empty" });
+    if (model === "") problems.push({ path: `${at}.model`, message: "must not be empty" });
+    if (keys.indexOf(keys[position] ?? "") !== position) {
+      problems.push({ path: at, message: `${keys[position]} is listed twice` });
+    }
+    return problems;
+  });
+}
+
+function checkAttempts({ maxAttempts, maxAttemptsPerProvider }: RoutingConfig): ConfigProblem[] {
+  return [
+    ...checkWhole("maxAttempts", maxAttempts, 1),
+    ...checkWhole("maxAttemptsPerProvider", maxAttemptsPerProvider, 1, maxAttempts),
+  ];
+}
+
+function checkRange(path: string, value: number, lowest: number, highest: number): ConfigProblem[] {
+  if (value >= lowest && value <= highest) return [];
+  return [{ path, message: `must be from ${lowest} to ${highest}, not ${value}` }];
+}
+
+function checkWhole(
+  path: string,
+  value: number,
+  lowest: number,
+  highest = Number.MAX_SAFE_INTEGER,
+): ConfigProblem[] {
+  if (Number.isSafeInteger(value) && value >= lowest && value <= highest) return [];
+  const most = highest === Number.MAX_SAFE_INTEGER ? "" : ` to ${highest}`;
+  return [{ path, message: `must be a whole number from ${lowest}${most}, not ${value}` }];
+}
+
+function checkSum(path: string, what: string, parts: readonly number[]): ConfigProblem[] {
+  const sum = parts.reduce((total, part) => total + part, 0);
+  if (Math.abs(sum - 1) <= SUM_TOLERANCE) return [];
+  return [{ path, message: `${what} must sum to 1, not ${sum}` }];
+}
