@@ -22,12 +22,18 @@ const installed = () =>
 if (!installed()) {
   console.error("Installing the locked packages (npm ci), once …");
   // Install scripts are needed by the packages that carry a binary; which ones may run is in package.json, allowScripts.
-  const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts=false"], {
-    cwd: root,
-    stdio: ["ignore", 2, 2],
-  });
+  const npm = spawnSync(
+    "npm",
+    ["ci", "--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts=false"],
+    {
+      cwd: root,
+      stdio: ["ignore", 2, 2],
+    },
+  );
   if (npm.status !== 0) {
-    console.error("npm ci failed; the lines above say why. The npm registry must be reachable for this step.");
+    console.error(
+      "npm ci failed; the lines above say why. The npm registry must be reachable for this step.",
+    );
     process.exit(npm.status ?? 1);
   }
   writeFileSync(stampFile, wanted);

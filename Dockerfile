@@ -1,0 +1,21 @@
+# Dependencies are installed in a stage of their own, so that a change of source does not install them again.
+FROM node:24-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --no-audit --no-fund --ignore-scripts=false
+
+# No build: Node runs the TypeScript as it is.
+FROM node:24-slim
+WORKDIR /app
+ENV NODE_ENV=production MODELTIER_HOST=0.0.0.0 MODELTIER_DATA_DIR=/data
+COPY --from=packages /app/node_modules node_modules
+COPY package.json ./
+COPY gen gen
+COPY src src
+RUN mkdir /data && chown 65532:65532 /data
+VOLUME /data
+USER 65532:65532
+EXPOSE 50051 8080
+HEALTHCHECK --interval=10s --timeout=2s --start-period=5s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.MODELTIER_HTTP_PORT || 8080) + '/readyz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node_modules/.bin/node", "src/main.ts"]

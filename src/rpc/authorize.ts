@@ -1,0 +1,20 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+
+/** RPCs that change how the service works for everyone. */
+const OPERATORS_ONLY: ReadonlySet<string> = new Set(["modeltier.v1.ProviderService.ReloadProviders"]);
+
+/** Lets everyone call what changes nothing, and asks for the admin token, where one is set, before what does. */
+export function authorizer(adminToken: string | undefined) {
+  const expected = adminToken === undefined ? undefined : digest(`Bearer ${adminToken}`);
+  return (method: DescMethod, context: HandlerContext): void => {
+    if (expected === undefined || !OPERATORS_ONLY.has(`${method.parent.typeName}.${method.name}`)) return;
+    const given = context.requestHeader.get("authorization") ?? "";
+    if (!timingSafeEqual(digest(given), expected)) {
+      throw new ConnectError("send the admin token as authorization: Bearer …", Code.Unauthenticated);
+    }
+  };
+}
+
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest();

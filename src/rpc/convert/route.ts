@@ -1,0 +1,186 @@
+import { create } from "@bufbuild/protobuf";
+import { type Duration, DurationSchema } from "@bufbuild/protobuf/wkt";
+import {
+  type Condition as ProtoCondition,
+  type Step as ProtoStep,
+  type RouteConstraints,
+  type RouteRequest,
+  type RoutingDecision,
+  RoutingDecisionSchema,
+} from "../../../gen/modeltier/v1/routing_pb.js";
+import type {
+  AgentScores,
+  Condition,
+  Decision,
+  ModelTarget,
+  Needs,
+  RoutingRequest,
+  Sampling,
+  ScoreFactor,
+  Step,
+} from "../../routing/types.ts";
+import {
+  PROTO_CAUSE,
+  PROTO_FACTOR,
+  PROTO_PRICE_STATUS,
+  PROTO_REJECTION,
+  PROTO_SCORE_SOURCE,
+  PROTO_TIER,
+  stepTypeFromProto,
+  stepTypeToProto,
+  tierFromProto,
+} from "./names.ts";
+
+const NO_NEEDS: Needs = {
+  tools: false,
+  forcedTools: false,
+  images: false,
+  jsonObject: false,
+  jsonSchema: false,
+};
+const NO_SAMPLING: Sampling = {};
+
+/** A validated RouteRequest in the router's words. */
+export function routingRequestFromProto(request: RouteRequest): RoutingRequest {
+  return {
+    agentId: request.agentId,
+    sessionId: request.sessionId,
+    userTier: request.userTier,
+    intent: stepTypeFromProto(request.intent),
+    step: request.step && stepFromProto(request.step),
+    agentScores: agentScoresFromProto(request),
+    budgetRemainingTokens: optionalNumber(request.budgetRemaining),
+    previousFailures: request.previousFailures,
+    constraints: constraintsFromProto(request.constraints),
+    needs: NO_NEEDS,
+    sampling: NO_SAMPLING,
+  };
+}
+
+function agentScoresFromProto({ agentAis }: RouteRequest): AgentScores {
+  return {
+    creation: agentAis?.creationScore,
+    execution: agentAis?.executionScore,
+    combined: agentAis?.combinedScore,
+  };
+}
+
+function constraintsFromProto(constraints: RouteConstraints | undefined): RoutingRequest["constraints"] {
+  if (constraints === undefined) return {};
+  return {
+    tier: tierFromProto(constraints.tier),
+    minimumTier: tierFromProto(constraints.minimumTier),
+    target: constraints.model === "" ? undefined : targetFromName(constraints.model),
+  };
+}
+
+/** "provider/model"; the model's own name may hold more slashes. */
+export function targetFromName(name: string): ModelTarget {
+  const slash = name.indexOf("/");
+  return { provider: name.slice(0, slash), model: name.slice(slash + 1) };
+}
+
+function stepFromProto(step: ProtoStep): Step {
+  const { measured } = step;
+  return {
+    type: stepTypeFromProto(step.type),
+    name: step.name,
+    description: step.description,
+    prompt: step.prompt,
+    paramsJson: step.params === undefined ? "" : JSON.stringify(step.params),
+    inputDataBytes: Number(step.inputDataBytes),
+    condition: step.condition && conditionFromProto(step.condition),
+    executeIf: step.executeIf && conditionFromProto(step.executeIf),
+    switchCases: step.switchCases.length,
+    aggregations: optionalNumber(measured?.aggregations) ?? step.aggregations.length,
+    mappedFields: optionalNumber(measured?.mappedFields) ?? Object.keys(step.fieldMapping).length,
+    hasConfiguration: step.configuration !== undefined,
+    measured: {
+      promptCharacters: optionalNumber(measured?.promptCharacters),
+      dataBytes: optionalNumber(measured?.dataBytes),
+      conditions: optionalNumber(measured?.conditions),
+      references: optionalNumber(measured?.references),
+    },
+  };
+}
+
+/** A condition that says nothing counts nothing, like an empty group. */
+function conditionFromProto({ kind }: ProtoCondition): Condition {
+  switch (kind.case) {
+    case "expression":
+      return { kind: "leaf", expression: kind.value };
+    case "allOf":
+      return { kind: "all", conditions: kind.value.conditions.map(conditionFromProto) };
+    case "anyOf":
+      return { kind: "any", conditions: kind.value.conditions.map(conditionFromProto) };
+    case "negation":
+      return { kind: "not", condition: conditionFromProto(kind.value) };
+    case undefined:
+      return { kind: "all", conditions: [] };
+  }
+}
+
+const optionalNumber = (value: bigint | undefined): number | undefined =>
+  value === undefined ? undefined : Number(value);
+
+export function decisionToProto(decisionId: string, decision: Decision): RoutingDecision {
+  const [target, ...fallbacks] = decision.targets;
+  return create(RoutingDecisionSchema, {
+    decisionId,
+    tier: PROTO_TIER[decision.tier],
+    provider: target.provider,
+    model: target.model,
+    fallbacks: fallbacks.map(({ provider, model }) => ({ provider, model })),
+    effectiveScore: decision.effectiveScore,
+    agentScore: decision.agentScore,
+    agentScoreSource: PROTO_SCORE_SOURCE[decision.agentScoreSource],
+    stepScore: decision.stepScore,
+    stepType: stepTypeToProto(decision.stepType),
+    factors: decision.factors.map(factorToProto),
+    causes: decision.causes.map((cause) => ({
+      kind: PROTO_CAUSE[cause.kind],
+      before: cause.before && PROTO_TIER[cause.before],
+      after: PROTO_TIER[cause.after],
+      detail: cause.detail,
+    })),
+    rejectedTargets: decision.rejected.map((rejected) => ({
+      provider: rejected.target.provider,
+      model: rejected.target.model,
+      tier: PROTO_TIER[rejected.tier],
+      reason: PROTO_REJECTION[rejected.reason],
+      detail: rejected.detail,
+    })),
+    maxOutputTokens: target.maxOutputTokens,
+    temperature: target.temperature,
+    droppedParameters: target.dropped.map(({ name, detail }) => ({ name, detail })),
+    estimatedInputTokens: BigInt(decision.estimatedInputTokens),
+    estimatedOutputTokens: BigInt(decision.estimatedOutputTokens),
+    tokenEstimateMethod: decision.tokenEstimate,
+    estimatedCostNanoUsd: decision.estimatedCostNanoUsd ?? 0n,
+    priceStatus: PROTO_PRICE_STATUS[decision.estimatedCostNanoUsd === undefined ? "UNKNOWN" : "KNOWN"],
+    estimatedLatency: durationFromMs(decision.estimatedLatencyMs),
+    latencySource: decision.latencySource,
+    configVersion: BigInt(decision.configVersion),
+    preset: decision.preset,
+    scorer: decision.scorer,
+    sandbox: decision.sandbox,
+    reason: decision.reason,
+  });
+}
+
+function factorToProto({ name, measurement, score, weight, contribution }: ScoreFactor) {
+  return {
+    factor: PROTO_FACTOR[name],
+    measurement: measurement === undefined ? undefined : BigInt(measurement),
+    score,
+    weight,
+    contribution,
+  };
+}
+
+/** Milliseconds, fractions included, to the microsecond. */
+export function durationFromMs(milliseconds: number): Duration {
+  const seconds = Math.trunc(milliseconds / 1000);
+  const nanos = Math.round((milliseconds - seconds * 1000) * 1e3) * 1e3;
+  return create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.min(nanos, 999_999_000) });
+}

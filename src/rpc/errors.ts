@@ -1,0 +1,180 @@
+/** How failures reach the caller: one table from the service's words to gRPC codes and google.rpc details. */
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type MessageInitShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  QuotaFailureSchema,
+  RetryInfoSchema,
+} from "../../gen/google/rpc/error_details_pb.js";
+import { StatusSchema } from "../../gen/google/rpc/status_pb.js";
+import { CompletionError } from "../completion/completion-error.ts";
+import type { CallerCode } from "../completion/failure-policy.ts";
+import { SettingsError } from "../settings/reader.ts";
+import type { Log } from "../telemetry/log.ts";
+import { durationFromMs } from "./convert/route.ts";
+import {
+  type FieldPath,
+  type FieldStyle,
+  fieldName,
+  InvalidRequestError,
+  UnsupportedFieldError,
+} from "./validate/violations.ts";
+
+const DOMAIN = "modeltier";
+
+const CODE: Readonly<Record<CallerCode, Code>> = {
+  CANCELLED: Code.Canceled,
+  INVALID_ARGUMENT: Code.InvalidArgument,
+  DEADLINE_EXCEEDED: Code.DeadlineExceeded,
+  RESOURCE_EXHAUSTED: Code.ResourceExhausted,
+  FAILED_PRECONDITION: Code.FailedPrecondition,
+  UNAVAILABLE: Code.Unavailable,
+  INTERNAL: Code.Internal,
+};
+
+export type ErrorContext = Readonly<{
+  style: FieldStyle;
+  method: DescMethod;
+  log: Log;
+  /** Aborted when the caller is gone or its deadline has passed. */
+  signal: AbortSignal;
+}>;
+
+type Detail = Readonly<{ desc: DescMessage; value: MessageInitShape<DescMessage> }>;
+
+/** Any failure as the caller may see it. What nobody foresaw is INTERNAL, logged without its message. */
+export function toConnectError(error: unknown, { style, method, log, signal }: ErrorContext): ConnectError {
+  if (error instanceof ConnectError) return error;
+  if (error instanceof InvalidRequestError) return invalidRequest(error, style);
+  if (error instanceof UnsupportedFieldError) return unsupportedField(error, style);
+  if (error instanceof CompletionError) return failedCompletion(error, routePath(method), style);
+  if (error instanceof SettingsError) return wrongSettings(error);
+  if (signal.aborted && signal.reason instanceof ConnectError) return signal.reason;
+  log.error("an RPC failed in a way nobody foresaw", { method: method.name, ...describe(error) });
+  return new ConnectError("an internal error; the service's log names it", Code.Internal, undefined, [
+    errorInfo("INTERNAL_ERROR"),
+  ]);
+}
+
+/** The error's class and where it was thrown. Its message stays out: it may quote a prompt. */
+function describe(error: unknown): { error: string; stack?: string } {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const frames = error.stack?.split("\n").filter((line) => line.trimStart().startsWith("at ")) ?? [];
+  return { error: error.name, stack: frames.slice(0, 8).join("\n") };
+}
+
+function invalidRequest({ violations }: InvalidRequestError, style: FieldStyle): ConnectError {
+  const fieldViolations = violations.map(({ path, description }) => ({
+    field: fieldName(path, style),
+    description,
+  }));
+  const message = fieldViolations.map(({ field, description }) => `${field} ${description}`).join("; ");
+  return new ConnectError(message, Code.InvalidArgument, undefined, [
+    { desc: BadRequestSchema, value: { fieldViolations } },
+    errorInfo("INVALID_REQUEST"),
+  ]);
+}
+
+function unsupportedField({ path, remedy }: UnsupportedFieldError, style: FieldStyle): ConnectError {
+  const field = fieldName(path, style);
+  return new ConnectError(`${field} is not served yet: ${remedy}`, Code.Unimplemented, undefined, [
+    errorInfo("UNSUPPORTED_FIELD", { field }),
+  ]);
+}
+
+function wrongSettings({ problems }: SettingsError): ConnectError {
+  return new ConnectError(`nothing was changed: ${problems.join("; ")}`, Code.FailedPrecondition, undefined, [
+    errorInfo("INVALID_SETTINGS"),
+  ]);
+}
+
+/** Where the RouteRequest stands in a method's request. */
+function routePath({ name }: DescMethod): FieldPath {
+  if (name === "Complete") return ["route"];
+  return name === "CompleteOnce" ? ["request", "route"] : [];
+}
+
+function failedCompletion(error: CompletionError, path: FieldPath, style: FieldStyle): ConnectError {
+  const metadata = error.retryPushback ? { "grpc-retry-pushback-ms": "-1" } : undefined;
+  return new ConnectError(error.message, CODE[error.code], metadata, [
+    errorInfo(error.reason, factsOf(error)),
+    ...(error.retryAfterMs === undefined
+      ? []
+      : [{ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(error.retryAfterMs) } }]),
+    ...routingDetails(error, path, style),
+  ]);
+}
+
+/** What a program may want to read of a failed completion; ErrorInfo's metadata is text only. */
+function factsOf(error: CompletionError): Record<string, string> {
+  const facts: Record<string, string> = {};
+  if (error.executionId !== undefined) facts.execution_id = error.executionId;
+  if (error.attempts.length > 0) facts.attempts = String(error.attempts.length);
+  if (error.partial) {
+    facts.partial = "true";
+    facts.delivered_tokens = String(error.deliveredTokens ?? 0);
+  }
+  error.failures.forEach(({ attempt, target, failure }) => {
+    facts[`attempt_${attempt}`] = `${target.provider}/${target.model}: ${failure}`;
+  });
+  return facts;
+}
+
+function routingDetails(
+  { routingFailure, message }: CompletionError,
+  path: FieldPath,
+  style: FieldStyle,
+): Detail[] {
+  switch (routingFailure?.kind) {
+    case "unknown_model":
+      return [
+        {
+          desc: BadRequestSchema,
+          value: {
+            fieldViolations: [
+              { field: fieldName([...path, "constraints", "model"], style), description: message },
+            ],
+          },
+        },
+      ];
+    case "budget_exhausted":
+      return [
+        {
+          desc: QuotaFailureSchema,
+          value: {
+            violations: [{ subject: fieldName([...path, "budget_remaining"], style), description: message }],
+          },
+        },
+      ];
+    default:
+      return [];
+  }
+}
+
+const errorInfo = (reason: string, metadata: Record<string, string> = {}): Detail => ({
+  desc: ErrorInfoSchema,
+  value: { reason, domain: DOMAIN, metadata },
+});
+
+/** The same error as native gRPC sends it: code, message, and the details in `grpc-status-details-bin`. */
+export function grpcStatusOf(error: unknown): Readonly<{ code: number; details: string; header: Headers }> {
+  const { code, rawMessage, details, metadata } = ConnectError.from(error);
+  const header = new Headers(metadata);
+  const message = rawMessage.toWellFormed();
+  if (details.length > 0) {
+    const status = create(StatusSchema, { code, message, details: details.flatMap(packed) });
+    header.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, status)).toString("base64"));
+  }
+  return { code, details: message, header };
+}
+
+const packed = (detail: ConnectError["details"][number]) =>
+  "desc" in detail ? [anyPack(detail.desc, create(detail.desc, detail.value))] : [];

@@ -1,0 +1,166 @@
+/** Turns a Connect service implementation into one that grpc-js can serve: one code path behind both listeners. */
+import { type DescMethod, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  type MethodDefinition,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type StatusObject,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { grpcStatusOf } from "./errors.ts";
+import { GrpcHandlerContext } from "./grpc-context.ts";
+import { LIMITS } from "./limits.ts";
+import type { ServiceEntry } from "./service-entry.ts";
+
+/** What a request decodes to when its bytes are not the message they claim to be. */
+class Undecodable {
+  readonly message: string;
+  constructor(message: string) {
+    this.message = message;
+  }
+}
+
+/** The service as grpc-js wants it described: paths and codecs. */
+export function grpcDefinition(service: DescService): ServiceDefinition {
+  return Object.fromEntries(service.methods.map((method) => [method.localName, methodDefinition(method)]));
+}
+
+function methodDefinition(method: DescMethod): MethodDefinition<Message, Message> {
+  return {
+    path: `/${method.parent.typeName}/${method.name}`,
+    requestStream: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
+    responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
+    requestSerialize: (message) => asBuffer(toBinary(method.input, message)),
+    requestDeserialize: (bytes) => decode(method, bytes) as Message,
+    responseSerialize: (message) => asBuffer(toBinary(method.output, message)),
+    responseDeserialize: (bytes) => fromBinary(method.output, bytes),
+  };
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** grpc-js answers a decoding error with INTERNAL; the caller's bad bytes are INVALID_ARGUMENT, so they are carried on. */
+function decode(method: DescMethod, bytes: Uint8Array): Message | Undecodable {
+  try {
+    return fromBinary(method.input, bytes);
+  } catch {
+    return new Undecodable(`the request is not a ${method.input.typeName}: check the client's proto files`);
+  }
+}
+
+/** Handlers by method name, for `Server.addService` beside `grpcDefinition`. */
+export function grpcHandlers({ service, implementation }: ServiceEntry): UntypedServiceImplementation {
+  return Object.fromEntries(
+    service.methods.map((method) => {
+      const run = implementation[method.localName];
+      if (run === undefined)
+        throw new Error(`${method.parent.typeName}.${method.name} has no implementation`);
+      switch (method.methodKind) {
+        case "unary":
+          return [method.localName, unaryHandler(method, run)];
+        case "server_streaming":
+          return [method.localName, streamHandler(method, run)];
+        default:
+          throw new Error(`${method.name}: client streams are not part of this contract`);
+      }
+    }),
+  );
+}
+
+type Implementation = ServiceEntry["implementation"][string];
+
+function unaryHandler(method: DescMethod, run: Implementation): handleUnaryCall<unknown, unknown> {
+  return (call, callback) => {
+    const context = new GrpcHandlerContext(call, method);
+    const fail = (error: unknown) => callback(statusFor(error, context));
+    const succeed = (response: unknown) => {
+      const { header, trailer } = context.outgoing;
+      if (header !== undefined) call.sendMetadata(metadataOf(header));
+      callback(null, response, trailer === undefined ? undefined : metadataOf(trailer));
+    };
+    try {
+      checkCall(call.metadata, call.request);
+      const result = run(call.request as Message, context);
+      if (result instanceof Promise) result.then(succeed, fail);
+      else succeed(result);
+    } catch (error) {
+      fail(error);
+    }
+  };
+}
+
+function streamHandler(method: DescMethod, run: Implementation): handleServerStreamingCall<unknown, unknown> {
+  return (call) => {
+    const context = new GrpcHandlerContext(call, method);
+    pump(call, context, run).then(
+      () => {
+        const { trailer } = context.outgoing;
+        call.end(trailer === undefined ? undefined : metadataOf(trailer));
+      },
+      (error: unknown) => call.emit("error", statusFor(error, context)),
+    );
+  };
+}
+
+/** Writes events as they come and waits while the caller is slow to read; leaves the iterator when the caller is gone. */
+async function pump(
+  call: ServerWritableStream<unknown, unknown>,
+  context: GrpcHandlerContext,
+  run: Implementation,
+): Promise<void> {
+  checkCall(call.metadata, call.request);
+  const { signal } = context;
+  let headersSent = false;
+  for await (const response of run(call.request as Message, context) as AsyncIterable<unknown>) {
+    if (!headersSent && context.outgoing.header !== undefined)
+      call.sendMetadata(metadataOf(context.outgoing.header));
+    headersSent = true;
+    if (!call.write(response)) await drained(call, signal);
+    if (signal.aborted) return;
+  }
+}
+
+function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      call.off("drain", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    call.once("drain", done);
+    signal.addEventListener("abort", done, { once: true });
+    if (signal.aborted) done();
+  });
+}
+
+function checkCall(metadata: Metadata, request: unknown): void {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(metadata.getMap())) bytes += name.length + value.length;
+  if (bytes > LIMITS.metadataBytes) {
+    throw new ConnectError(
+      `request metadata is ${bytes} bytes; the limit is ${LIMITS.metadataBytes}`,
+      Code.ResourceExhausted,
+    );
+  }
+  if (request instanceof Undecodable) throw new ConnectError(request.message, Code.InvalidArgument);
+}
+
+function statusFor(error: unknown, context: GrpcHandlerContext): StatusObject {
+  const { code, details, header } = grpcStatusOf(error);
+  const metadata = metadataOf(header);
+  const { trailer } = context.outgoing;
+  if (trailer !== undefined) metadata.merge(metadataOf(trailer));
+  return { code, details, metadata };
+}
+
+function metadataOf(headers: Headers): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of headers) {
+    metadata.add(name, name.endsWith("-bin") ? Buffer.from(value, "base64") : value);
+  }
+  return metadata;
+}

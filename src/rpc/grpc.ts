@@ -1,0 +1,72 @@
+/** The native gRPC listener: grpc-js with the services, health and reflection. */
+import { readFileSync } from "node:fs";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { Server as GrpcServer, type Server, ServerCredentials } from "@grpc/grpc-js";
+import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
+import { ReflectionService } from "@grpc/reflection";
+import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
+import { grpcDefinition, grpcHandlers } from "./grpc-adapter.ts";
+import { LIMITS } from "./limits.ts";
+import type { ServiceEntry } from "./service-entry.ts";
+
+/** The contract as `buf build` compiled it; what reflection answers from. */
+const IMAGE = new URL("../../gen/modeltier.binpb", import.meta.url);
+
+export type GrpcListener = Readonly<{
+  /** The port in use. */
+  port: number;
+  /** Says SERVING, or NOT_SERVING, for the whole server and for every service. */
+  setServing(serving: boolean): void;
+  /** Tells clients to go elsewhere and waits for the calls in flight. */
+  drain(): Promise<void>;
+  /** Ends every call. */
+  close(): void;
+}>;
+
+export type GrpcListenerOptions = Readonly<{ host: string; port: number; services: readonly ServiceEntry[] }>;
+
+/** Listens. @throws when the port cannot be had */
+export async function listenGrpc({ host, port, services }: GrpcListenerOptions): Promise<GrpcListener> {
+  const server = new GrpcServer({
+    "grpc.max_receive_message_length": LIMITS.messageBytes,
+    "grpc.max_concurrent_streams": LIMITS.streamsPerConnection,
+    "grpc.max_connection_idle_ms": LIMITS.idleConnectionMs,
+    "grpc.keepalive_time_ms": LIMITS.keepaliveMs,
+    "grpc.keepalive_timeout_ms": LIMITS.keepaliveTimeoutMs,
+  });
+  for (const entry of services) server.addService(grpcDefinition(entry.service), grpcHandlers(entry));
+  const names = ["", ...services.map(({ service }) => service.typeName)];
+  const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "NOT_SERVING"])));
+  health.addToServer(server);
+  addReflection(server);
+  const bound = await bind(server, host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+  return {
+    port: bound,
+    setServing: (serving) => {
+      for (const name of names) health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
+    },
+    drain: () => new Promise((resolve) => server.tryShutdown(() => resolve())),
+    close: () => server.forceShutdown(),
+  };
+}
+
+/** Hands over the files as they were compiled: proto-loader would merge those of one package and lose their imports. */
+function addReflection(server: Server): void {
+  const { file: files } = fromBinary(FileDescriptorSetSchema, readFileSync(IMAGE));
+  const contract = {
+    fileDescriptorProtos: files.map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file))),
+  };
+  new ReflectionService({ contract, ...loadSync(healthProto) } as unknown as PackageDefinition).addToServer(
+    server,
+  );
+}
+
+function bind(server: Server, address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve(port);
+      else reject(error);
+    });
+  });
+}

@@ -1,0 +1,79 @@
+/** What stands around every RPC, once, whatever the listener: who may call it, and how its failures reach the caller. */
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import type { HandlerContext } from "@connectrpc/connect";
+import type { Log } from "../telemetry/log.ts";
+import { toConnectError } from "./errors.ts";
+import type { AnyMethod, ServiceEntry } from "./service-entry.ts";
+import type { FieldStyle } from "./validate/violations.ts";
+
+export type GuardOptions = Readonly<{
+  /** Throws when the caller may not call the method. */
+  authorize: (method: DescMethod, context: HandlerContext) => void;
+  log: Log;
+}>;
+
+/** The same service with every method guarded. */
+export function guard({ service, implementation }: ServiceEntry, options: GuardOptions): ServiceEntry {
+  const guarded = service.methods.map((method) => {
+    const run = implementation[method.localName];
+    if (run === undefined) throw new Error(`${service.typeName}.${method.name} has no implementation`);
+    return [
+      method.localName,
+      method.methodKind === "unary" ? guardUnary(method, run, options) : guardStream(method, run, options),
+    ];
+  });
+  return { service, implementation: Object.fromEntries(guarded) };
+}
+
+/** Adds no promise of its own: an implementation that answers at once is answered at once. */
+function guardUnary(method: DescMethod, run: AnyMethod, { authorize, log }: GuardOptions): AnyMethod {
+  return (request, context) => {
+    const fail = (error: unknown): never => {
+      throw toConnectError(error, { style: fieldStyleOf(context), method, log, signal: context.signal });
+    };
+    try {
+      authorize(method, context);
+      const response = run(request, context);
+      return response instanceof Promise ? response.catch(fail) : response;
+    } catch (error) {
+      return fail(error);
+    }
+  };
+}
+
+/** Wraps the iterator and not only the call: a stream fails long after its method has returned. */
+function guardStream(method: DescMethod, run: AnyMethod, { authorize, log }: GuardOptions): AnyMethod {
+  return (request, context) => {
+    const fail = (error: unknown): never => {
+      throw toConnectError(error, { style: fieldStyleOf(context), method, log, signal: context.signal });
+    };
+    let events: AsyncIterator<Message> | undefined;
+    const start = (): AsyncIterator<Message> => {
+      authorize(method, context);
+      return (run(request, context) as AsyncIterable<Message>)[Symbol.asyncIterator]();
+    };
+    return {
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      // No generator: it would add its own promises to every event.
+      next(): Promise<IteratorResult<Message>> {
+        try {
+          events ??= start();
+          return events.next().catch(fail);
+        } catch (error) {
+          return Promise.reject(error).catch(fail);
+        }
+      },
+      return(): Promise<IteratorResult<Message>> {
+        return events?.return?.() ?? Promise.resolve({ done: true, value: undefined });
+      },
+    } as AsyncIterableIterator<Message>;
+  };
+}
+
+/** JSON callers write lowerCamelCase. Read only when there is an error to word. */
+function fieldStyleOf({ protocolName, requestMethod, requestHeader, url }: HandlerContext): FieldStyle {
+  if (requestMethod === "GET") return url.includes("encoding=json") ? "json" : "proto";
+  return protocolName !== "grpc" && requestHeader.get("content-type")?.includes("json") ? "json" : "proto";
+}

@@ -1,0 +1,235 @@
+import {
+  type CompleteOnceRequest,
+  type CompleteRequest,
+  Delivery,
+  type Image,
+  type Message,
+  type Part,
+  type ResponseFormat,
+  ResponseFormatKind,
+  Role,
+  type SamplingOptions,
+  type Tool,
+  type ToolChoice,
+  ToolChoiceMode,
+} from "../../../gen/modeltier/v1/completion_pb.js";
+import { checkRoute } from "./route.ts";
+import {
+  type FieldPath,
+  requireLength,
+  requireRange,
+  UnsupportedFieldError,
+  Violations,
+} from "./violations.ts";
+
+const TOOL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
+const IMAGE_TYPES: readonly string[] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+const PARTS_OF_ROLE: Readonly<Record<Role, readonly Part["content"]["case"][]>> = {
+  [Role.UNSPECIFIED]: [],
+  [Role.SYSTEM]: ["text"],
+  [Role.USER]: ["text", "image"],
+  [Role.ASSISTANT]: ["text", "toolCall"],
+  [Role.TOOL]: ["toolResult"],
+};
+
+export type CompletionRules = Readonly<{
+  /** Whether an image may be given by address, which the provider then fetches. */
+  allowImageUrls: boolean;
+}>;
+
+/**
+ * @param at where the CompleteRequest stands in the caller's request; [] when it is the request
+ * @throws UnsupportedFieldError for a field that is not served; InvalidRequestError naming every wrong field
+ */
+export function validateComplete(request: CompleteRequest, rules: CompletionRules, at: FieldPath = []): void {
+  refuseUnsupported(request, at);
+  const found = new Violations();
+  if (request.routing.case === "route") checkRoute(found, request.routing.value, [...at, "route"]);
+  else found.add([...at, "route"], "is missing: say at least route {}");
+  checkMessages(found, request.messages, rules, [...at, "messages"]);
+  checkTools(found, request, at);
+  if (request.responseFormat !== undefined) {
+    checkResponseFormat(found, request.responseFormat, [...at, "response_format"]);
+  }
+  if (request.sampling !== undefined) checkSampling(found, request.sampling, [...at, "sampling"]);
+  found.require(
+    Delivery[request.delivery] !== undefined,
+    [...at, "delivery"],
+    "is not a delivery: use DELIVERY_LIVE or DELIVERY_ASSURED",
+  );
+  checkLabels(found, request.labels, [...at, "labels"]);
+  found.throwIfAny();
+}
+
+/** @throws as validateComplete */
+export function validateCompleteOnce(message: CompleteOnceRequest, rules: CompletionRules): CompleteRequest {
+  const found = new Violations();
+  found.require(message.request !== undefined, ["request"], "is missing: put what Complete takes there");
+  found.throwIfAny();
+  const request = message.request as CompleteRequest;
+  validateComplete(request, rules, ["request"]);
+  return request;
+}
+
+function refuseUnsupported(request: CompleteRequest, at: FieldPath): void {
+  if (request.routing.case === "decisionToken") {
+    throw new UnsupportedFieldError([...at, "decision_token"], "send route instead");
+  }
+  if (request.idempotencyKey !== "") {
+    throw new UnsupportedFieldError(
+      [...at, "idempotency_key"],
+      "leave it out, and do not repeat a call that may have run",
+    );
+  }
+}
+
+function checkMessages(
+  found: Violations,
+  messages: readonly Message[],
+  rules: CompletionRules,
+  at: FieldPath,
+): void {
+  found.require(messages.length > 0, at, "is empty: send at least one message of the user");
+  messages.forEach((message, index) => {
+    checkMessage(found, message, rules, [...at, index]);
+  });
+  const last = messages.at(-1);
+  if (last !== undefined && last.role !== Role.USER && last.role !== Role.TOOL) {
+    found.add(
+      [...at, messages.length - 1, "role"],
+      "ends the conversation: the last message is of the user or of a tool",
+    );
+  }
+}
+
+function checkMessage(found: Violations, message: Message, rules: CompletionRules, at: FieldPath): void {
+  const allowed = PARTS_OF_ROLE[message.role];
+  if (allowed === undefined || message.role === Role.UNSPECIFIED) {
+    found.add(
+      [...at, "role"],
+      "is missing or unknown: use ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT or ROLE_TOOL",
+    );
+    return;
+  }
+  found.require(message.parts.length > 0, [...at, "parts"], "is empty: send at least one part");
+  message.parts.forEach((part, index) => {
+    const path = [...at, "parts", index];
+    if (part.content.case === undefined) {
+      found.add(path, "has no content: set text, image, tool_call or tool_result");
+    } else if (!allowed.includes(part.content.case)) {
+      found.add(path, `is a ${part.content.case}, which a message of ${Role[message.role]} cannot hold`);
+    } else {
+      checkPart(found, part, rules, path);
+    }
+  });
+}
+
+function checkPart(found: Violations, { content }: Part, rules: CompletionRules, at: FieldPath): void {
+  switch (content.case) {
+    case "text":
+      found.require(content.value !== "", [...at, "text"], "is empty: leave the part out");
+      break;
+    case "image":
+      checkImage(found, content.value, rules, [...at, "image"]);
+      break;
+    case "toolCall":
+      found.require(content.value.id !== "", [...at, "tool_call", "id"], "is missing");
+      found.require(TOOL_NAME.test(content.value.name), [...at, "tool_call", "name"], "is not a tool's name");
+      break;
+    case "toolResult":
+      found.require(content.value.toolCallId !== "", [...at, "tool_result", "tool_call_id"], "is missing");
+      break;
+  }
+}
+
+function checkImage(
+  found: Violations,
+  { source, mediaType }: Image,
+  rules: CompletionRules,
+  at: FieldPath,
+): void {
+  if (source.case === "data") {
+    found.require(source.value.length > 0, [...at, "data"], "is empty");
+    found.require(
+      IMAGE_TYPES.includes(mediaType),
+      [...at, "media_type"],
+      `is not one of ${IMAGE_TYPES.join(", ")}`,
+    );
+  } else if (source.case === "url") {
+    found.require(
+      rules.allowImageUrls,
+      [...at, "url"],
+      "is refused by this server: send the bytes as data, or set MODELTIER_ALLOW_IMAGE_URLS=true",
+    );
+    found.require(/^https:\/\/\S+$/.test(source.value), [...at, "url"], "is not an https address");
+  } else {
+    found.add(at, "has no source: set data or url");
+  }
+}
+
+function checkTools(found: Violations, request: CompleteRequest, at: FieldPath): void {
+  const { tools, toolChoice } = request;
+  found.require(tools.length <= 128, [...at, "tools"], `has ${tools.length} tools; at most 128 are taken`);
+  const names = new Set<string>();
+  tools.forEach((tool: Tool, index) => {
+    const path = [...at, "tools", index, "name"];
+    found.require(TOOL_NAME.test(tool.name), path, "is not 1 to 64 letters, digits, _ or -");
+    found.require(!names.has(tool.name), path, "stands twice");
+    names.add(tool.name);
+  });
+  if (toolChoice !== undefined) checkToolChoice(found, toolChoice, names, [...at, "tool_choice"]);
+}
+
+function checkToolChoice(
+  found: Violations,
+  choice: ToolChoice,
+  names: ReadonlySet<string>,
+  at: FieldPath,
+): void {
+  found.require(
+    ToolChoiceMode[choice.mode] !== undefined,
+    [...at, "mode"],
+    "is unknown: use one of ToolChoiceMode",
+  );
+  if (choice.mode === ToolChoiceMode.REQUIRED) {
+    found.require(names.size > 0, [...at, "mode"], "requires a tool, and none is offered");
+  }
+  if (choice.mode === ToolChoiceMode.NAMED) {
+    found.require(names.has(choice.name), [...at, "name"], "names no tool of this request");
+  }
+}
+
+function checkResponseFormat(found: Violations, format: ResponseFormat, at: FieldPath): void {
+  found.require(
+    ResponseFormatKind[format.kind] !== undefined,
+    [...at, "kind"],
+    "is unknown: use one of ResponseFormatKind",
+  );
+  if (format.kind !== ResponseFormatKind.JSON_SCHEMA) return;
+  const schema = format.jsonSchema;
+  found.require(schema !== undefined, [...at, "json_schema"], "is missing: JSON_SCHEMA needs the schema");
+  found.require(
+    format.name === "" || TOOL_NAME.test(format.name),
+    [...at, "name"],
+    "is not 1 to 64 letters, digits, _ or -",
+  );
+}
+
+function checkSampling(found: Violations, sampling: SamplingOptions, at: FieldPath): void {
+  requireRange(found, sampling.temperature, [0, 2], [...at, "temperature"]);
+  requireRange(found, sampling.topP, [Number.MIN_VALUE, 1], [...at, "top_p"]);
+  requireRange(found, sampling.maxOutputTokens, [1, 2 ** 31 - 1], [...at, "max_output_tokens"]);
+  found.require(sampling.stop.length <= 4, [...at, "stop"], "has more than 4 sequences");
+  sampling.stop.forEach((stop, index) => {
+    found.require(stop.trim() !== "", [...at, "stop", index], "is empty or only white space");
+  });
+}
+
+function checkLabels(found: Violations, labels: Readonly<Record<string, string>>, at: FieldPath): void {
+  const entries = Object.entries(labels);
+  found.require(entries.length <= 16, at, `has ${entries.length} labels; at most 16 are taken`);
+  for (const [key, value] of entries) {
+    requireLength(found, key, 64, at);
+    requireLength(found, value, 256, [...at, key]);
+  }
+}

@@ -1,0 +1,151 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import { CompleteRequestSchema, Role } from "../../../gen/modeltier/v1/completion_pb.js";
+import { type Condition, RouteRequestSchema, Tier } from "../../../gen/modeltier/v1/routing_pb.js";
+import { validateComplete } from "./complete.ts";
+import { validateRoute } from "./route.ts";
+import { type FieldStyle, fieldName, InvalidRequestError, UnsupportedFieldError } from "./violations.ts";
+
+const fieldsOf = (run: () => void, style: FieldStyle = "proto"): readonly string[] => {
+  try {
+    run();
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidRequestError)
+      return error.violations.map(({ path }) => fieldName(path, style));
+    throw error;
+  }
+};
+
+const route = (init: MessageInitShape<typeof RouteRequestSchema>) => () =>
+  validateRoute(create(RouteRequestSchema, init));
+const RULES = { allowImageUrls: false };
+const hello = { role: Role.USER, parts: [{ content: { case: "text" as const, value: "Say hello" } }] };
+const complete =
+  (init: MessageInitShape<typeof CompleteRequestSchema>, rules = RULES) =>
+  () =>
+    validateComplete(
+      create(CompleteRequestSchema, { routing: { case: "route", value: {} }, messages: [hello], ...init }),
+      rules,
+    );
+
+describe("a RouteRequest", () => {
+  it("may be empty: every field has a meaning when it is left out", () => {
+    expect(fieldsOf(route({}))).toEqual([]);
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, -0.001, 10.001])("refuses the score %d by name", (score) => {
+    expect(fieldsOf(route({ agentAis: { combinedScore: score } }))).toEqual(["agent_ais.combined_score"]);
+  });
+
+  it.each([0, 10])("takes the score %d at the edge", (score) => {
+    expect(fieldsOf(route({ agentAis: { creationScore: score } }))).toEqual([]);
+  });
+
+  it("names fields the way its caller writes them, all of them at once", () => {
+    const wrong = route({ agentAis: { executionScore: 11 }, budgetRemaining: -1n, previousFailures: -2 });
+    expect(fieldsOf(wrong, "json")).toEqual([
+      "budgetRemaining",
+      "previousFailures",
+      "agentAis.executionScore",
+    ]);
+    expect(fieldsOf(wrong, "proto")).toEqual([
+      "budget_remaining",
+      "previous_failures",
+      "agent_ais.execution_score",
+    ]);
+  });
+
+  it("refuses a tier below the minimum asked for, an unknown tier, and a model without its provider", () => {
+    expect(fieldsOf(route({ constraints: { tier: Tier.FAST, minimumTier: Tier.BALANCED } }))).toEqual([
+      "constraints.minimum_tier",
+    ]);
+    expect(fieldsOf(route({ constraints: { tier: 9 as Tier } }))).toEqual(["constraints.tier"]);
+    expect(fieldsOf(route({ constraints: { model: "gpt-4o-mini" } }))).toEqual(["constraints.model"]);
+  });
+
+  it("refuses a condition nested beyond what anyone writes, without walking all of it", () => {
+    const nested = (levels: number): MessageInitShape<typeof RouteRequestSchema>["step"] => {
+      let condition: object = { kind: { case: "expression", value: "x" } };
+      for (let level = 1; level < levels; level += 1)
+        condition = { kind: { case: "negation", value: condition } };
+      return { condition: condition as Condition };
+    };
+    expect(fieldsOf(route({ step: nested(64) }))).toEqual([]);
+    expect(fieldsOf(route({ step: nested(65) }))).toEqual(["step.condition"]);
+  });
+});
+
+describe("a CompleteRequest", () => {
+  it("is complete with a route and one message", () => {
+    expect(fieldsOf(complete({}))).toEqual([]);
+  });
+
+  it("needs a message, and ends with one that a model can answer", () => {
+    expect(fieldsOf(complete({ messages: [] }))).toEqual(["messages"]);
+    expect(fieldsOf(complete({ messages: [hello, { ...hello, role: Role.ASSISTANT }] }))).toEqual([
+      "messages[1].role",
+    ]);
+  });
+
+  it("names the part that is empty or stands in the wrong place", () => {
+    const image = {
+      content: {
+        case: "image" as const,
+        value: { source: { case: "data" as const, value: new Uint8Array([1]) }, mediaType: "image/png" },
+      },
+    };
+    expect(fieldsOf(complete({ messages: [{ role: Role.USER, parts: [{}] }] }))).toEqual([
+      "messages[0].parts[0]",
+    ]);
+    expect(fieldsOf(complete({ messages: [{ role: Role.SYSTEM, parts: [image] }, hello] }))).toEqual([
+      "messages[0].parts[0]",
+    ]);
+    expect(fieldsOf(complete({ messages: [{ role: Role.USER, parts: [image] }] }))).toEqual([]);
+  });
+
+  it("refuses an image by address unless the server allows it", () => {
+    const image = {
+      content: {
+        case: "image" as const,
+        value: { source: { case: "url" as const, value: "https://example.com/a.png" } },
+      },
+    };
+    const messages = [{ role: Role.USER, parts: [image] }];
+    expect(fieldsOf(complete({ messages }))).toEqual(["messages[0].parts[0].image.url"]);
+    expect(fieldsOf(complete({ messages }, { allowImageUrls: true }))).toEqual([]);
+  });
+
+  it("refuses tools without a usable name, twice the same, and a choice of one that is not there", () => {
+    const tools = [{ name: "look up" }, { name: "send" }, { name: "send" }];
+    expect(fieldsOf(complete({ tools, toolChoice: { mode: 4, name: "other" } }))).toEqual([
+      "tools[0].name",
+      "tools[2].name",
+      "tool_choice.name",
+    ]);
+  });
+
+  it("refuses sampling outside its range", () => {
+    const sampling = { temperature: 2.1, topP: 0, maxOutputTokens: 0, stop: ["", "a", "b", "c", "d"] };
+    expect(fieldsOf(complete({ sampling }))).toEqual([
+      "sampling.temperature",
+      "sampling.top_p",
+      "sampling.max_output_tokens",
+      "sampling.stop",
+      "sampling.stop[0]",
+    ]);
+  });
+
+  it.each([
+    ["decision_token", { routing: { case: "decisionToken" as const, value: "t" } }],
+    ["idempotency_key", { idempotencyKey: "k" }],
+  ])("says that %s is not served instead of ignoring it", (field, init) => {
+    try {
+      complete(init)();
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(UnsupportedFieldError);
+      expect(fieldName((error as UnsupportedFieldError).path, "proto")).toBe(field);
+    }
+  });
+});

@@ -1,0 +1,28 @@
+/** What the HTTP listener serves beside the RPCs: signs of life, and metrics. */
+import type { FastifyInstance } from "fastify";
+import type { Registry } from "prom-client";
+
+export type HttpRoutesDeps = Readonly<{
+  registry: Registry;
+  /** What keeps the service from taking calls; undefined when nothing does. */
+  findObstacle: () => string | undefined;
+}>;
+
+export function addHttpRoutes(app: FastifyInstance, { registry, findObstacle }: HttpRoutesDeps): void {
+  let render: Promise<string> | undefined;
+  /** Scrapes that come together share one rendering. */
+  const metrics = (): Promise<string> => {
+    render ??= registry.metrics().finally(() => {
+      render = undefined;
+    });
+    return render;
+  };
+  app.get("/healthz", (_, reply) => reply.send({ status: "alive" }));
+  app.get("/readyz", (_, reply) => {
+    const obstacle = findObstacle();
+    return obstacle === undefined
+      ? reply.send({ status: "ready" })
+      : reply.code(503).send({ status: "not ready", reason: obstacle });
+  });
+  app.get("/metrics", async (_, reply) => reply.type(registry.contentType).send(await metrics()));
+}

@@ -1,0 +1,26 @@
+import { PRESETS } from "../routing/presets.ts";
+import { type RoutingConfig, TIERS } from "../routing/types.ts";
+import { validateConfig } from "../routing/validate-config.ts";
+import { SettingsError } from "../settings/reader.ts";
+import type { Settings } from "../settings/settings.ts";
+
+/**
+ * The preset with what the environment changes of it.
+ * @throws SettingsError when the two make no valid configuration
+ */
+export function routingConfigOf({ preset, tierTargets, retiredModels }: Settings): RoutingConfig {
+  const base = PRESETS[preset];
+  const config: RoutingConfig = {
+    ...base,
+    retiredModels: retiredModels ?? base.retiredModels,
+    tiers: Object.fromEntries(
+      TIERS.map((tier) => [
+        tier,
+        { ...base.tiers[tier], targets: tierTargets[tier] ?? base.tiers[tier].targets },
+      ]),
+    ) as RoutingConfig["tiers"],
+  };
+  const problems = validateConfig(config);
+  if (problems.length > 0) throw new SettingsError(problems.map(({ path, message }) => `${path} ${message}`));
+  return config;
+}

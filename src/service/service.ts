@@ -1,0 +1,204 @@
+/** The composition: settings in, a running service out. Nothing is built or connected anywhere else. */
+import { randomUUID } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { EngineDeps } from "../completion/call.ts";
+import { complete } from "../completion/complete.ts";
+import { completeOnce } from "../completion/complete-once.ts";
+import { decide as decideCall } from "../completion/decide.ts";
+import { RetryBudget } from "../completion/retry-budget.ts";
+import { TargetHealth } from "../completion/target-health.ts";
+import { isRetired } from "../pricing/catalogue.ts";
+import { billedTokens, costOf } from "../pricing/cost.ts";
+import { ProviderHub } from "../providers/hub.ts";
+import { createTransport } from "../providers/transport.ts";
+import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
+import { authorizer } from "../rpc/authorize.ts";
+import { listenGrpc } from "../rpc/grpc.ts";
+import { guard } from "../rpc/guard.ts";
+import { listenHttp } from "../rpc/http.ts";
+import { providerService } from "../rpc/provider-service.ts";
+import { routerService } from "../rpc/router-service.ts";
+import { type Sandbox, startSandbox } from "../sandbox/sandbox.ts";
+import type { Settings } from "../settings/settings.ts";
+import { openDatabase } from "../store/database.ts";
+import { createRecorder } from "../store/recorder.ts";
+import { EngineMetrics } from "../telemetry/engine-metrics.ts";
+import type { Log } from "../telemetry/log.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import type { Running } from "./banner.ts";
+import { decide } from "./decide.ts";
+import { addHttpRoutes } from "./http-routes.ts";
+import { logBreaker, observe } from "./observe.ts";
+import { providerStateOf } from "./provider-state.ts";
+import { routingConfigOf } from "./routing-config.ts";
+
+export type Service = Readonly<{
+  running: Running;
+  /** Stops taking calls, lets those in flight end within the grace, writes the last records. Safe to call twice. */
+  stop(): Promise<void>;
+}>;
+
+export type ServiceOptions = Readonly<{
+  settings: Settings;
+  /** Reads the settings again, for keys and base URLs. @throws SettingsError */
+  readAgain: () => Settings;
+  log: Log;
+  /** How long calls in flight may take to end at a stop, in ms. */
+  graceMs?: number;
+}>;
+
+const DEFAULT_GRACE_MS = 30_000;
+
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { settings, log } = options;
+  const config = routingConfigOf(settings);
+  const metrics = createMetrics();
+  const [database, sandbox] = await Promise.all([
+    openDatabase({ url: settings.databaseUrl, dataDir: settings.dataDir, log }),
+    settings.sandbox ? openSandbox(settings, log) : undefined,
+  ]);
+  for (const name of await database.migrate()) log.info("a migration ran", { migration: name });
+  const recorder = createRecorder({ db: database.db, log, metrics });
+  const transport = createTransport();
+  const hub = new ProviderHub(transport, settings.providers, sandbox?.baseUrls);
+  const engine = engineOf({ config, hub, recorder, metrics, log });
+  metrics.configVersion.set(config.version);
+  const life = new Lifecycle();
+
+  const services = [
+    routerService({
+      decide: (request) => decideCall(request, config, engine.deps),
+      complete: (call) => complete(call, engine.deps),
+      completeOnce: (call) => completeOnce(call, engine.deps),
+      rules: { allowImageUrls: settings.allowImageUrls },
+    }),
+    providerService({
+      hub,
+      config: () => config,
+      state: engine.state,
+      reload: async () => reloadProviders(options, hub, sandbox, engine.health),
+    }),
+  ].map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }));
+
+  const [grpc, http] = await Promise.all([
+    listenGrpc({ host: settings.host, port: settings.grpcPort, services }),
+    listenHttp({
+      host: settings.host,
+      port: settings.httpPort,
+      services,
+      shutdownSignal: life.shutdownSignal,
+      routes: (app) => addHttpRoutes(app, { registry: metrics.registry, findObstacle: () => life.obstacle }),
+      log,
+    }),
+  ]);
+  grpc.setServing(true);
+  life.obstacle = undefined;
+
+  const stop = async (): Promise<void> => {
+    life.obstacle = "the service is shutting down";
+    grpc.setServing(false);
+    const drained = Promise.all([grpc.drain(), http.drain()]);
+    await Promise.race([drained, sleep(options.graceMs ?? DEFAULT_GRACE_MS, undefined, { ref: false })]);
+    life.shutDown();
+    grpc.close();
+    http.close();
+    await recorder.close();
+    await Promise.all([database.close(), transport.close(), sandbox?.close()]);
+  };
+  return {
+    running: {
+      settings,
+      grpcPort: grpc.port,
+      httpPort: http.port,
+      sandboxUrl: sandbox?.url,
+      engine: database.engine,
+      socketFolder: database.socketFolder,
+      retired: listRetired(config, engine.state().today),
+    },
+    stop: () => life.once(stop),
+  };
+}
+
+/** What changes over the service's life, and what the parts may know of it. */
+class Lifecycle {
+  /** Why no calls are taken; undefined: they are. */
+  obstacle: string | undefined = "the service is starting";
+  readonly #shutdown = new AbortController();
+  #stopping: Promise<void> | undefined;
+
+  get shutdownSignal(): AbortSignal {
+    return this.#shutdown.signal;
+  }
+
+  shutDown(): void {
+    this.#shutdown.abort(new ConnectError("the service shut down", Code.Unavailable));
+  }
+
+  once(stop: () => Promise<void>): Promise<void> {
+    this.#stopping ??= stop();
+    return this.#stopping;
+  }
+}
+
+type EngineParts = Readonly<{
+  config: RoutingConfig;
+  hub: ProviderHub;
+  recorder: EngineDeps["recorder"];
+  metrics: ReturnType<typeof createMetrics>;
+  log: Log;
+}>;
+
+function engineOf({ config, hub, recorder, metrics, log }: EngineParts) {
+  const clock = { nowMs: () => performance.now(), wallDate: () => new Date() };
+  const engineMetrics = new EngineMetrics(metrics, () => config);
+  const health = new TargetHealth(clock.nowMs, logBreaker(engineMetrics, log));
+  const state = providerStateOf(hub, health, clock.wallDate);
+  const deps: EngineDeps = {
+    snapshot: () => ({ config, providers: hub.current.providers }),
+    route: (request, snapshot) => decide(request, snapshot, state(), log),
+    pricing: { billedTokens, costOf },
+    health,
+    retryBudget: new RetryBudget(),
+    recorder,
+    observer: observe(engineMetrics, log),
+    clock,
+    random: Math.random,
+    newId: randomUUID,
+  };
+  return { deps, health, state };
+}
+
+/** On the configured port, or on any when that one is taken: two services on one machine both want a sandbox. */
+async function openSandbox({ sandboxPort, sandboxTokensPerSecond }: Settings, log: Log): Promise<Sandbox> {
+  const options = { tokensPerSecond: sandboxTokensPerSecond };
+  try {
+    return await startSandbox({ ...options, port: sandboxPort });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    log.warn("the sandbox's port is taken; it uses another", { port: sandboxPort });
+    return startSandbox({ ...options, port: 0 });
+  }
+}
+
+async function reloadProviders(
+  { readAgain }: ServiceOptions,
+  hub: ProviderHub,
+  sandbox: Sandbox | undefined,
+  health: TargetHealth,
+): Promise<readonly string[]> {
+  const settings = readAgain();
+  const changed = hub.replace(settings.providers, settings.sandbox ? sandbox?.baseUrls : undefined);
+  health.reset();
+  return changed;
+}
+
+const listRetired = ({ tiers, catalogue }: RoutingConfig, today: string): readonly string[] => {
+  const targets = TIERS.flatMap((tier) => tiers[tier].targets);
+  const retired = targets.filter(({ provider, model }) => {
+    const listed = catalogue.findModel(provider, model);
+    return listed !== undefined && isRetired(listed, today);
+  });
+  return [...new Set(retired.map(targetKey))];
+};

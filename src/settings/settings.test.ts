@@ -1,0 +1,105 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readEnvironment } from "./environment.ts";
+import { SettingsError } from "./reader.ts";
+import { listUnknownVariables, readSettings } from "./settings.ts";
+
+const problemsOf = (environment: Record<string, string>): readonly string[] => {
+  try {
+    readSettings(environment, "/srv");
+    return [];
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems;
+    throw error;
+  }
+};
+
+describe("settings", () => {
+  it("run against the sandbox with the embedded database when nothing is set", () => {
+    const settings = readSettings({}, "/srv");
+    expect(settings).toMatchObject({
+      host: "127.0.0.1",
+      grpcPort: 50051,
+      httpPort: 8080,
+      dataDir: "/srv/data",
+      databaseUrl: undefined,
+      preset: "classic",
+      sandbox: true,
+    });
+  });
+
+  it("leave the sandbox as soon as one provider has a key", () => {
+    expect(readSettings({ KIMI_API_KEY: "k-1" }, "/srv").sandbox).toBe(false);
+  });
+
+  it("read Kimi's key from either of its two names", () => {
+    const keyOf = (environment: Record<string, string>) =>
+      readSettings(environment, "/srv").providers.find(({ id }) => id === "kimi")?.apiKey;
+    expect(keyOf({ MOONSHOT_API_KEY: "m" })).toBe("m");
+    expect(keyOf({ MOONSHOT_API_KEY: "m", KIMI_API_KEY: "k" })).toBe("k");
+  });
+
+  it("report every wrong variable at once, by name", () => {
+    const problems = problemsOf({
+      MODELTIER_GRPC_PORT: "70000",
+      MODELTIER_PRESET: "latest",
+      DATABASE_URL: "mysql://root@localhost/x",
+      MODELTIER_PROVIDERS: "ollama",
+      MODELTIER_TIER_FAST: "nobody/gpt-4o-mini",
+    });
+    expect(problems.map((problem) => problem.split(" ")[0])).toEqual([
+      "OLLAMA_BASE_URL",
+      "MODELTIER_GRPC_PORT",
+      "DATABASE_URL",
+      "MODELTIER_PRESET",
+      "MODELTIER_TIER_FAST",
+    ]);
+  });
+
+  it("never quote a key or a database password", () => {
+    const problems = problemsOf({ OPENAI_API_KEY: "sk secret", DATABASE_URL: "pg://user:hunter2@host/db" });
+    expect(problems).toHaveLength(2);
+    expect(problems.join()).not.toMatch(/secret|hunter2/);
+  });
+
+  it("refuse the SDKs' custom headers, which would reach other providers", () => {
+    expect(problemsOf({ OPENAI_CUSTOM_HEADERS: "x: y" })[0]).toMatch(/^OPENAI_CUSTOM_HEADERS is set/);
+  });
+
+  it("add OpenAI-compatible servers by name and base URL, with or without a key", () => {
+    const { providers, sandbox, tierTargets } = readSettings(
+      {
+        MODELTIER_PROVIDERS: "ollama, my-vllm",
+        OLLAMA_BASE_URL: "http://127.0.0.1:11434/v1/",
+        MY_VLLM_BASE_URL: "https://vllm.example/v1",
+        MY_VLLM_API_KEY: "v",
+        MODELTIER_TIER_FAST: "ollama/llama3.2, openai/gpt-4o-mini",
+      },
+      "/srv",
+    );
+    expect(sandbox).toBe(false);
+    expect(providers.slice(3)).toMatchObject([
+      { id: "ollama", dialect: "openai", baseUrl: "http://127.0.0.1:11434/v1", keyRequired: false },
+      { id: "my-vllm", dialect: "openai", apiKey: "v" },
+    ]);
+    expect(tierTargets.fast).toEqual([
+      { provider: "ollama", model: "llama3.2" },
+      { provider: "openai", model: "gpt-4o-mini" },
+    ]);
+  });
+
+  it("take the process's variables over .env.local, and those over .env; an empty one is not set", () => {
+    const folder = mkdtempSync(join(tmpdir(), "modeltier-settings-"));
+    writeFileSync(join(folder, ".env"), "A=1\nB=1\nC=1\nD=1\n");
+    writeFileSync(join(folder, ".env.local"), "A=2\nB=2\nD=\n");
+    expect(readEnvironment({ A: "3", C: "" }, folder)).toEqual({ A: "3", B: "2", C: "1", D: "1" });
+  });
+
+  it("notice a variable that is most likely misspelt", () => {
+    expect(listUnknownVariables({ MODELTIER_GRPC_PROT: "1", MODELTIER_HOST: "::1" })).toEqual([
+      "MODELTIER_GRPC_PROT",
+    ]);
+  });
+});

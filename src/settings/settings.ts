@@ -1,0 +1,115 @@
+/** The environment, read once into one frozen value. Every problem is reported at once, by the name of its variable. */
+import { isAbsolute, resolve } from "node:path";
+import { type ModelTarget, TIERS, type Tier } from "../routing/types.ts";
+import type { Environment } from "./environment.ts";
+import { type ProviderSettings, readProviders } from "./providers.ts";
+import { SettingsReader } from "./reader.ts";
+
+export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export type Settings = Readonly<{
+  host: string;
+  grpcPort: number;
+  httpPort: number;
+  /** Absolute. */
+  dataDir: string;
+  /** Absent: the embedded database in `dataDir`. */
+  databaseUrl?: string;
+  preset: "classic" | "current";
+  /** What to do with models past their retirement day; absent: as the preset says. */
+  retiredModels?: "substitute" | "skip" | "try";
+  /** Targets that replace the preset's, tier by tier. */
+  tierTargets: Readonly<Partial<Record<Tier, readonly ModelTarget[]>>>;
+  providers: readonly ProviderSettings[];
+  /** The sandbox answers in place of the providers. */
+  sandbox: boolean;
+  sandboxPort: number;
+  sandboxTokensPerSecond: number;
+  allowImageUrls: boolean;
+  /** Asked for by RPCs that change something; absent: not asked for. */
+  adminToken?: string;
+  logLevel: LogLevel;
+}>;
+
+const KNOWN = new Set(
+  [
+    "GRPC_PORT HTTP_PORT HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
+    "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS ADMIN_TOKEN TIER_FAST TIER_BALANCED TIER_POWERFUL",
+  ]
+    .join(" ")
+    .split(" ")
+    .map((name) => `MODELTIER_${name}`),
+);
+
+/** @throws SettingsError naming every variable that is wrong */
+export function readSettings(environment: Environment, folder: string): Settings {
+  const reader = new SettingsReader(environment);
+  const providers = readProviders(reader);
+  const dataDir = reader.text("MODELTIER_DATA_DIR") ?? "data";
+  const settings: Settings = {
+    host: reader.text("MODELTIER_HOST") ?? "127.0.0.1",
+    grpcPort: reader.port("MODELTIER_GRPC_PORT", 50_051),
+    httpPort: reader.port("MODELTIER_HTTP_PORT", 8080),
+    dataDir: isAbsolute(dataDir) ? dataDir : resolve(folder, dataDir),
+    databaseUrl: reader.url("DATABASE_URL", ["postgres", "postgresql"], undefined),
+    preset: reader.choice("MODELTIER_PRESET", ["classic", "current"], "classic"),
+    retiredModels: readRetiredModels(reader),
+    tierTargets: readTierTargets(reader, new Set(providers.map(({ id }) => id))),
+    providers,
+    sandbox: reader.flag("MODELTIER_SANDBOX", undefined) ?? providers.every(hasNoKey),
+    sandboxPort: reader.port("MODELTIER_SANDBOX_PORT", 8090),
+    sandboxTokensPerSecond: reader.positive("MODELTIER_SANDBOX_TOKENS_PER_SECOND", 200),
+    allowImageUrls: reader.flag("MODELTIER_ALLOW_IMAGE_URLS", false),
+    adminToken: reader.text("MODELTIER_ADMIN_TOKEN"),
+    logLevel: reader.choice("LOG_LEVEL", LOG_LEVELS, "info"),
+  };
+  reader.throwIfWrong();
+  return Object.freeze(settings);
+}
+
+/** A configured server that needs no key counts as one we have a key for. */
+const hasNoKey = ({ apiKey, keyRequired }: ProviderSettings): boolean => keyRequired && apiKey === undefined;
+
+/** Variables that look like ours and are not, most likely misspelt. */
+export function listUnknownVariables(environment: Environment): readonly string[] {
+  return Object.keys(environment).filter((name) => name.startsWith("MODELTIER_") && !KNOWN.has(name));
+}
+
+function readRetiredModels(reader: SettingsReader): Settings["retiredModels"] {
+  if (reader.text("MODELTIER_RETIRED_MODELS") === undefined) return undefined;
+  return reader.choice<"substitute" | "skip" | "try">(
+    "MODELTIER_RETIRED_MODELS",
+    ["substitute", "skip", "try"],
+    "substitute",
+  );
+}
+
+function readTierTargets(reader: SettingsReader, providers: ReadonlySet<string>): Settings["tierTargets"] {
+  const tiers: Partial<Record<Tier, readonly ModelTarget[]>> = {};
+  for (const tier of TIERS) {
+    const name = `MODELTIER_TIER_${tier.toUpperCase()}`;
+    const targets = reader.list(name).flatMap((item) => readTarget(reader, name, item, providers));
+    if (targets.length > 0) tiers[tier] = targets;
+  }
+  return tiers;
+}
+
+function readTarget(
+  reader: SettingsReader,
+  name: string,
+  item: string,
+  providers: ReadonlySet<string>,
+): readonly ModelTarget[] {
+  const slash = item.indexOf("/");
+  const provider = item.slice(0, Math.max(slash, 0));
+  const model = item.slice(slash + 1);
+  if (provider === "" || model === "") {
+    reader.problem(name, `holds "${item}"; write targets as provider/model, with commas between them`);
+  } else if (!providers.has(provider)) {
+    reader.problem(name, `names provider "${provider}"; there are ${[...providers].join(", ")}`);
+  } else {
+    return [{ provider, model }];
+  }
+  return [];
+}

@@ -1,0 +1,78 @@
+/** Turns what the engine reports into metrics. */
+import type { EngineObserver } from "../completion/call.ts";
+import type { BreakerChange } from "../completion/target-health.ts";
+import { type Decision, type ModelTarget, type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
+import type { AttemptRecord } from "../store/records.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** Stands for every model that neither the catalogue nor a tier names, so that callers cannot make series. */
+const OTHER_MODEL = "other";
+
+const BREAKER_VALUE = { closed: 0, half_open: 1, open: 2, parked: 3 } as const;
+
+export class EngineMetrics implements EngineObserver {
+  readonly #metrics: Metrics;
+  readonly #config: () => RoutingConfig;
+
+  constructor(metrics: Metrics, config: () => RoutingConfig) {
+    this.#metrics = metrics;
+    this.#config = config;
+  }
+
+  onDecision(decision: Decision): void {
+    this.#metrics.routingDecisions.labels(decision.tier, settlingCause(decision)).inc();
+  }
+
+  onAttempt(record: AttemptRecord): void {
+    const { provider, model } = this.#label(record.target);
+    const metrics = this.#metrics;
+    metrics.providerCalls.labels(provider, model, record.tier, record.outcome).inc();
+    metrics.providerLatency.labels(provider, model).observe(record.latencyMs / 1000);
+    if (record.ttftMs !== undefined)
+      metrics.timeToFirstToken.labels(provider, model).observe(record.ttftMs / 1000);
+    if (record.priceStatus === "UNKNOWN") metrics.unknownPrice.inc();
+    else metrics.providerCost.add({ provider, model, tier: record.tier }, record.costNanoUsd);
+    this.#countTokens(provider, model, record);
+  }
+
+  onFallback(from: ModelTarget, to: ModelTarget, failure: string): void {
+    this.#metrics.fallbacks.labels(from.provider, to.provider, failure).inc();
+  }
+
+  onExecution(_: unknown, overheadMs: number): void {
+    this.#metrics.overhead.observe(overheadMs / 1000);
+  }
+
+  onBreaker({ target, to }: BreakerChange): void {
+    const { provider, model } = this.#label(target);
+    this.#metrics.breakerState.labels(provider, model).set(BREAKER_VALUE[to]);
+  }
+
+  #countTokens(provider: string, model: string, { tokens }: AttemptRecord): void {
+    const count = (kind: string, value: number) => {
+      if (value > 0) this.#metrics.providerTokens.labels(provider, model, kind).inc(value);
+    };
+    count("fresh_input", tokens.freshInputTokens);
+    count("cached_input", tokens.cachedInputTokens);
+    count("cache_write", tokens.cacheWriteTokens);
+    count("output", tokens.outputTokens);
+  }
+
+  #label(target: ModelTarget): ModelTarget {
+    const config = this.#config();
+    const key = targetKey(target);
+    const isKnown =
+      config.catalogue.findModel(target.provider, target.model) !== undefined ||
+      TIERS.some((tier) => config.tiers[tier].targets.some((configured) => targetKey(configured) === key));
+    return isKnown ? target : { provider: target.provider, model: OTHER_MODEL };
+  }
+}
+
+/** The last cause that moved the tier; the score when none did. */
+function settlingCause({ causes }: Decision): string {
+  return (
+    causes.findLast(({ before, after }) => before !== undefined && before !== after)?.kind ??
+    causes[0]?.kind ??
+    "score"
+  );
+}

@@ -1,0 +1,96 @@
+/** Every metric of the service in one list. Labels come from configuration and the catalogue, never from callers. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { MoneyCounter } from "./money-counter.ts";
+
+const LATENCY_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300];
+const OVERHEAD_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1];
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const target = ["provider", "model"] as const;
+  const call = ["provider", "model", "tier"] as const;
+  return {
+    registry,
+    providerCalls: new Counter({
+      name: "modeltier_provider_calls_total",
+      help: "Attempts at providers, by how they ended.",
+      labelNames: [...call, "outcome"],
+      registers,
+    }),
+    providerLatency: new Histogram({
+      name: "modeltier_provider_latency_seconds",
+      help: "From the start of an attempt to its end.",
+      labelNames: target,
+      buckets: LATENCY_BUCKETS,
+      registers,
+    }),
+    timeToFirstToken: new Histogram({
+      name: "modeltier_provider_time_to_first_token_seconds",
+      help: "From the start of an attempt to its first content token.",
+      labelNames: target,
+      buckets: LATENCY_BUCKETS,
+      registers,
+    }),
+    providerCost: new MoneyCounter({
+      name: "modeltier_provider_cost_usd_total",
+      help: "What attempts cost at the catalogue's prices, in US dollars. Unknown prices count nothing here.",
+      labelNames: call,
+      registers,
+    }),
+    providerTokens: new Counter({
+      name: "modeltier_provider_tokens_total",
+      help: "Tokens of attempts; the kinds are disjoint: fresh_input, cached_input, cache_write, output.",
+      labelNames: [...target, "kind"],
+      registers,
+    }),
+    routingDecisions: new Counter({
+      name: "modeltier_routing_decisions_total",
+      help: "Decisions, by tier and by the cause that settled it.",
+      labelNames: ["tier", "cause"],
+      registers,
+    }),
+    overhead: new Histogram({
+      name: "modeltier_overhead_seconds",
+      help: "This service's own share of a call, waiting for providers left out.",
+      buckets: OVERHEAD_BUCKETS,
+      registers,
+    }),
+    fallbacks: new Counter({
+      name: "modeltier_fallbacks_total",
+      help: "Moves to the next target, by provider and by class of failure.",
+      labelNames: ["from", "to", "class"],
+      registers,
+    }),
+    breakerState: new Gauge({
+      name: "modeltier_breaker_state",
+      help: "0 closed, 1 half open, 2 open, 3 parked.",
+      labelNames: target,
+      registers,
+    }),
+    unknownPrice: new Counter({
+      name: "modeltier_unknown_price_total",
+      help: "Attempts whose model has no price in the catalogue.",
+      registers,
+    }),
+    configVersion: new Gauge({
+      name: "modeltier_config_version",
+      help: "Version of the routing configuration in force; 0 is the preset.",
+      registers,
+    }),
+    spoolRecords: new Gauge({
+      name: "modeltier_spool_records",
+      help: "Execution records waiting to be written to the database.",
+      registers,
+    }),
+    recordsDropped: new Counter({
+      name: "modeltier_records_dropped_total",
+      help: "Execution records that could not be kept, by why.",
+      labelNames: ["reason"],
+      registers,
+    }),
+  };
+}

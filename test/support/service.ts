@@ -1,0 +1,96 @@
+/** The real service as a process of its own, on free ports, against its own sandbox: what tests call as users would. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+export type RunningService = Readonly<{
+  pid: number;
+  /** "127.0.0.1:50051" */
+  grpcAddress: string;
+  /** "http://127.0.0.1:8080" */
+  httpUrl: string;
+  /** The sandbox's address; "" when it does not play. */
+  sandboxUrl: string;
+  dataDir: string;
+  /** All that it printed so far. */
+  output(): Readonly<{ stdout: string; stderr: string }>;
+  /** Sends the signal and gives the exit code; kills it when it has not gone after 40 s. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}>;
+
+export type ServiceOptions = Readonly<{
+  /** Added to an environment that has no provider key and free ports. */
+  env?: Readonly<Record<string, string>>;
+  /** Kept after the stop, for a second start; absent: a new folder, removed at the stop. */
+  dataDir?: string;
+  /** Runs in its data folder, where it finds `.env` files of its own. */
+  inOwnFolder?: boolean;
+}>;
+
+/** Starts the service and waits until it says where to call. @throws with its output when it exits before */
+export async function startService({
+  env = {},
+  dataDir,
+  inOwnFolder,
+}: ServiceOptions = {}): Promise<RunningService> {
+  const folder = dataDir ?? mkdtempSync(join(tmpdir(), "mt-"));
+  const child = spawn(process.execPath, [join(ROOT, "src/main.ts")], {
+    cwd: inOwnFolder ? folder : ROOT,
+    env: {
+      PATH: process.env.PATH,
+      MODELTIER_GRPC_PORT: "0",
+      MODELTIER_HTTP_PORT: "0",
+      MODELTIER_SANDBOX_PORT: "0",
+      MODELTIER_SANDBOX_TOKENS_PER_SECOND: "2000",
+      MODELTIER_DATA_DIR: folder,
+      ...env,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output.stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    output.stderr += text;
+  });
+  const killWithUs = () => child.kill("SIGKILL");
+  process.once("exit", killWithUs);
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  await untilReady(child, output);
+  return {
+    pid: child.pid as number,
+    grpcAddress: addressIn(output.stdout, /gRPC\s+(\S+)/),
+    httpUrl: addressIn(output.stdout, /HTTP\s+(\S+)/),
+    sandboxUrl: addressIn(output.stdout, /Sandbox\s+(http\S+?)\/ledger/),
+    dataDir: folder,
+    output: () => ({ ...output }),
+    stop: async (signal = "SIGTERM") => {
+      const timer = setTimeout(() => child.kill("SIGKILL"), 40_000);
+      child.kill(signal);
+      const code = await exited;
+      clearTimeout(timer);
+      process.off("exit", killWithUs);
+      if (dataDir === undefined) rmSync(folder, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
+
+function untilReady(child: ChildProcess, output: { stdout: string; stderr: string }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const check = () => {
+      if (/^ready/m.test(output.stdout)) resolve();
+    };
+    child.stdout?.on("data", check);
+    child.once("exit", (code) =>
+      reject(new Error(`the service ended with ${code}:\n${output.stdout}${output.stderr}`)),
+    );
+  });
+}
+
+const addressIn = (text: string, pattern: RegExp): string => pattern.exec(text)?.[1] ?? "";
