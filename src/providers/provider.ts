@@ -16,10 +16,13 @@ export type UserPart =
 /** `argumentsJson` is exactly what the model wrote; it need not be JSON when the answer was cut. */
 export type ToolCall = Readonly<{ id: string; name: string; argumentsJson: string }>;
 
-export type ToolDefinition = Readonly<{ name: string; description: string; parametersJson: string; strict: boolean }>;
-export type ToolChoice = Readonly<
-  { kind: "auto" | "none" | "required" } | { kind: "tool"; name: string }
->;
+export type ToolDefinition = Readonly<{
+  name: string;
+  description: string;
+  parametersJson: string;
+  strict: boolean;
+}>;
+export type ToolChoice = Readonly<{ kind: "auto" | "none" | "required" } | { kind: "tool"; name: string }>;
 export type ResponseFormat = Readonly<
   { kind: "text" | "json" } | { kind: "json_schema"; name: string; schemaJson: string; strict: boolean }
 >;
