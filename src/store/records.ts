@@ -1,12 +1,13 @@
 /** What the engine hands to the recorder. Plain data: no prompt, no answer, no key. */
-import type { Decision, ModelTarget, Tier } from "../routing/types.ts";
+
 import type { BilledTokens } from "../pricing/types.ts";
+import type { Decision, ModelTarget, Tier } from "../routing/types.ts";
 
 export const USAGE_SOURCES = ["REPORTED", "PARTIAL", "ESTIMATED", "UNKNOWN"] as const;
 export type UsageSource = (typeof USAGE_SOURCES)[number];
 export type PriceStatus = "KNOWN" | "UNKNOWN";
 
-/** `ok`, `cancelled`, `deadline_exceeded`, or the provider failure's name. */
+/** `ok`, `cancelled`, `deadline_exceeded`, `diverged` (could not continue what was already sent), or the provider failure's name. */
 export type AttemptOutcome = string;
 
 export type AttemptRecord = Readonly<{
@@ -20,6 +21,8 @@ export type AttemptRecord = Readonly<{
   /** Part of the output tokens; absent: not reported. */
   reasoningTokens?: number;
   usageSource: UsageSource;
+  /** How the tokens that were not reported were estimated; absent when none were. */
+  usageMethod?: string;
   /** 0n with `UNKNOWN` means nobody knows, not that it was free. */
   costNanoUsd: bigint;
   priceStatus: PriceStatus;

@@ -1,0 +1,69 @@
+/** What an attempt comes to: its record, and its verdict on the target. */
+import type { CatalogueModel } from "../pricing/types.ts";
+import type { PlannedTarget } from "../routing/types.ts";
+import type { AttemptRecord } from "../store/records.ts";
+import type { Attempt, AttemptEnd } from "./attempt.ts";
+import type { AttemptReport, Pricing } from "./call.ts";
+import { bare } from "./execution.ts";
+import type { Permit } from "./target-health.ts";
+import { type AttemptUsage, usageOfFinished, usageOfUnfinished } from "./usage.ts";
+
+/** What is known when an attempt begins, and stays so: the price is the one of that day and that catalogue. */
+export type AttemptStart = Readonly<{
+  executionId: string;
+  /** From 1. */
+  attempt: number;
+  target: PlannedTarget;
+  model: CatalogueModel | undefined;
+  estimatedInputTokens: number;
+  startedAt: Date;
+}>;
+
+export function attemptRecord(
+  start: AttemptStart,
+  attempt: Attempt,
+  end: AttemptEnd,
+  pricing: Pricing,
+  nowMs: number,
+): AttemptRecord {
+  const { usage, source, method } = usageOf(end, attempt, start.estimatedInputTokens);
+  const tokens = pricing.billedTokens(usage);
+  const { ttftMs } = attempt.clock;
+  return {
+    executionId: start.executionId,
+    attempt: start.attempt,
+    target: bare(start.target),
+    tier: start.target.tier,
+    outcome: end.kind === "finished" ? "ok" : end.kind === "failed" ? end.failure : end.kind,
+    tokens,
+    ...(usage.reasoningTokens !== undefined && { reasoningTokens: usage.reasoningTokens }),
+    usageSource: source,
+    ...(method !== undefined && { usageMethod: method }),
+    ...pricing.costOf(start.model, start.startedAt.toISOString().slice(0, 10), tokens),
+    latencyMs: attempt.clock.latencyMs(nowMs),
+    ...(ttftMs !== undefined && { ttftMs }),
+    startedAt: start.startedAt,
+  };
+}
+
+export function attemptReport(end: AttemptEnd): AttemptReport {
+  const finish = "finish" in end ? end.finish : undefined;
+  return {
+    ...(end.kind === "failed" && { details: end.details }),
+    skippedFrames: finish?.skippedFrames ?? 0,
+    usageMismatch: finish?.usageMismatch ?? false,
+  };
+}
+
+/** Only an attempt that ended by the provider's doing says something about it. */
+export function giveVerdict(permit: Permit, end: AttemptEnd, latencyMs: number): void {
+  if (end.kind === "finished") permit.succeeded(latencyMs);
+  else if (end.kind === "failed") permit.failed(end.failure, end.details);
+  else permit.release();
+}
+
+function usageOf(end: AttemptEnd, { meter }: Attempt, estimatedInputTokens: number): AttemptUsage {
+  const finish = "finish" in end ? end.finish : undefined;
+  if (finish !== undefined) return usageOfFinished(finish.usage, meter, estimatedInputTokens);
+  return usageOfUnfinished(meter, estimatedInputTokens, end.kind !== "failed");
+}

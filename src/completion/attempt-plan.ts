@@ -1,0 +1,130 @@
+/** Which target is asked next, and after what wait. Holds the limits of one call. */
+import type { ModelProvider } from "../providers/provider.ts";
+import type { ProviderErrorDetails, ProviderFailure } from "../providers/provider-error.ts";
+import type { PlannedTarget } from "../routing/types.ts";
+import type { EngineDeps, EngineSnapshot } from "./call.ts";
+import { FAILURE_POLICY } from "./failure-policy.ts";
+import type { Permit } from "./target-health.ts";
+
+/** Longer waits are left to the next target. */
+const LONGEST_WAIT_MS = 2_000;
+const JITTER_MS = { least: 100, most: 400 };
+/** Added to a wait the provider asked for, so that those who were told the same do not all come back at once. */
+const RETRY_AFTER_SPREAD = 0.1;
+
+/** Leave to ask a target. The permit must get its verdict, or be released. */
+export type Claim = Readonly<{ target: PlannedTarget; provider: ModelProvider; permit: Permit }>;
+
+export type PlanDeps = Pick<EngineDeps, "health" | "retryBudget" | "random" | "clock">;
+
+export class AttemptPlan {
+  readonly #targets: readonly PlannedTarget[];
+  readonly #snapshot: EngineSnapshot;
+  readonly #deps: PlanDeps;
+  #index = -1;
+  #attempts = 0;
+  readonly #attemptsAt = new Map<string, number>();
+  #wasAskedAgain = false;
+  /** The largest context window that proved too small, in tokens. */
+  #tooSmallWindow = 0;
+
+  constructor(targets: readonly PlannedTarget[], snapshot: EngineSnapshot, deps: PlanDeps) {
+    this.#targets = targets;
+    this.#snapshot = snapshot;
+    this.#deps = deps;
+  }
+
+  /** The next target that may be asked. @param failure of the attempt before; absent at the beginning */
+  next(failure?: ProviderFailure): Claim | undefined {
+    if (failure !== undefined && !this.#mayMoveOn(failure)) return undefined;
+    while (this.#index + 1 < this.#targets.length) {
+      this.#index += 1;
+      this.#wasAskedAgain = false;
+      const claim = this.#hasLargerWindow() ? this.#claim() : undefined;
+      if (claim !== undefined) return claim;
+    }
+    return undefined;
+  }
+
+  /**
+   * In ms, when the same target is worth a second attempt and may have one: the failure allows it, the wait ends before
+   * the deadline, and the limits, the breaker and the retry budget have room. Takes from the budget.
+   */
+  findRetryWaitMs(
+    failure: ProviderFailure,
+    details: ProviderErrorDetails,
+    deadlineAtMs: number,
+  ): number | undefined {
+    const target = this.#targets[this.#index];
+    const waitMs = this.#waitMs(failure, details);
+    if (target === undefined || waitMs === undefined || this.#wasAskedAgain || !this.#hasRoomFor(target)) {
+      return undefined;
+    }
+    const { clock, health, retryBudget } = this.#deps;
+    const nowMs = clock.nowMs();
+    const isInTime = nowMs + waitMs < deadlineAtMs && health.waitMs(target) <= waitMs;
+    return isInTime && retryBudget.tryTake(nowMs) ? waitMs : undefined;
+  }
+
+  /** The same target again, if it may still be asked after the wait. */
+  again(): Claim | undefined {
+    this.#wasAskedAgain = true;
+    return this.#claim();
+  }
+
+  /** Never less than the provider asked for; undefined when that is too long, or the failure is not worth asking again. */
+  #waitMs(failure: ProviderFailure, { retryAfterMs }: ProviderErrorDetails): number | undefined {
+    const { random } = this.#deps;
+    const askedMs = (retryAfterMs ?? 0) * (1 + random() * RETRY_AFTER_SPREAD);
+    if (retryAfterMs !== undefined && retryAfterMs > LONGEST_WAIT_MS) return undefined;
+    switch (FAILURE_POLICY[failure].sameProviderAgain) {
+      case "no":
+        return undefined;
+      case "at_once":
+        return askedMs;
+      case "after_jitter":
+        return Math.max(askedMs, JITTER_MS.least + random() * (JITTER_MS.most - JITTER_MS.least));
+      case "after_retry_after":
+        return retryAfterMs === undefined ? undefined : askedMs;
+    }
+  }
+
+  #mayMoveOn(failure: ProviderFailure): boolean {
+    const { nextTarget } = FAILURE_POLICY[failure];
+    if (nextTarget === "larger_window") this.#tooSmallWindow = Math.max(this.#tooSmallWindow, this.#window());
+    return nextTarget !== "no";
+  }
+
+  #hasLargerWindow(): boolean {
+    return this.#tooSmallWindow === 0 || (this.#findWindow() ?? 0) > this.#tooSmallWindow;
+  }
+
+  /** Of a target whose window is not known nothing is known to be larger. */
+  #window(): number {
+    return this.#findWindow() ?? Number.POSITIVE_INFINITY;
+  }
+
+  #findWindow(): number | undefined {
+    const target = this.#targets[this.#index];
+    if (target === undefined) return undefined;
+    const { catalogue } = this.#snapshot.config;
+    return catalogue.findModel(target.provider, target.model)?.contextWindowTokens;
+  }
+
+  #hasRoomFor(target: PlannedTarget): boolean {
+    const { maxAttempts, maxAttemptsPerProvider } = this.#snapshot.config;
+    const attemptsThere = this.#attemptsAt.get(target.provider) ?? 0;
+    return this.#attempts < maxAttempts && attemptsThere < maxAttemptsPerProvider;
+  }
+
+  #claim(): Claim | undefined {
+    const target = this.#targets[this.#index];
+    if (target === undefined || !this.#hasRoomFor(target)) return undefined;
+    const provider = this.#snapshot.providers.get(target.provider);
+    const permit = provider && this.#deps.health.acquire(target);
+    if (provider === undefined || permit === undefined) return undefined;
+    this.#attempts += 1;
+    this.#attemptsAt.set(target.provider, (this.#attemptsAt.get(target.provider) ?? 0) + 1);
+    return { target, provider, permit };
+  }
+}

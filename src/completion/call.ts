@@ -1,0 +1,101 @@
+/** What the engine is given: the call, and everything that varies around it. */
+import type { BilledTokens, CatalogueModel } from "../pricing/types.ts";
+import type {
+  ChatMessage,
+  ModelProvider,
+  ResponseFormat,
+  TokenUsage,
+  ToolChoice,
+  ToolDefinition,
+} from "../providers/provider.ts";
+import type { ProviderErrorDetails, ProviderFailure } from "../providers/provider-error.ts";
+import type {
+  Decision,
+  ModelTarget,
+  RoutingConfig,
+  RoutingRequest,
+  RoutingResult,
+} from "../routing/types.ts";
+import type { AttemptRecord, ExecutionRecord, PriceStatus, Recorder } from "../store/records.ts";
+import type { RetryBudget } from "./retry-budget.ts";
+import type { TargetHealth } from "./target-health.ts";
+
+export const DELIVERIES = ["LIVE", "ASSURED"] as const;
+/** `LIVE`: content flows as it comes. `ASSURED`: nothing before the provider's end, so every failure can be repaired. */
+export type Delivery = (typeof DELIVERIES)[number];
+
+export type CompletionCall = Readonly<{
+  request: RoutingRequest;
+  messages: readonly ChatMessage[];
+  tools: readonly ToolDefinition[];
+  toolChoice?: ToolChoice;
+  parallelToolCalls?: boolean;
+  responseFormat: ResponseFormat;
+  delivery: Delivery;
+  /** The caller understands `reset`. */
+  acceptRestart: boolean;
+  labels: Readonly<Record<string, string>>;
+  /** Aborted when the caller goes away; upstream is closed in the same tick. */
+  signal: AbortSignal;
+  /** What the caller gives the whole call, in ms from now; absent: 300,000; more than 900,000 is cut to that. */
+  timeoutMs?: number;
+}>;
+
+/** Both as of one moment; a call keeps them to its end, whatever is published meanwhile. */
+export type EngineSnapshot = Readonly<{
+  config: RoutingConfig;
+  /** By id. */
+  providers: ReadonlyMap<string, ModelProvider>;
+}>;
+
+export type EngineClock = Readonly<{
+  /** Monotonic, in ms. */
+  nowMs(): number;
+  wallDate(): Date;
+}>;
+
+export type Pricing = Readonly<{
+  billedTokens(usage: TokenUsage): BilledTokens;
+  /** @param day UTC, YYYY-MM-DD */
+  costOf(
+    model: CatalogueModel | undefined,
+    day: string,
+    tokens: BilledTokens,
+  ): Readonly<{ costNanoUsd: bigint; priceStatus: PriceStatus; priceVersion?: string }>;
+}>;
+
+export type EngineDeps = Readonly<{
+  snapshot(): EngineSnapshot;
+  /** The router with the state of the providers, `health.states()` among it, filled in. */
+  route(request: RoutingRequest, config: RoutingConfig): RoutingResult;
+  pricing: Pricing;
+  /** One for the process, as is the retry budget. */
+  health: TargetHealth;
+  retryBudget: RetryBudget;
+  recorder: Recorder;
+  observer: EngineObserver;
+  clock: EngineClock;
+  /** In [0, 1). */
+  random(): number;
+  /** A new unique id, for decisions and executions. */
+  newId(): string;
+}>;
+
+/** For metrics and logs. Called synchronously, after the fact; must not throw. */
+export type EngineObserver = Readonly<{
+  onDecision(decision: Decision, decisionId: string): void;
+  onAttempt(attempt: AttemptRecord, report: AttemptReport): void;
+  onFallback(from: ModelTarget, to: ModelTarget, failure: ProviderFailure): void;
+  /** @param overheadMs our own share of its latency */
+  onExecution(execution: ExecutionRecord, overheadMs: number): void;
+}>;
+
+/** What is worth counting or logging of an attempt and is not in its record. Holds no text of the provider's. */
+export type AttemptReport = Readonly<{
+  /** Present when it failed. */
+  details?: ProviderErrorDetails;
+  /** Malformed frames that were skipped. */
+  skippedFrames: number;
+  /** The provider reported usage twice, and differently. */
+  usageMismatch: boolean;
+}>;

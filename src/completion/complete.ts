@@ -1,0 +1,43 @@
+/**
+ * One completion: the decision, attempts until one of them is whole or none is left, one record. The loop is here; what a
+ * failure leads to is in failure-policy.ts, who is next in attempt-plan.ts, what may be sent in delivery.ts.
+ */
+import type { CompletionCall, EngineDeps } from "./call.ts";
+import { CallRun } from "./call-run.ts";
+import type { EngineEvent } from "./events.ts";
+
+/**
+ * Answers a call with the provider that serves it. Events that came together come in one array; the first array holds the
+ * decision and comes before anything is asked of a provider, the last ends with `completed`.
+ *
+ * Whoever stops reading early (`return`) has cancelled the call. While an array is awaited only `call.signal` can cancel.
+ * @throws CompletionError on every failure, after its record was handed on
+ */
+export async function* complete(
+  call: CompletionCall,
+  deps: EngineDeps,
+): AsyncGenerator<readonly EngineEvent[], void, undefined> {
+  const run = new CallRun(call, deps);
+  try {
+    yield run.open();
+    while (run.isClaimed) {
+      const attempt = run.dispatch();
+      while (attempt.end === undefined) {
+        const events = run.deliver(await attempt.next());
+        if (events.length > 0) yield events;
+      }
+      if (run.isCompleted) return;
+      const { events, waitMs } = run.turn();
+      yield events;
+      if (waitMs === undefined) continue;
+      const restarted = await run.again(waitMs);
+      if (restarted.length > 0) yield restarted;
+    }
+    throw run.spent();
+  } catch (error) {
+    run.fail();
+    throw error;
+  } finally {
+    run.close();
+  }
+}

@@ -1,0 +1,134 @@
+/** The account of one call: its attempts, their sum, and one record at its end. */
+import type { BilledTokens } from "../pricing/types.ts";
+import type { FinishReason } from "../providers/provider.ts";
+import type { Decision, ModelTarget } from "../routing/types.ts";
+import {
+  type AttemptRecord,
+  type ExecutionRecord,
+  type PriceStatus,
+  USAGE_SOURCES,
+  type UsageSource,
+} from "../store/records.ts";
+import type { CompletionCall, EngineDeps } from "./call.ts";
+import type { Decided } from "./decide.ts";
+
+export type Totals = Readonly<{
+  tokens: BilledTokens;
+  reasoningTokens?: number;
+  usageSource: UsageSource;
+  costNanoUsd: bigint;
+  priceStatus: PriceStatus;
+}>;
+
+/** How a call ended; all but the status may be absent. */
+export type Settlement = Readonly<{
+  status: ExecutionRecord["status"];
+  /** UPPER_SNAKE. */
+  failureReason?: string;
+  finishReason?: FinishReason;
+  served?: ModelTarget;
+  overheadMs: number;
+}>;
+
+const NO_TOKENS: BilledTokens = {
+  freshInputTokens: 0,
+  cachedInputTokens: 0,
+  cacheWriteTokens: 0,
+  outputTokens: 0,
+};
+
+/**
+ * The sum of all attempts. What is known of it is as good as the worst known attempt that used anything: one that failed
+ * before it used a token takes no certainty from the rest.
+ */
+export function totalsOf(attempts: readonly AttemptRecord[]): Totals {
+  const used = attempts.filter(({ tokens }) => tokenCount(tokens) > 0);
+  const reasoning = used
+    .map(({ reasoningTokens }) => reasoningTokens)
+    .filter((tokens) => tokens !== undefined);
+  return {
+    tokens: attempts.map(({ tokens }) => tokens).reduce(plus, NO_TOKENS),
+    ...(reasoning.length > 0 && { reasoningTokens: reasoning.reduce((sum, tokens) => sum + tokens, 0) }),
+    usageSource: worstSource(used.length > 0 ? used : attempts),
+    costNanoUsd: attempts.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0n),
+    priceStatus: used.some(({ priceStatus }) => priceStatus === "UNKNOWN") ? "UNKNOWN" : "KNOWN",
+  };
+}
+
+export class Execution {
+  readonly id: string;
+  readonly attempts: AttemptRecord[] = [];
+  readonly startedMs: number;
+  /** From the start to the first content handed to the caller. */
+  ttftMs: number | undefined;
+  /** Set by `settle`. */
+  record: ExecutionRecord | undefined;
+  readonly #createdAt: Date;
+  readonly #call: CompletionCall;
+  readonly #deps: EngineDeps;
+  readonly #decision: Decision;
+  readonly #decisionId: string;
+
+  /** @param startedMs when the call came, on the monotonic clock */
+  constructor(call: CompletionCall, { decision, decisionId }: Decided, startedMs: number, deps: EngineDeps) {
+    this.id = deps.newId();
+    this.startedMs = startedMs;
+    this.#createdAt = deps.clock.wallDate();
+    this.#call = call;
+    this.#deps = deps;
+    this.#decision = decision;
+    this.#decisionId = decisionId;
+  }
+
+  /** Hands the record on, the first time it is called; later calls change nothing. */
+  settle(settlement: Settlement): ExecutionRecord {
+    if (this.record !== undefined) return this.record;
+    const { status, failureReason, finishReason, served, overheadMs } = settlement;
+    const { request, labels } = this.#call;
+    const record: ExecutionRecord = {
+      executionId: this.id,
+      agentId: request.agentId,
+      sessionId: request.sessionId,
+      intent: request.intent,
+      decision: this.#decision,
+      decisionId: this.#decisionId,
+      served: bare(served ?? this.#decision.targets[0]),
+      status,
+      ...(failureReason !== undefined && { failureReason }),
+      ...(finishReason !== undefined && { finishReason }),
+      ...totalsOf(this.attempts),
+      latencyMs: this.#deps.clock.nowMs() - this.startedMs,
+      ...(this.ttftMs !== undefined && { ttftMs: this.ttftMs }),
+      labels,
+      attempts: this.attempts,
+      createdAt: this.#createdAt,
+    };
+    this.record = record;
+    this.#deps.recorder.record(record);
+    this.#deps.observer.onExecution(record, overheadMs);
+    return record;
+  }
+}
+
+/** A target and nothing else: what was planned for it stays in the decision. */
+export const bare = ({ provider, model }: ModelTarget): ModelTarget => ({ provider, model });
+
+function tokenCount(tokens: BilledTokens): number {
+  const { freshInputTokens, cachedInputTokens, cacheWriteTokens, outputTokens } = tokens;
+  return freshInputTokens + cachedInputTokens + cacheWriteTokens + outputTokens;
+}
+
+function plus(a: BilledTokens, b: BilledTokens): BilledTokens {
+  return {
+    freshInputTokens: a.freshInputTokens + b.freshInputTokens,
+    cachedInputTokens: a.cachedInputTokens + b.cachedInputTokens,
+    cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+  };
+}
+
+/** `USAGE_SOURCES` runs from the surest to the least sure. */
+function worstSource(attempts: readonly AttemptRecord[]): UsageSource {
+  const ranks = attempts.map(({ usageSource }) => USAGE_SOURCES.indexOf(usageSource));
+  return USAGE_SOURCES[Math.max(...ranks)] ?? "UNKNOWN";
+}
