@@ -40,9 +40,13 @@ function breakingProblem() {
   const baseline = findBaseline();
   const image = run("git", ["show", `${baseline}:gen/modeltier.binpb`], { encoding: "buffer" });
   if (baseline === "" || image.status !== 0) return undefined; // the first commit has nothing to break
-  const file = join(scratch, "baseline.binpb");
-  writeFileSync(file, image.stdout);
-  return commandProblem("buf", "breaking", "--against", file, "--path", "proto/modeltier");
+  const before = join(scratch, "before.binpb");
+  const now = join(scratch, "now.binpb");
+  writeFileSync(before, image.stdout);
+  return (
+    commandProblem("buf", "build", "--exclude-source-info", "-o", now) ??
+    commandProblem("buf", "breaking", now, "--against", before, "--path", "modeltier")
+  );
 }
 
 /** Generates into a copy of the settings and compares; the working tree is left as it is. */

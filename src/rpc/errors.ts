@@ -55,6 +55,8 @@ export function toConnectError(error: unknown, { style, method, log, signal }: E
   if (error instanceof ConnectError) return error;
   if (error instanceof InvalidRequestError) return invalidRequest(error, style);
   if (error instanceof UnsupportedFieldError) return unsupportedField(error, style);
+  // A call that ends because the service goes away is not the caller's cancellation, whatever the engine made of it.
+  if (isShutdown(signal)) return signal.reason;
   if (error instanceof CompletionError) return failedCompletion(error, routePath(method), style);
   if (error instanceof SettingsError) return wrongSettings(error);
   if (signal.aborted && signal.reason instanceof ConnectError) return signal.reason;
@@ -63,6 +65,9 @@ export function toConnectError(error: unknown, { style, method, log, signal }: E
     errorInfo("INTERNAL_ERROR"),
   ]);
 }
+
+const isShutdown = (signal: AbortSignal): boolean =>
+  signal.aborted && signal.reason instanceof ConnectError && signal.reason.code === Code.Unavailable;
 
 /** The error's class and where it was thrown. Its message stays out: it may quote a prompt. */
 function describe(error: unknown): { error: string; stack?: string } {

@@ -53,7 +53,10 @@ function decode(method: DescMethod, bytes: Uint8Array): Message | Undecodable {
 }
 
 /** Handlers by method name, for `Server.addService` beside `grpcDefinition`. */
-export function grpcHandlers({ service, implementation }: ServiceEntry): UntypedServiceImplementation {
+export function grpcHandlers(
+  { service, implementation }: ServiceEntry,
+  shutdownSignal: AbortSignal,
+): UntypedServiceImplementation {
   return Object.fromEntries(
     service.methods.map((method) => {
       const run = implementation[method.localName];
@@ -61,9 +64,9 @@ export function grpcHandlers({ service, implementation }: ServiceEntry): Untyped
         throw new Error(`${method.parent.typeName}.${method.name} has no implementation`);
       switch (method.methodKind) {
         case "unary":
-          return [method.localName, unaryHandler(method, run)];
+          return [method.localName, unaryHandler(method, run, shutdownSignal)];
         case "server_streaming":
-          return [method.localName, streamHandler(method, run)];
+          return [method.localName, streamHandler(method, run, shutdownSignal)];
         default:
           throw new Error(`${method.name}: client streams are not part of this contract`);
       }
@@ -73,9 +76,13 @@ export function grpcHandlers({ service, implementation }: ServiceEntry): Untyped
 
 type Implementation = ServiceEntry["implementation"][string];
 
-function unaryHandler(method: DescMethod, run: Implementation): handleUnaryCall<unknown, unknown> {
+function unaryHandler(
+  method: DescMethod,
+  run: Implementation,
+  shutdownSignal: AbortSignal,
+): handleUnaryCall<unknown, unknown> {
   return (call, callback) => {
-    const context = new GrpcHandlerContext(call, method);
+    const context = new GrpcHandlerContext(call, method, shutdownSignal);
     const fail = (error: unknown) => callback(statusFor(error, context));
     const succeed = (response: unknown) => {
       const { header, trailer } = context.outgoing;
@@ -93,9 +100,13 @@ function unaryHandler(method: DescMethod, run: Implementation): handleUnaryCall<
   };
 }
 
-function streamHandler(method: DescMethod, run: Implementation): handleServerStreamingCall<unknown, unknown> {
+function streamHandler(
+  method: DescMethod,
+  run: Implementation,
+  shutdownSignal: AbortSignal,
+): handleServerStreamingCall<unknown, unknown> {
   return (call) => {
-    const context = new GrpcHandlerContext(call, method);
+    const context = new GrpcHandlerContext(call, method, shutdownSignal);
     pump(call, context, run).then(
       () => {
         const { trailer } = context.outgoing;

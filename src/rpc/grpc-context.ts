@@ -22,15 +22,18 @@ export class GrpcHandlerContext implements HandlerContext {
   readonly protocolName = "grpc";
   readonly requestMethod = "POST";
   readonly #call: GrpcCall;
+  readonly #shutdownSignal: AbortSignal;
   #signal?: AbortSignal;
   #requestHeader?: Headers;
   #responseHeader?: Headers;
   #responseTrailer?: Headers;
   #values?: ContextValues;
 
-  constructor(call: GrpcCall, method: DescMethod) {
+  /** @param shutdownSignal ends the call when the service goes away */
+  constructor(call: GrpcCall, method: DescMethod, shutdownSignal: AbortSignal) {
     this.#call = call;
     this.method = method;
+    this.#shutdownSignal = shutdownSignal;
   }
 
   get service(): DescService {
@@ -42,7 +45,7 @@ export class GrpcHandlerContext implements HandlerContext {
   }
 
   get signal(): AbortSignal {
-    this.#signal ??= signalOf(this.#call);
+    this.#signal ??= signalOf(this.#call, this.#shutdownSignal);
     return this.#signal;
   }
 
@@ -78,11 +81,19 @@ export class GrpcHandlerContext implements HandlerContext {
   }
 }
 
-function signalOf(call: GrpcCall): AbortSignal {
+/** grpc-js says "cancelled" at the end of every call, also of one that went well: the place to let go of the shutdown. */
+function signalOf(call: GrpcCall, shutdownSignal: AbortSignal): AbortSignal {
   const controller = new AbortController();
-  const abort = () => controller.abort(endOf(call));
-  if (call.cancelled) abort();
-  else call.once("cancelled", abort);
+  const shutDown = () => controller.abort(shutdownSignal.reason);
+  const end = () => {
+    shutdownSignal.removeEventListener("abort", shutDown);
+    controller.abort(endOf(call));
+  };
+  if (call.cancelled) end();
+  else {
+    call.once("cancelled", end);
+    shutdownSignal.addEventListener("abort", shutDown);
+  }
   return controller.signal;
 }
 

@@ -24,10 +24,16 @@ export type GrpcListener = Readonly<{
   close(): void;
 }>;
 
-export type GrpcListenerOptions = Readonly<{ host: string; port: number; services: readonly ServiceEntry[] }>;
+export type GrpcListenerOptions = Readonly<{
+  host: string;
+  port: number;
+  services: readonly ServiceEntry[];
+  /** Aborts the calls in flight when the grace of a shutdown is over. */
+  shutdownSignal: AbortSignal;
+}>;
 
 /** Listens. @throws when the port cannot be had */
-export async function listenGrpc({ host, port, services }: GrpcListenerOptions): Promise<GrpcListener> {
+export async function listenGrpc({ host, port, services, shutdownSignal }: GrpcListenerOptions): Promise<GrpcListener> {
   const server = new GrpcServer({
     "grpc.max_receive_message_length": LIMITS.messageBytes,
     "grpc.max_concurrent_streams": LIMITS.streamsPerConnection,
@@ -35,7 +41,7 @@ export async function listenGrpc({ host, port, services }: GrpcListenerOptions):
     "grpc.keepalive_time_ms": LIMITS.keepaliveMs,
     "grpc.keepalive_timeout_ms": LIMITS.keepaliveTimeoutMs,
   });
-  for (const entry of services) server.addService(grpcDefinition(entry.service), grpcHandlers(entry));
+  for (const entry of services) server.addService(grpcDefinition(entry.service), grpcHandlers(entry, shutdownSignal));
   const names = ["", ...services.map(({ service }) => service.typeName)];
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "NOT_SERVING"])));
   health.addToServer(server);

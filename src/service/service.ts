@@ -45,11 +45,10 @@ export type ServiceOptions = Readonly<{
   /** Reads the settings again, for keys and base URLs. @throws SettingsError */
   readAgain: () => Settings;
   log: Log;
-  /** How long calls in flight may take to end at a stop, in ms. */
-  graceMs?: number;
 }>;
 
-const DEFAULT_GRACE_MS = 30_000;
+/** For the last statuses to leave once the grace is over. */
+const GOODBYE_MS = 500;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { settings, log } = options;
@@ -83,7 +82,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   ].map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }));
 
   const [grpc, http] = await Promise.all([
-    listenGrpc({ host: settings.host, port: settings.grpcPort, services }),
+    listenGrpc({
+      host: settings.host,
+      port: settings.grpcPort,
+      services,
+      shutdownSignal: life.shutdownSignal,
+    }),
     listenHttp({
       host: settings.host,
       port: settings.httpPort,
@@ -100,8 +104,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     life.obstacle = "the service is shutting down";
     grpc.setServing(false);
     const drained = Promise.all([grpc.drain(), http.drain()]);
-    await Promise.race([drained, sleep(options.graceMs ?? DEFAULT_GRACE_MS, undefined, { ref: false })]);
+    await Promise.race([drained, sleep(settings.graceMs, undefined, { ref: false })]);
     life.shutDown();
+    await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
     grpc.close();
     http.close();
     await recorder.close();

@@ -30,12 +30,14 @@ export type Settings = Readonly<{
   /** Asked for by RPCs that change something; absent: not asked for. */
   adminToken?: string;
   logLevel: LogLevel;
+  /** How long calls in flight may take to end at a stop. */
+  graceMs: number;
 }>;
 
 const KNOWN = new Set(
   [
     "GRPC_PORT HTTP_PORT HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
-    "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS ADMIN_TOKEN TIER_FAST TIER_BALANCED TIER_POWERFUL",
+    "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS ADMIN_TOKEN GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
   ]
     .join(" ")
     .split(" ")
@@ -63,6 +65,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     allowImageUrls: reader.flag("MODELTIER_ALLOW_IMAGE_URLS", false),
     adminToken: reader.text("MODELTIER_ADMIN_TOKEN"),
     logLevel: reader.choice("LOG_LEVEL", LOG_LEVELS, "info"),
+    graceMs: 1000 * reader.positive("MODELTIER_GRACE_SECONDS", 30),
   };
   reader.throwIfWrong();
   return Object.freeze(settings);

@@ -346,6 +346,22 @@ describe("a service of its own", () => {
     );
   });
 
+  it("ends a call that outlasts the grace as UNAVAILABLE, on both listeners, and still exits with 0", async () => {
+    const alone = await startService({ env: { MODELTIER_GRACE_SECONDS: "0.2" } });
+    await setFault(alone, "kimi", "kimi-k2-0905-preview", "stall=1");
+    const calls = transports(alone).map(async ([, transport]) => {
+      const events = createClient(RouterService, transport).complete(ask("Say hello"))[Symbol.asyncIterator]();
+      await events.next();
+      return async () => {
+        for (let taken = await events.next(); !taken.done; taken = await events.next());
+      };
+    });
+    const rests = (await Promise.all(calls)).map((rest) => rest().catch(ConnectError.from));
+    const exited = alone.stop("SIGTERM");
+    expect(await Promise.all(rests)).toMatchObject([{ code: Code.Unavailable }, { code: Code.Unavailable }]);
+    expect(await exited).toBe(0);
+  });
+
   it("names every wrong setting at once and does not start", async () => {
     await expect(
       startService({ env: { MODELTIER_PRESET: "newest", MODELTIER_HTTP_PORT: "eighty" } }),
