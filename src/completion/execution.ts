@@ -89,6 +89,7 @@ export class Execution {
       executionId: this.id,
       agentId: request.agentId,
       sessionId: request.sessionId,
+      userTier: request.userTier,
       intent: request.intent,
       decision: this.#decision,
       decisionId: this.#decisionId,

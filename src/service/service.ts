@@ -23,6 +23,7 @@ import { routerService } from "../rpc/router-service.ts";
 import { type Sandbox, startSandbox } from "../sandbox/sandbox.ts";
 import type { Settings } from "../settings/settings.ts";
 import { openDatabase } from "../store/database.ts";
+import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
 import { createRecorder } from "../store/recorder.ts";
 import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -58,7 +59,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     openDatabase({ url: settings.databaseUrl, dataDir: settings.dataDir, log }),
     settings.sandbox ? openSandbox(settings, log) : undefined,
   ]);
-  for (const name of await database.migrate()) log.info("a migration ran", { migration: name });
+  const closing = new AbortController();
+  const migrated = migrateUntilDone(database.migrate, { log, signal: closing.signal });
+  // Postgres may be down for a while: records wait for it, and calls do not need it.
+  if (database.engine === "pglite") await migrated;
   const recorder = createRecorder({ db: database.db, log, metrics });
   const transport = createTransport();
   const hub = new ProviderHub(transport, settings.providers, sandbox?.baseUrls);
@@ -110,6 +114,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     grpc.close();
     http.close();
     await recorder.close();
+    closing.abort();
     await Promise.all([database.close(), transport.close(), sandbox?.close()]);
   };
   return {

@@ -40,6 +40,8 @@ export type ExecutionRecord = Readonly<{
   executionId: string;
   agentId: string;
   sessionId: string;
+  /** The caller's own word for its customer's plan; "": none. */
+  userTier: string;
   intent: string;
   decision: Decision;
   decisionId: string;

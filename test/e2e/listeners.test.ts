@@ -350,7 +350,9 @@ describe("a service of its own", () => {
     const alone = await startService({ env: { MODELTIER_GRACE_SECONDS: "0.2" } });
     await setFault(alone, "kimi", "kimi-k2-0905-preview", "stall=1");
     const calls = transports(alone).map(async ([, transport]) => {
-      const events = createClient(RouterService, transport).complete(ask("Say hello"))[Symbol.asyncIterator]();
+      const events = createClient(RouterService, transport)
+        .complete(ask("Say hello"))
+        [Symbol.asyncIterator]();
       await events.next();
       return async () => {
         for (let taken = await events.next(); !taken.done; taken = await events.next());
@@ -360,6 +362,19 @@ describe("a service of its own", () => {
     const exited = alone.stop("SIGTERM");
     expect(await Promise.all(rests)).toMatchObject([{ code: Code.Unavailable }, { code: Code.Unavailable }]);
     expect(await exited).toBe(0);
+  });
+
+  it("starts, routes and completes while Postgres is away", async () => {
+    const alone = await startService({ env: { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" } });
+    const router = createClient(
+      RouterService,
+      createGrpcTransport({ baseUrl: `http://${alone.grpcAddress}` }),
+    );
+    const { decision } = await router.route({ agentId: "a" });
+    const { text } = await router.completeOnce({ request: ask("Say hello") });
+    expect(await alone.stop()).toBe(0);
+    expect(decision?.provider).toBe("kimi");
+    expect(text).toMatch(/\S/);
   });
 
   it("names every wrong setting at once and does not start", async () => {

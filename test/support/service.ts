@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { copyCluster } from "./embedded-folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -38,6 +39,7 @@ export async function startService({
   inOwnFolder,
 }: ServiceOptions = {}): Promise<RunningService> {
   const folder = dataDir ?? mkdtempSync(join(tmpdir(), "mt-"));
+  if (dataDir === undefined && env.DATABASE_URL === undefined) await copyCluster(folder);
   const child = spawn(process.execPath, [join(ROOT, "src/main.ts")], {
     cwd: inOwnFolder ? folder : ROOT,
     env: {

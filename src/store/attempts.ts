@@ -1,0 +1,45 @@
+/** Queries on ai_analytics. */
+import type { Insertable, Kysely, Selectable } from "kysely";
+import type { AttemptsTable, Database } from "./database.ts";
+import { type ColumnTypes, insertNew } from "./insert.ts";
+import type { AttemptRecord } from "./records.ts";
+import { USAGE_COLUMNS, usageRow } from "./usage.ts";
+
+export type StoredAttempt = Selectable<AttemptsTable>;
+type NewAttempt = Insertable<AttemptsTable>;
+
+const COLUMNS: ColumnTypes<NewAttempt> = {
+  execution_id: "text",
+  attempt: "integer",
+  provider: "text",
+  model: "text",
+  tier: "text",
+  outcome: "text",
+  price_version: "text",
+  ...USAGE_COLUMNS,
+};
+
+/** Inserts the attempts; those already there stay as they are. */
+export const insertAttempts = (db: Kysely<Database>, records: readonly AttemptRecord[]): Promise<void> =>
+  insertNew(db, "ai_analytics", COLUMNS, records.map(attemptRow));
+
+const attemptRow = (record: AttemptRecord): NewAttempt => ({
+  execution_id: record.executionId,
+  attempt: record.attempt,
+  provider: record.target.provider,
+  model: record.target.model,
+  tier: record.tier,
+  outcome: record.outcome,
+  price_version: record.priceVersion,
+  ...usageRow(record),
+  created_at: record.startedAt,
+});
+
+/** In the order they were made; empty when there were none. */
+export const listAttempts = (db: Kysely<Database>, executionId: string): Promise<StoredAttempt[]> =>
+  db
+    .selectFrom("ai_analytics")
+    .selectAll()
+    .where("execution_id", "=", executionId)
+    .orderBy("attempt")
+    .execute();

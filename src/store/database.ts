@@ -1,0 +1,150 @@
+/** The tables as types, and the one way to open them: Postgres by URL, or the embedded database in the data folder. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ColumnType, Generated, GeneratedAlways, Kysely } from "kysely";
+import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
+import type { Log } from "../telemetry/log.ts";
+import { startEmbeddedServer } from "./embedded/server.ts";
+import { migrate } from "./migrations/migrate.ts";
+import { connect, MIGRATION_LIMITS, type Place, SERVING_LIMITS } from "./pool.ts";
+import type { ExecutionStatus, PriceStatus, UsageSource } from "./records.ts";
+
+export interface Database {
+  orchestration_executions: ExecutionsTable;
+  ai_analytics: AttemptsTable;
+  orchestration_config_versions: ConfigVersionsTable;
+}
+
+/** Written once as part of a JSON document, in which a bigint travels as its digits. */
+type NanoUsd = ColumnType<bigint, string, never>;
+/** Exact decimal digits; null when the price is unknown and nothing of the cost is. */
+type Usd = GeneratedAlways<string | null>;
+/** Read as what was written. */
+type Json<T> = ColumnType<T, T, never>;
+
+interface UsageColumns {
+  fresh_input_tokens: number;
+  cached_input_tokens: number;
+  cache_write_tokens: number;
+  /** Reasoning included. */
+  output_tokens: number;
+  /** Part of the output; null: not reported. */
+  reasoning_tokens: number | null;
+  usage_source: UsageSource;
+  cost_nano_usd: NanoUsd;
+  cost_usd: Usd;
+  price_status: PriceStatus;
+  latency_ms: number;
+  /** Null: no content token came. */
+  ttft_ms: number | null;
+  created_at: Date;
+}
+
+/** One row per execution. */
+export interface ExecutionsTable extends UsageColumns {
+  execution_id: string;
+  agent_id: string;
+  session_id: string;
+  user_tier: string;
+  intent: string;
+  decision_id: string;
+  /** As decided; provider and model are those that served. */
+  tier: Tier;
+  provider: string;
+  model: string;
+  effective_score: number;
+  agent_score: number;
+  step_score: number | null;
+  factors: Json<readonly ScoreFactor[]>;
+  causes: Json<readonly Cause[]>;
+  config_version: ColumnType<bigint, number, never>;
+  preset: string;
+  /** "name@version". */
+  scorer: string;
+  status: ExecutionStatus;
+  failure_reason: string | null;
+  finish_reason: string | null;
+  labels: Json<Readonly<Record<string, string>>>;
+  /** The sandbox answered in place of the providers. */
+  sandbox: boolean;
+}
+
+/** One row per provider attempt. */
+export interface AttemptsTable extends UsageColumns {
+  execution_id: string;
+  /** From 1. */
+  attempt: number;
+  provider: string;
+  model: string;
+  tier: Tier;
+  outcome: string;
+  /** The day the price in force took effect, YYYY-MM-DD. */
+  price_version: string | null;
+}
+
+/** One row per published configuration. */
+export interface ConfigVersionsTable {
+  version: bigint;
+  document: Json<unknown>;
+  author: string;
+  comment: string;
+  created_at: Generated<Date>;
+}
+
+export type OpenDatabase = Readonly<{
+  db: Kysely<Database>;
+  engine: "postgres" | "pglite";
+  /** Where `psql -h` finds the embedded database; absent with Postgres. */
+  socketFolder?: string;
+  /** Brings the tables up to date over a connection of its own; says which migrations ran. Safe to call at any time. */
+  migrate(): Promise<readonly string[]>;
+  /** Ends the connections, then the embedded database. What is still being written is cut off: close the recorder first. */
+  close(): Promise<void>;
+}>;
+
+export type DatabaseOptions = Readonly<{
+  /** A postgres:// URL; absent: the embedded database. */
+  url?: string;
+  /** Folder of the embedded database; made when missing. */
+  dataDir: string;
+  log: Log;
+}>;
+
+const GOODBYE_MS = 2_000;
+
+/**
+ * Opens the database. Postgres need not be there yet: connections are made when they are needed.
+ * @throws DataFolderInUseError when another process has the data folder
+ */
+export async function openDatabase({ url, dataDir, log }: DatabaseOptions): Promise<OpenDatabase> {
+  if (url !== undefined) return { engine: "postgres", ...openPlace({ url }, log) };
+  const server = await startEmbeddedServer({ dataDir, log });
+  const { socketFolder } = server;
+  return { engine: "pglite", socketFolder, ...openPlace({ socketFolder }, log, server.close) };
+}
+
+function openPlace(place: Place, log: Log, afterwards?: () => Promise<void>) {
+  const db = connect<Database>(place, SERVING_LIMITS, log);
+  let closing: Promise<void> | undefined;
+  return {
+    db,
+    migrate: () => migrateApart(place, log),
+    close() {
+      closing ??= sayGoodbye(db).then(afterwards);
+      return closing;
+    },
+  };
+}
+
+async function migrateApart(place: Place, log: Log): Promise<readonly string[]> {
+  const db = connect<Database>(place, MIGRATION_LIMITS, log);
+  try {
+    return await migrate(db);
+  } finally {
+    await sayGoodbye(db);
+  }
+}
+
+/** A peer that fell silent must not hold up the end of the process. */
+async function sayGoodbye(db: Kysely<Database>): Promise<void> {
+  await Promise.race([db.destroy(), sleep(GOODBYE_MS, undefined, { ref: false })]);
+}

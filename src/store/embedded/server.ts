@@ -1,0 +1,52 @@
+/** The embedded database as the service sees it: a data folder that is ours and a socket in it. */
+import { rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Log } from "../../telemetry/log.ts";
+import { lockDataFolder, makeDataFolder } from "./data-folder.ts";
+import type { WorkerInput } from "./protocol.ts";
+import { SOCKET_NAME, socketFolderFor } from "./socket-folder.ts";
+import { startSupervised } from "./supervisor.ts";
+
+export type EmbeddedServer = Readonly<{
+  /** For `psql -h`. Absolute. */
+  socketFolder: string;
+  /** Writes a checkpoint, ends the thread and frees the folder. */
+  close(): Promise<void>;
+}>;
+
+/**
+ * Starts the embedded database; the first start in a folder takes some seconds longer, because it makes the cluster.
+ * @throws DataFolderInUseError when another process has the folder
+ */
+export async function startEmbeddedServer(options: { dataDir: string; log: Log }): Promise<EmbeddedServer> {
+  const dataDir = resolve(options.dataDir);
+  makeDataFolder(dataDir);
+  const lock = lockDataFolder(dataDir);
+  try {
+    const socketFolder = socketFolderFor(dataDir);
+    const supervised = await startSupervised(workerInput(dataDir, socketFolder), options.log);
+    if (socketFolder !== dataDir) {
+      options.log.info("The data folder's path is too long for a socket; it is elsewhere", { socketFolder });
+    }
+    return {
+      socketFolder,
+      async close() {
+        await supervised.close();
+        if (socketFolder !== dataDir) rmSync(socketFolder, { recursive: true, force: true });
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function workerInput(dataDir: string, socketFolder: string): WorkerInput {
+  const clusterFolder = join(dataDir, "pglite");
+  return {
+    clusterFolder,
+    privateFolder: socketFolder === dataDir ? clusterFolder : socketFolder,
+    socketPath: join(socketFolder, SOCKET_NAME),
+  };
+}

@@ -1,0 +1,138 @@
+import { type Kysely, sql } from "kysely";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import {
+  type Database,
+  type DatabaseOptions,
+  type OpenDatabase,
+  openDatabase,
+} from "../../src/store/database.ts";
+import { MIGRATIONS, migrate } from "../../src/store/migrations/migrate.ts";
+import { migrateUntilDone } from "../../src/store/migrations/migrate-until-done.ts";
+import { connect, MIGRATION_LIMITS } from "../../src/store/pool.ts";
+import { createRecorder } from "../../src/store/recorder.ts";
+import { startDatabaseProxy } from "../support/database-proxy.ts";
+import { anExecution } from "../support/executions.ts";
+import { createMemoryLog, silentLog } from "../support/memory-log.ts";
+import { startProcess } from "../support/process.ts";
+import { ENGINES, type TestEngine } from "./engines.ts";
+
+const NAMES = MIGRATIONS.map(({ name }) => name);
+const HANGING = new URL("./processes/migrate-and-hang.ts", import.meta.url);
+
+describe.each(ENGINES)("migrations on $name", ({ name: engineName, start }) => {
+  let engine: TestEngine;
+  let database: OpenDatabase | undefined;
+
+  beforeAll(async () => {
+    engine = await start();
+  }, 60_000);
+  afterAll(() => engine?.stop());
+  afterEach(async () => {
+    await database?.close();
+    database = undefined;
+  });
+
+  async function open(options?: DatabaseOptions): Promise<OpenDatabase> {
+    database = await openDatabase(options ?? (await engine.fresh(silentLog)));
+    return database;
+  }
+
+  it("run once, in order, and say so", async () => {
+    const { migrate: run } = await open();
+    expect(await run()).toEqual(NAMES);
+    expect(await run()).toEqual([]);
+  });
+
+  it("run once when ten replicas start at the same moment", async () => {
+    const replicas = await openReplicas(await engine.fresh(silentLog), 10);
+    const ran = await Promise.all(replicas.map((db) => migrate(db)));
+    await Promise.all(replicas.map((db) => db.destroy()));
+    expect(ran.filter((names) => names.length > 0)).toEqual([NAMES]);
+  });
+
+  it("leave nothing of a replica that was killed in the middle, and nine others go on", async () => {
+    const options = await engine.fresh(silentLog);
+    const victim = await startProcess(HANGING, JSON.stringify(options));
+    expect(victim.firstLine).toBe("in the middle");
+    // With Postgres the others wait for the victim. The embedded database belongs to one process, so they come after it.
+    if (engineName === "pglite") await victim.kill();
+    const replicas = await openReplicas(options, 9);
+    const running = replicas.map((db) => migrate(db));
+    await victim.kill();
+    const ran = await Promise.all(running);
+    const tables = await describeTables(replicas[0]);
+    await Promise.all(replicas.map((db) => db.destroy()));
+    expect(ran.filter((names) => names.length > 0)).toEqual([NAMES]);
+    expect(tables).toEqual(await describeCleanTables());
+  });
+
+  it("leave nothing behind when one of them fails", async () => {
+    const { db } = await open();
+    const broken = { name: "9999-broken", statements: ["create table half (a integer)", "select nonsense"] };
+    await expect(migrate(db, { migrations: [...MIGRATIONS, broken] })).rejects.toThrow(/nonsense/);
+    expect(await describeTables(db)).toEqual([]);
+    expect(await migrate(db)).toEqual(NAMES);
+  });
+
+  it("leave alone what a newer release has already changed, and its tables can still be written", async () => {
+    const { db, migrate: run } = await open();
+    const newer = [
+      {
+        name: "0900-newer",
+        statements: ["alter table ai_analytics add column region text not null default 'eu'"],
+      },
+      { name: "0901-newer", statements: ["create table newer (a integer)"] },
+    ];
+    await migrate(db, { migrations: [...MIGRATIONS, ...newer] });
+    expect(await run()).toEqual([]);
+    const recorder = createRecorder({ db, log: silentLog });
+    recorder.record(anExecution("from-the-older-release"));
+    await recorder.close();
+    const { rows } = await sql`select execution_id, region from ai_analytics`.execute(db);
+    expect(rows).toEqual([{ execution_id: "from-the-older-release", region: "eu" }]);
+  });
+
+  it("are made up for once a database that was away at the start is there", async () => {
+    const options = await engine.fresh(silentLog);
+    const opened = await open(options);
+    const proxy = await startDatabaseProxy(engine.socketFolder(opened));
+    await proxy.goDown();
+    const db = connect<Database>(engine.through(options, proxy.socketFolder), MIGRATION_LIMITS, silentLog);
+    const log = createMemoryLog();
+    const done = migrateUntilDone(() => migrate(db), { log, signal: new AbortController().signal });
+    await expect.poll(() => log.lines.length).toBe(1);
+    await proxy.comeBack();
+    await done;
+    await db.destroy();
+    await proxy.close();
+    expect(log.lines.at(0)).toMatchObject({ level: "warn", fields: { failures: 1 } });
+    expect(log.lines.at(-1)).toMatchObject({ level: "info", fields: { migrated: NAMES.join(" ") } });
+    expect(await opened.migrate()).toEqual([]);
+  });
+
+  /** Each with connections of its own, as if it were a process of its own. */
+  async function openReplicas(options: DatabaseOptions, count: number) {
+    const socketFolder = engine.socketFolder(await open(options));
+    const place = engine.through(options, socketFolder);
+    return Array.from({ length: count }, () => connect<Database>(place, MIGRATION_LIMITS, silentLog));
+  }
+
+  async function describeCleanTables(): Promise<unknown[]> {
+    await database?.close();
+    const clean = await open();
+    await clean.migrate();
+    return describeTables(clean.db);
+  }
+});
+
+/** Every column and index there is, in words that compare. */
+async function describeTables(db: Kysely<Database> | undefined): Promise<unknown[]> {
+  if (!db) return [];
+  const columns = await sql`
+    select table_name, column_name, data_type, is_nullable, column_default, generation_expression
+    from information_schema.columns where table_schema = 'public' order by 1, ordinal_position`.execute(db);
+  const indexes = await sql`select indexdef from pg_indexes where schemaname = 'public' order by 1`.execute(
+    db,
+  );
+  return [...columns.rows, ...indexes.rows];
+}
