@@ -33,7 +33,12 @@ export type GrpcListenerOptions = Readonly<{
 }>;
 
 /** Listens. @throws when the port cannot be had */
-export async function listenGrpc({ host, port, services, shutdownSignal }: GrpcListenerOptions): Promise<GrpcListener> {
+export async function listenGrpc({
+  host,
+  port,
+  services,
+  shutdownSignal,
+}: GrpcListenerOptions): Promise<GrpcListener> {
   const server = new GrpcServer({
     "grpc.max_receive_message_length": LIMITS.messageBytes,
     "grpc.max_concurrent_streams": LIMITS.streamsPerConnection,
@@ -41,7 +46,8 @@ export async function listenGrpc({ host, port, services, shutdownSignal }: GrpcL
     "grpc.keepalive_time_ms": LIMITS.keepaliveMs,
     "grpc.keepalive_timeout_ms": LIMITS.keepaliveTimeoutMs,
   });
-  for (const entry of services) server.addService(grpcDefinition(entry.service), grpcHandlers(entry, shutdownSignal));
+  for (const entry of services)
+    server.addService(grpcDefinition(entry.service), grpcHandlers(entry, shutdownSignal));
   const names = ["", ...services.map(({ service }) => service.typeName)];
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "NOT_SERVING"])));
   health.addToServer(server);
