@@ -1,8 +1,6 @@
-/** The same three questions, asked by clients that share no code with the service. */
+/** The same questions, asked by clients that share no code with the service: one conversation, seen from everywhere. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
@@ -11,15 +9,14 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
-import { credentials, loadPackageDefinition, type ServiceClientConstructor } from "@grpc/grpc-js";
-import { loadSync } from "@grpc/proto-loader";
+import type { ServiceClientConstructor } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CompleteRequestSchema, Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { Intent, Tier } from "../../gen/modeltier/v1/routing_pb.js";
+import { grpcJsStub, hasPython, ROOT, runPython } from "../support/clients.ts";
 import { type RunningService, startService } from "../support/service.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const run = promisify(execFile);
 
 /** What every client saw, in one form. */
@@ -104,16 +101,7 @@ describe("Connect-ES", () => {
 
 describe("grpc-js with stubs from the protos", () => {
   it("gets the answer", async () => {
-    const definition = loadSync("modeltier/v1/router_service.proto", {
-      includeDirs: [join(ROOT, "proto")],
-      enums: String,
-      longs: String,
-      oneofs: true,
-    });
-    const { modeltier } = loadPackageDefinition(definition) as unknown as {
-      modeltier: { v1: { RouterService: ServiceClientConstructor } };
-    };
-    const client = new modeltier.v1.RouterService(service.grpcAddress, credentials.createInsecure());
+    const client = grpcJsStub(service.grpcAddress);
     expectTheAnswer(await askWithGrpcJs(client));
     client.close();
   });
@@ -235,14 +223,10 @@ describe("curl with JSON", () => {
   });
 });
 
-const PYTHON = join(ROOT, "node_modules/.cache/modeltier-python/bin/python");
-const hasPython = existsSync(PYTHON);
 if (!hasPython) console.warn("SKIPPED: the Python client. `.ci/run` installs its packages.");
 
 describe.runIf(hasPython)("Python on gRPC's C core with stubs from the protos", () => {
   it("gets the answer", async () => {
-    const script = join(ROOT, "test/interop/python/client.py");
-    const { stdout } = await run(PYTHON, [script, join(ROOT, "proto"), service.grpcAddress]);
-    expectTheAnswer(JSON.parse(stdout));
+    expectTheAnswer(JSON.parse(await runPython("client.py", [service.grpcAddress])));
   });
 });
