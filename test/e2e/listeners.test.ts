@@ -14,6 +14,7 @@ import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_de
 import { Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { ProviderService } from "../../gen/modeltier/v1/provider_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
+import { PriceStatus } from "../../gen/modeltier/v1/routing_pb.js";
 import { type RunningService, startService } from "../support/service.ts";
 
 const transports = (service: RunningService) =>
@@ -174,6 +175,14 @@ describe.each(["native gRPC", "Connect"])("over %s", (name) => {
     await expectAlive();
   });
 
+  it("metadata above 16 KiB is refused and the limit is named", async () => {
+    const headers = { "x-large": "x".repeat(17_000) };
+    const error = await router().route({ agentId: "a" }, { headers }).catch(ConnectError.from);
+    expect(error).toBeInstanceOf(ConnectError);
+    if (name === "native gRPC") expect((error as ConnectError).rawMessage).toContain("16384");
+    await expectAlive();
+  });
+
   it("a budget too small for the smallest answer is RESOURCE_EXHAUSTED with BUDGET_EXCEEDED", async () => {
     const error = await router().route({ budgetRemaining: 10n }).catch(ConnectError.from);
     expect(error).toMatchObject({ code: Code.ResourceExhausted });
@@ -232,6 +241,15 @@ async function expectUpstreamAborted(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+describe("one connection", () => {
+  it("carries at most 100 streams at once; the rest wait for their turn", async () => {
+    const session = connectHttp2(`http://${service.grpcAddress}`);
+    const [settings] = await once(session, "remoteSettings");
+    session.close();
+    expect(settings.maxConcurrentStreams).toBe(100);
+  });
+});
 
 describe("health and metrics", () => {
   it("are served on both ports", async () => {
@@ -302,6 +320,32 @@ describe("a service of its own", () => {
     await alone.stop();
     expect(decision).toMatchObject({ provider: "openai", sandbox: false });
     expect(decision?.rejectedTargets[0]?.detail).toContain("KIMI_API_KEY");
+  });
+
+  it("calls any OpenAI-compatible server by its base URL, at a price that nobody knows", async () => {
+    const server = `${service.sandboxUrl}/openai/v1`;
+    const alone = await startService({
+      env: {
+        MODELTIER_PROVIDERS: "ollama",
+        OLLAMA_BASE_URL: server,
+        OLLAMA_API_KEY: "any",
+        MODELTIER_TIER_BALANCED: "ollama/llama3.2",
+      },
+    });
+    const router = createClient(
+      RouterService,
+      createGrpcTransport({ baseUrl: `http://${alone.grpcAddress}` }),
+    );
+    const { text, completed } = await router.completeOnce({ request: ask("Say hello") });
+    const metrics = await (await fetch(`${alone.httpUrl}/metrics`)).text();
+    await alone.stop();
+    expect(text).toMatch(/\S/);
+    expect(completed).toMatchObject({
+      provider: "ollama",
+      model: "llama3.2",
+      priceStatus: PriceStatus.UNKNOWN,
+    });
+    expect(metrics).toMatch(/modeltier_unknown_price_total 1/);
   });
 
   it("reads keys again from its environment files, behind the admin token, and forgets nothing else", async () => {
