@@ -28,6 +28,7 @@ export function attemptRecord(
 ): AttemptRecord {
   const { usage, source, method } = usageOf(end, attempt, start.estimatedInputTokens);
   const tokens = pricing.billedTokens(usage);
+  const day = start.startedAt.toISOString().slice(0, 10);
   const { ttftMs } = attempt.clock;
   return {
     executionId: start.executionId,
@@ -39,7 +40,8 @@ export function attemptRecord(
     ...(usage.reasoningTokens !== undefined && { reasoningTokens: usage.reasoningTokens }),
     usageSource: source,
     ...(method !== undefined && { usageMethod: method }),
-    ...pricing.costOf(start.model, start.startedAt.toISOString().slice(0, 10), tokens),
+    ...pricing.costOf(start.model, day, tokens),
+    cacheSavingNanoUsd: pricing.cacheSavingOf(start.model, day, tokens),
     latencyMs: attempt.clock.latencyMs(nowMs),
     ...(ttftMs !== undefined && { ttftMs }),
     startedAt: start.startedAt,
@@ -59,6 +61,7 @@ export function attemptReport(end: AttemptEnd): AttemptReport {
 export function giveVerdict(permit: Permit, end: AttemptEnd, latencyMs: number): void {
   if (end.kind === "finished") permit.succeeded(latencyMs);
   else if (end.kind === "failed") permit.failed(end.failure, end.details);
+  else if (end.kind === "hedged_out") permit.outpaced(latencyMs);
   else permit.release();
 }
 

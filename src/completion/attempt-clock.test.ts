@@ -61,6 +61,20 @@ describe("an attempt is given up", () => {
     expect(engine.attempts).toMatchObject([{ outcome: "byte_silence", latencyMs: 27_000 }]);
   });
 
+  it("by what its model has of its own, and by its tier's limits for the rest", async () => {
+    const engine = harness(
+      { "a/one": [[hang]], "b/two": [[headers, hang]] },
+      { config: { modelTimers: { "a/one": { headersMs: 2_000 }, "b/two": { headersMs: 1 } } } },
+    );
+    const running = start(engine);
+    await vi.runAllTimersAsync();
+    await running;
+    expect(engine.attempts).toMatchObject([
+      { outcome: "header_timeout", latencyMs: 2_000 },
+      { outcome: "first_token_timeout", latencyMs: 15_000 },
+    ]);
+  });
+
   it("60 s after its last content, although bytes go on coming", async () => {
     const script = [
       headers,

@@ -22,6 +22,8 @@ export class AttemptPlan {
   readonly #snapshot: EngineSnapshot;
   readonly #deps: PlanDeps;
   #index = -1;
+  /** Of the target that is or was asked beside the current one. */
+  #rivalIndex: number | undefined;
   #attempts = 0;
   readonly #attemptsAt = new Map<string, number>();
   #wasAskedAgain = false;
@@ -40,10 +42,36 @@ export class AttemptPlan {
     while (this.#index + 1 < this.#targets.length) {
       this.#index += 1;
       this.#wasAskedAgain = false;
-      const claim = this.#hasLargerWindow() ? this.#claim() : undefined;
+      const claim = this.#index === this.#rivalIndex ? undefined : this.#claimLarger(this.#index);
       if (claim !== undefined) return claim;
     }
     return undefined;
+  }
+
+  /**
+   * A later target to be asked beside the current one, which stays the current one until `adoptRival`. Once a call:
+   * the rival counts as tried whatever becomes of it.
+   */
+  rival(): Claim | undefined {
+    for (let index = this.#index + 1; index < this.#targets.length; index += 1) {
+      const claim = this.#claimLarger(index);
+      if (claim === undefined) continue;
+      this.#rivalIndex = index;
+      return claim;
+    }
+    return undefined;
+  }
+
+  /** The rival goes on alone. @param failure of the current one, when it failed */
+  adoptRival(failure?: ProviderFailure): void {
+    if (failure !== undefined) this.#noteWindow(failure, this.#index);
+    this.#index = this.#rivalIndex ?? this.#index;
+    this.#wasAskedAgain = false;
+  }
+
+  /** The current one goes on alone. */
+  dropRival(failure: ProviderFailure): void {
+    this.#noteWindow(failure, this.#rivalIndex ?? this.#index);
   }
 
   /**
@@ -69,7 +97,7 @@ export class AttemptPlan {
   /** The same target again, if it may still be asked after the wait. */
   again(): Claim | undefined {
     this.#wasAskedAgain = true;
-    return this.#claim();
+    return this.#claim(this.#index);
   }
 
   /** Never less than the provider asked for; undefined when that is too long, or the failure is not worth asking again. */
@@ -90,22 +118,24 @@ export class AttemptPlan {
   }
 
   #mayMoveOn(failure: ProviderFailure): boolean {
-    const { nextTarget } = FAILURE_POLICY[failure];
-    if (nextTarget === "larger_window") this.#tooSmallWindow = Math.max(this.#tooSmallWindow, this.#window());
-    return nextTarget !== "no";
-  }
-
-  #hasLargerWindow(): boolean {
-    return this.#tooSmallWindow === 0 || (this.#findWindow() ?? 0) > this.#tooSmallWindow;
+    this.#noteWindow(failure, this.#index);
+    return FAILURE_POLICY[failure].nextTarget !== "no";
   }
 
   /** Of a target whose window is not known nothing is known to be larger. */
-  #window(): number {
-    return this.#findWindow() ?? Number.POSITIVE_INFINITY;
+  #noteWindow(failure: ProviderFailure, index: number): void {
+    if (FAILURE_POLICY[failure].nextTarget !== "larger_window") return;
+    const window = this.#findWindow(index) ?? Number.POSITIVE_INFINITY;
+    this.#tooSmallWindow = Math.max(this.#tooSmallWindow, window);
   }
 
-  #findWindow(): number | undefined {
-    const target = this.#targets[this.#index];
+  #claimLarger(index: number): Claim | undefined {
+    const isLarger = this.#tooSmallWindow === 0 || (this.#findWindow(index) ?? 0) > this.#tooSmallWindow;
+    return isLarger ? this.#claim(index) : undefined;
+  }
+
+  #findWindow(index: number): number | undefined {
+    const target = this.#targets[index];
     if (target === undefined) return undefined;
     const { catalogue } = this.#snapshot.config;
     return catalogue.findModel(target.provider, target.model)?.contextWindowTokens;
@@ -117,8 +147,8 @@ export class AttemptPlan {
     return this.#attempts < maxAttempts && attemptsThere < maxAttemptsPerProvider;
   }
 
-  #claim(): Claim | undefined {
-    const target = this.#targets[this.#index];
+  #claim(index: number): Claim | undefined {
+    const target = this.#targets[index];
     if (target === undefined || !this.#hasRoomFor(target)) return undefined;
     const provider = this.#snapshot.providers.get(target.provider);
     const permit = provider && this.#deps.health.acquire(target);

@@ -17,8 +17,11 @@ export type AttemptEnd =
   | Readonly<{ kind: "finished"; finish: FinishEvent }>
   | Readonly<{ kind: "failed"; failure: ProviderFailure; details: ProviderErrorDetails }>
   | Readonly<{ kind: "cancelled" | "deadline_exceeded" }>
-  /** It answered something else than what the caller already has. `finish` when that showed only at its end. */
-  | Readonly<{ kind: "diverged"; finish?: FinishEvent }>;
+  /**
+   * Not wanted: it answered something else than what the caller already has, or the attempt beside it answered first.
+   * `finish` when that showed only at its end.
+   */
+  | Readonly<{ kind: "diverged" | "hedged_out"; finish?: FinishEvent }>;
 
 type Batch = readonly CompletionEvent[];
 const NOTHING: readonly ContentEvent[] = [];
@@ -42,7 +45,7 @@ export class Attempt {
   end: AttemptEnd | undefined;
   readonly #request: CompletionRequest;
   readonly #nowMs: () => number;
-  readonly #onFirstToken: () => void;
+  readonly #onFirstToken: (ttftMs: number) => void;
   readonly #controller = new AbortController();
   readonly #iterator: AsyncIterator<Batch>;
   #resolve: (content: readonly ContentEvent[]) => void = () => {};
@@ -53,7 +56,7 @@ export class Attempt {
     request: CompletionRequest,
     timers: AttemptTimers,
     nowMs: () => number,
-    onFirstToken: () => void,
+    onFirstToken: (ttftMs: number) => void,
   ) {
     this.#request = request;
     this.#nowMs = nowMs;
@@ -75,10 +78,10 @@ export class Attempt {
 
   /** Ends it from outside; the provider's connection is closed at once. The first end stands, but a
    *  finished answer may still turn out not to be wanted. */
-  stop(end: Readonly<{ kind: "cancelled" | "deadline_exceeded" | "diverged" }>): void {
-    if (this.end === undefined) this.#abandon(end);
-    else if (this.end.kind === "finished" && end.kind === "diverged") {
-      this.end = { kind: "diverged", finish: this.end.finish };
+  stop({ kind }: Readonly<{ kind: "cancelled" | "deadline_exceeded" | "diverged" | "hedged_out" }>): void {
+    if (this.end === undefined) this.#abandon({ kind });
+    else if (this.end.kind === "finished" && (kind === "diverged" || kind === "hedged_out")) {
+      this.end = { kind, finish: this.end.finish };
     }
   }
 
@@ -121,7 +124,7 @@ export class Attempt {
     if (contentEvents === 0) return NOTHING;
     const isFirst = this.clock.ttftMs === undefined;
     this.clock.content(nowMs);
-    if (isFirst) this.#onFirstToken();
+    if (isFirst) this.#onFirstToken(nowMs - this.clock.startedMs);
     return contentEvents === batch.length ? (batch as readonly ContentEvent[]) : batch.filter(isContent);
   }
 

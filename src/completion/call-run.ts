@@ -1,21 +1,18 @@
 /** The state of one call between its events. Whatever ends it, it is recorded once and nothing of it stays open. */
 import type { ModelTarget } from "../routing/types.ts";
-import { Attempt, type FinishEvent } from "./attempt.ts";
-import { type AttemptStart, attemptRecord, attemptReport, giveVerdict } from "./attempt-account.ts";
+import type { FinishEvent } from "./attempt.ts";
 import { AttemptPlan, type Claim } from "./attempt-plan.ts";
-import type { CompletionCall, EngineDeps, EngineSnapshot } from "./call.ts";
+import type { CompletionCall, EngineDeps } from "./call.ts";
 import { CallLife, type StopKind } from "./call-life.ts";
 import { spentError, stoppedError } from "./caller-error.ts";
 import type { CompletionError, FailedAttempt } from "./completion-error.ts";
-import { completionRequest } from "./completion-request.ts";
 import { type Decided, decide } from "./decide.ts";
 import { type ContentDelivery, createDelivery } from "./delivery.ts";
 import type { CompletedEvent, ContentEvent, EngineEvent } from "./events.ts";
 import { bare, Execution, type Settlement } from "./execution.ts";
+import { type Running, RunningAttempts } from "./running-attempts.ts";
 
 type Events = readonly EngineEvent[];
-type Running = Readonly<{ attempt: Attempt; claim: Claim; start: AttemptStart }>;
-type FailedEnd = Extract<Attempt["end"], { kind: "failed" }>;
 
 /** What follows a failed attempt: events, and where the same target is asked again the wait before that. */
 export type Turn = Readonly<{ events: Events; waitMs: number | undefined }>;
@@ -25,32 +22,35 @@ const NOTHING: Events = [];
 export class CallRun {
   /** `completed` has been handed out. */
   isCompleted = false;
-  readonly #call: CompletionCall;
   readonly #deps: EngineDeps;
-  readonly #snapshot: EngineSnapshot;
   readonly #decided: Decided;
   readonly #execution: Execution;
   readonly #life: CallLife;
   readonly #plan: AttemptPlan;
   readonly #delivery: ContentDelivery;
-  readonly #failures: FailedAttempt[] = [];
+  readonly #attempts: RunningAttempts;
   /** Announced, and not yet begun. */
   #claim: Claim | undefined;
-  #running: Running | undefined;
-  /** Time that is not our own: inside attempts, and in waits between two. */
-  #elsewhereMs = 0;
+  /** Between two attempts. */
+  #waitedMs = 0;
 
   /** @throws CompletionError when nothing can be decided; there is no execution then */
   constructor(call: CompletionCall, deps: EngineDeps) {
     const startedMs = deps.clock.nowMs();
-    this.#call = call;
+    const snapshot = deps.snapshot();
     this.#deps = deps;
-    this.#snapshot = deps.snapshot();
-    this.#decided = decide(call.request, this.#snapshot.config, deps);
+    this.#decided = call.decided ?? decide(call.request, snapshot.config, deps);
     deps.retryBudget.countCall(startedMs);
-    this.#execution = new Execution(call, this.#decided, startedMs, deps);
-    this.#plan = new AttemptPlan(this.#decided.decision.targets, this.#snapshot, deps);
-    this.#delivery = createDelivery(call);
+    deps.hedgeBudget.countCall(startedMs);
+    const { targets, estimatedInputTokens } = this.#decided.decision;
+    const execution = new Execution(call, this.#decided, startedMs, deps);
+    const plan = new AttemptPlan(targets, snapshot, deps);
+    const delivery = createDelivery(call);
+    this.#execution = execution;
+    this.#plan = plan;
+    this.#delivery = delivery;
+    const parts = { call, deps, snapshot, estimatedInputTokens, execution, plan, delivery };
+    this.#attempts = new RunningAttempts(parts);
     this.#life = new CallLife(call.signal, call.timeoutMs, deps.clock, (kind) => this.#stop(kind));
   }
 
@@ -68,33 +68,29 @@ export class CallRun {
   }
 
   /** Begins the attempt that was announced. */
-  dispatch(): Attempt {
+  dispatch(): void {
     this.#throwIfStopped();
-    const claim = this.#claim;
-    if (claim === undefined) throw new Error("no target was claimed");
-    const start = this.#attemptStart(claim);
-    const { catalogue, tiers } = this.#snapshot.config;
-    const request = completionRequest(this.#call, claim.target, catalogue);
-    const { timers } = tiers[claim.target.tier];
-    const { nowMs } = this.#deps.clock;
-    this.#delivery.begin(start.attempt);
-    const attempt = new Attempt(claim.provider, request, timers, nowMs, () => claim.permit.firstToken());
-    this.#running = { attempt, claim, start };
-    return attempt;
+    if (this.#claim === undefined) throw new Error("no target was claimed");
+    this.#attempts.begin(this.#claim);
+    this.#claim = undefined;
+  }
+
+  /** An attempt is under way, and `next` says what comes of it. */
+  get isRunning(): boolean {
+    return this.#attempts.isOpen;
+  }
+
+  next(): Promise<readonly ContentEvent[]> {
+    return this.#attempts.next();
   }
 
   /** What goes to the caller of the content that came, with `completed` behind it when that was all. */
   deliver(content: readonly ContentEvent[]): Events {
-    const running = this.#running;
+    const running = this.#attempts.leader;
     if (running === undefined) return NOTHING; // it was stopped while this was on its way
-    const events = content.length > 0 ? this.#delivery.accept(content) : NOTHING;
-    if (events === "diverged") return this.#diverge(running);
-    const { end } = running.attempt;
-    if (end?.kind !== "finished") return this.#timed(events);
-    const rest = this.#delivery.finish();
-    if (rest === "diverged") return this.#diverge(running);
-    const all = this.#timed([...events, ...rest]);
-    return [...all, this.#complete(running, end.finish)];
+    const news = this.#attempts.takeNews();
+    const events = this.#deliver(running, content);
+    return news.length === 0 ? events : [...news, ...events];
   }
 
   /**
@@ -102,11 +98,11 @@ export class CallRun {
    * @throws CompletionError when the call was stopped, or the attempt could not follow what was already sent
    */
   turn(): Turn {
-    const running = this.#closeAttempt();
+    const running = this.#attempts.close();
     this.#throwIfStopped();
     const end = running?.attempt.end;
     if (running === undefined || end?.kind !== "failed") throw this.spent();
-    const failed = this.#noteFailure(running, end);
+    const failed = this.#attempts.noteFailure(running, end);
     const waitMs = this.#plan.findRetryWaitMs(end.failure, end.details, this.#life.deadlineAtMs);
     if (waitMs === undefined) this.#moveOn(failed);
     const willContinue = waitMs !== undefined || this.#claim !== undefined;
@@ -118,10 +114,10 @@ export class CallRun {
   async again(waitMs: number): Promise<Events> {
     const sinceMs = this.#deps.clock.nowMs();
     await this.#life.wait(waitMs);
-    this.#elsewhereMs += this.#deps.clock.nowMs() - sinceMs;
+    this.#waitedMs += this.#deps.clock.nowMs() - sinceMs;
     this.#throwIfStopped();
     this.#claim = this.#plan.again();
-    const failed = this.#failures.at(-1);
+    const failed = this.#attempts.failures.at(-1);
     if (this.#claim === undefined && failed !== undefined) this.#moveOn(failed);
     return this.#announce();
   }
@@ -135,8 +131,7 @@ export class CallRun {
 
   /** A fault of ours. Does nothing to a call that was settled. */
   fail(): void {
-    this.#running?.attempt.stop({ kind: "cancelled" });
-    this.#closeAttempt();
+    this.#attempts.stop("cancelled");
     this.#settle({ status: "failed", failureReason: "INTERNAL" });
   }
 
@@ -149,8 +144,7 @@ export class CallRun {
 
   #stop(kind: StopKind): void {
     if (this.#execution.record !== undefined) return;
-    this.#running?.attempt.stop({ kind });
-    this.#closeAttempt();
+    this.#attempts.stop(kind);
     this.#claim?.permit.release();
     this.#settle({ status: kind, failureReason: kind.toUpperCase() });
   }
@@ -164,19 +158,19 @@ export class CallRun {
 
   #announce(): Events {
     if (this.#claim === undefined) return NOTHING;
-    const attempt = this.#execution.attempts.length + 1;
+    const attempt = this.#attempts.nextNumber;
     return [{ kind: "attempt_started", attempt, target: bare(this.#claim.target) }];
   }
 
-  #attemptStart({ target }: Claim): AttemptStart {
-    return {
-      executionId: this.#execution.id,
-      attempt: this.#execution.attempts.length + 1,
-      target,
-      model: this.#snapshot.config.catalogue.findModel(target.provider, target.model),
-      estimatedInputTokens: this.#decided.decision.estimatedInputTokens,
-      startedAt: this.#deps.clock.wallDate(),
-    };
+  #deliver(running: Running, content: readonly ContentEvent[]): Events {
+    const events = content.length > 0 ? this.#delivery.accept(content) : NOTHING;
+    if (events === "diverged") return this.#diverge(running);
+    const { end } = running.attempt;
+    if (end?.kind !== "finished") return this.#timed(events);
+    const rest = this.#delivery.finish();
+    if (rest === "diverged") return this.#diverge(running);
+    const all = this.#timed([...events, ...rest]);
+    return [...all, this.#complete(running, end.finish)];
   }
 
   /** Notes when the caller got its first content. */
@@ -191,11 +185,12 @@ export class CallRun {
   }
 
   #complete({ claim, attempt }: Running, finish: FinishEvent): CompletedEvent {
-    this.#closeAttempt();
+    this.#attempts.close();
     const served = bare(claim.target);
     const record = this.#settle({ status: "ok", finishReason: finish.reason, served });
     this.isCompleted = true;
-    const { executionId, tokens, reasoningTokens, usageSource, costNanoUsd, priceStatus, attempts } = record;
+    const { executionId, tokens, reasoningTokens, usageSource, attempts } = record;
+    const { costNanoUsd, priceStatus, cacheSavingNanoUsd } = record;
     return {
       kind: "completed",
       executionId,
@@ -206,6 +201,7 @@ export class CallRun {
       usageSource,
       costNanoUsd,
       priceStatus,
+      cacheSavingNanoUsd,
       served,
       ...(finish.model !== undefined && { reportedModel: finish.model }),
       attempts,
@@ -223,39 +219,16 @@ export class CallRun {
     if (this.#claim !== undefined) this.#deps.observer.onFallback(from, bare(this.#claim.target), failure);
   }
 
-  #noteFailure({ start }: Running, { failure, details }: NonNullable<FailedEnd>): FailedAttempt {
-    const wasCommitted = this.#delivery.isCommitted;
-    const failed = { attempt: start.attempt, target: bare(start.target), failure, details, wasCommitted };
-    this.#failures.push(failed);
-    return failed;
-  }
-
-  /** Records the attempt that ended and lets its target have the verdict; undefined when none is open. */
-  #closeAttempt(): Running | undefined {
-    const running = this.#running;
-    const end = running?.attempt.end;
-    if (running === undefined || end === undefined) return undefined;
-    const { attempt, claim, start } = running;
-    const nowMs = this.#deps.clock.nowMs();
-    this.#running = undefined;
-    this.#claim = undefined;
-    this.#elsewhereMs += nowMs - attempt.clock.startedMs;
-    const record = attemptRecord(start, attempt, end, this.#deps.pricing, nowMs);
-    this.#execution.attempts.push(record);
-    giveVerdict(claim.permit, end, record.latencyMs);
-    this.#deps.observer.onAttempt(record, attemptReport(end));
-    return running;
-  }
-
   #settle(settlement: Omit<Settlement, "overheadMs">) {
     return this.#execution.settle({ ...settlement, overheadMs: this.#overheadMs() });
   }
 
   #overheadMs(): number {
-    return Math.max(0, this.#deps.clock.nowMs() - this.#execution.startedMs - this.#elsewhereMs);
+    const elsewhereMs = this.#attempts.busyMs + this.#waitedMs;
+    return Math.max(0, this.#deps.clock.nowMs() - this.#execution.startedMs - elsewhereMs);
   }
 
   #soFar() {
-    return { execution: this.#execution, delivery: this.#delivery, failures: this.#failures };
+    return { execution: this.#execution, delivery: this.#delivery, failures: this.#attempts.failures };
   }
 }

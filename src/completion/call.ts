@@ -17,6 +17,8 @@ import type {
   RoutingResult,
 } from "../routing/types.ts";
 import type { AttemptRecord, ExecutionRecord, PriceStatus, Recorder } from "../store/records.ts";
+import type { Decided } from "./decide.ts";
+import type { HedgeBudget, HedgeOutcome } from "./hedge-budget.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import type { TargetHealth } from "./target-health.ts";
 
@@ -26,6 +28,8 @@ export type Delivery = (typeof DELIVERIES)[number];
 
 export type CompletionCall = Readonly<{
   request: RoutingRequest;
+  /** Made before, under the configuration in force; absent: the engine decides. */
+  decided?: Decided;
   messages: readonly ChatMessage[];
   tools: readonly ToolDefinition[];
   toolChoice?: ToolChoice;
@@ -62,6 +66,8 @@ export type Pricing = Readonly<{
     day: string,
     tokens: BilledTokens,
   ): Readonly<{ costNanoUsd: bigint; priceStatus: PriceStatus; priceVersion?: string }>;
+  /** In nano-USD; may be negative. */
+  cacheSavingOf(model: CatalogueModel | undefined, day: string, tokens: BilledTokens): bigint;
 }>;
 
 export type EngineDeps = Readonly<{
@@ -69,9 +75,10 @@ export type EngineDeps = Readonly<{
   /** The router with the state of the providers, `health.states()` among it, filled in. */
   route(request: RoutingRequest, config: RoutingConfig): RoutingResult;
   pricing: Pricing;
-  /** One for the process, as is the retry budget. */
+  /** One for the process, as are the two budgets. */
   health: TargetHealth;
   retryBudget: RetryBudget;
+  hedgeBudget: HedgeBudget;
   recorder: Recorder;
   observer: EngineObserver;
   clock: EngineClock;
@@ -86,6 +93,8 @@ export type EngineObserver = Readonly<{
   onDecision(decision: Decision, decisionId: string): void;
   onAttempt(attempt: AttemptRecord, report: AttemptReport): void;
   onFallback(from: ModelTarget, to: ModelTarget, failure: ProviderFailure): void;
+  /** Once for every second attempt that was started beside a late one. */
+  onHedge(outcome: HedgeOutcome): void;
   /** @param overheadMs our own share of its latency */
   onExecution(execution: ExecutionRecord, overheadMs: number): void;
 }>;

@@ -2,7 +2,15 @@ import fc from "fast-check";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { PROVIDER_FAILURES } from "../providers/provider-error.ts";
 import type { CompletionCall } from "./call.ts";
-import { completedOf, type Harness, harness, type Ran, start, textOf } from "./testing/harness.ts";
+import {
+  completedOf,
+  type Harness,
+  harness,
+  knowsFirstTokens,
+  type Ran,
+  start,
+  textOf,
+} from "./testing/harness.ts";
 import {
   crash,
   fail,
@@ -75,6 +83,8 @@ const world = fc.record({
   timeoutMs: fc.constantFrom(undefined, undefined, 100, 20_000),
   cancelAfterMs: fc.constantFrom(undefined, undefined, undefined, 0, 60, 10_000),
   random: fc.double({ min: 0, max: 0.99, noNaN: true }),
+  /** Present: a second attempt is started after so many ms without a first token. */
+  hedgeAfterMs: fc.constantFrom(undefined, 10, 60),
 });
 
 async function live(
@@ -108,7 +118,8 @@ function endsOnce(engine: Harness, ran: Ran): void {
 function keepsItsLimits(engine: Harness, timeoutMs: number | undefined): void {
   const attempts = engine.executions[0]?.attempts ?? [];
   expect(attempts).toHaveLength(callsOf(engine).length);
-  expect(attempts.map(({ attempt }) => attempt)).toEqual(attempts.map((_, index) => index + 1));
+  const numbers = attempts.map(({ attempt }) => attempt).sort();
+  expect(numbers).toEqual(attempts.map((_, index) => index + 1));
   expect(attempts.length).toBeLessThanOrEqual(3);
   for (const id of ["a", "b", "c"]) {
     expect(attempts.filter(({ target }) => target.provider === id).length).toBeLessThanOrEqual(2);
@@ -139,18 +150,47 @@ function completesOnlyWholeAnswers(engine: Harness, ran: Ran): void {
   expect(completed.attempts.at(-1)).toMatchObject({ outcome: "ok", target: completed.served });
 }
 
+/** Every attempt that was told to begin is told to have ended, but for the one that served, or was under way at a stop. */
+function tellsOfEveryAttempt(engine: Harness, ran: Ran): void {
+  const began = ran.events.filter((event) => event.kind === "attempt_started");
+  const failed = ran.events.filter((event) => event.kind === "attempt_failed");
+  const records = engine.executions[0]?.attempts ?? [];
+  expect(new Set(began.map(({ attempt }) => attempt)).size).toBe(began.length);
+  for (const { attempt, failure, target } of failed) {
+    expect(began).toContainEqual(expect.objectContaining({ attempt, target }));
+    expect(records).toContainEqual(expect.objectContaining({ attempt, target, outcome: failure }));
+  }
+  if (completedOf(ran) !== undefined) expect(failed).toHaveLength(began.length - 1);
+}
+
+/** Each target can be asked again in time, unless only an operator can mend it: no permit was lost. */
+async function givesPermitsBack(engine: Harness): Promise<void> {
+  await vi.advanceTimersByTimeAsync(7_200_000);
+  for (const target of engine.targets) {
+    const isParked = engine.health.waitMs(target) === Number.POSITIVE_INFINITY;
+    expect(engine.health.acquire(target) === undefined).toBe(isParked);
+  }
+}
+
 function addsUp(engine: Harness, ran: Ran): void {
   const [execution] = engine.executions;
   const sum = (execution?.attempts ?? []).reduce((total, { costNanoUsd }) => total + costNanoUsd, 0n);
   expect(execution?.costNanoUsd).toBe(sum);
   expect(completedOf(ran)?.costNanoUsd ?? sum).toBe(sum);
+  const saved = (execution?.attempts ?? []).reduce(
+    (total, attempt) => total + attempt.cacheSavingNanoUsd,
+    0n,
+  );
+  expect(execution?.cacheSavingNanoUsd).toBe(saved);
   expect(engine.attempts).toEqual(execution?.attempts);
 }
 
 it("keeps its promises whatever providers and callers do", async () => {
   await fc.assert(
-    fc.asyncProperty(world, async ({ scripts, random, cancelAfterMs, timeoutMs, ...call }) => {
-      const engine = harness(scripts, { random });
+    fc.asyncProperty(world, async ({ scripts, random, cancelAfterMs, timeoutMs, hedgeAfterMs, ...call }) => {
+      const hedging = { enabled: hedgeAfterMs !== undefined, shareOfCalls: 0.05 };
+      const engine = harness(scripts, { random, config: { hedging } });
+      if (hedgeAfterMs !== undefined) knowsFirstTokens(engine, hedgeAfterMs);
       const over = { ...call, ...(timeoutMs !== undefined && { timeoutMs }) };
       const ran = await live(engine, over, cancelAfterMs);
       endsOnce(engine, ran);
@@ -158,6 +198,8 @@ it("keeps its promises whatever providers and callers do", async () => {
       neverMixes(engine, ran, call);
       completesOnlyWholeAnswers(engine, ran);
       addsUp(engine, ran);
+      tellsOfEveryAttempt(engine, ran);
+      await givesPermitsBack(engine);
     }),
     { numRuns: 500 },
   );

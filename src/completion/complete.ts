@@ -21,9 +21,9 @@ export async function* complete(
   try {
     yield run.open();
     while (run.isClaimed) {
-      const attempt = run.dispatch();
-      while (attempt.end === undefined) {
-        const events = run.deliver(await attempt.next());
+      run.dispatch();
+      while (run.isRunning) {
+        const events = run.deliver(await run.next());
         if (events.length > 0) yield events;
       }
       if (run.isCompleted) return;

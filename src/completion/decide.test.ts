@@ -112,6 +112,20 @@ describe("when every target is down", () => {
     expect((await slow).error?.code).toBe("DEADLINE_EXCEEDED");
   });
 
+  it("lets it though the router lists the open ones for want of others", async () => {
+    const engine = await allDown();
+    const before = engine.asked().length;
+    const [first, ...rest] = engine.targets as [PlannedTarget, ...PlannedTarget[]];
+    const route = () => ({ ok: true, decision: decisionFor([first, ...rest]) }) as const;
+    const ask = () => drain(complete({ ...CALL, timeoutMs: 100 }, { ...engine.deps, route }));
+    await vi.advanceTimersByTimeAsync(1_000);
+    const probe = ask();
+    expect((await ask()).error?.reason).toBe("PROVIDER_OVERLOADED");
+    expect(engine.asked().slice(before)).toEqual(["a/one", "b/two"]);
+    await vi.advanceTimersByTimeAsync(100);
+    await probe;
+  });
+
   it("is back on the first target with the first probe that answers", async () => {
     const engine = await allDown();
     await vi.advanceTimersByTimeAsync(3_000);

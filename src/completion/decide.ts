@@ -25,10 +25,19 @@ export function decide(request: RoutingRequest, config: RoutingConfig, deps: Eng
   return decided;
 }
 
-/** When every target is open, one of them is let through for a probe, and this call is it. */
+/**
+ * When every target is open, one of them is let through for a probe, and this call is it. The router lists such targets
+ * all the same when it has no others, or says that it has none.
+ */
 function routeInPanic(request: RoutingRequest, config: RoutingConfig, deps: EngineDeps): RoutingResult {
   const result = deps.route(request, config);
-  if (result.ok || result.failure.kind !== "no_usable_target") return result;
+  if (result.ok) {
+    const { targets } = result.decision;
+    const areAllOpen = targets.every((target) => deps.health.waitMs(target) > 0);
+    if (areAllOpen) targets.some((target) => deps.health.hurry(target));
+    return result;
+  }
+  if (result.failure.kind !== "no_usable_target") return result;
   const isHurried = coolingDown(result.failure.rejected).some(({ target }) => deps.health.hurry(target));
   return isHurried ? deps.route(request, config) : result;
 }

@@ -8,18 +8,21 @@ import type { AttemptRecord, PriceStatus, UsageSource } from "../store/records.t
 /** A piece of the answer, exactly as the provider's adapter made it. */
 export type ContentEvent = Extract<CompletionEvent, { kind: "text" | "reasoning" | "refusal" | "tool_call" }>;
 
+/** Why an attempt came to nothing. `hedged_out`: the attempt beside it answered first. */
+export type AttemptFailure = ProviderFailure | "hedged_out";
+
 export type EngineEvent =
   /** Always first, and before anything is asked of a provider. */
   | Readonly<{ kind: "decision"; decisionId: string; executionId: string; decision: Decision }>
-  /** `attempt` counts from 1. */
+  /** `attempt` counts from 1. Two may run at once; one of them has failed before the first content comes. */
   | Readonly<{ kind: "attempt_started"; attempt: number; target: ModelTarget }>
   | ContentEvent
   | Readonly<{
       kind: "attempt_failed";
       attempt: number;
       target: ModelTarget;
-      failure: ProviderFailure;
-      /** Another attempt is planned. */
+      failure: AttemptFailure;
+      /** Another attempt is planned or under way. */
       willContinue: boolean;
       details: ProviderErrorDetails;
     }>
@@ -41,10 +44,12 @@ export type CompletedEvent = Readonly<{
   /** Sum over all attempts. */
   costNanoUsd: bigint;
   priceStatus: PriceStatus;
+  /** What the providers' prompt caches saved, over all attempts; negative when writing to them cost more. */
+  cacheSavingNanoUsd: bigint;
   served: ModelTarget;
   /** The model as the provider names it; absent when it did not. */
   reportedModel?: string;
-  /** The last one served the answer. */
+  /** In the order they ended; the last one served the answer. */
   attempts: readonly AttemptRecord[];
   /** From the call to its end. */
   latencyMs: number;

@@ -18,6 +18,7 @@ export type Totals = Readonly<{
   usageSource: UsageSource;
   costNanoUsd: bigint;
   priceStatus: PriceStatus;
+  cacheSavingNanoUsd: bigint;
 }>;
 
 /** How a call ended; all but the status may be absent. */
@@ -39,10 +40,10 @@ const NO_TOKENS: BilledTokens = {
 
 /**
  * The sum of all attempts. What is known of it is as good as the worst known attempt that used anything: one that failed
- * before it used a token takes no certainty from the rest.
+ * before it used a token takes no certainty from the rest. One that was hedged out was at work, whatever it told us.
  */
 export function totalsOf(attempts: readonly AttemptRecord[]): Totals {
-  const used = attempts.filter(({ tokens }) => tokenCount(tokens) > 0);
+  const used = attempts.filter(({ tokens, outcome }) => tokenCount(tokens) > 0 || outcome === "hedged_out");
   const reasoning = used
     .map(({ reasoningTokens }) => reasoningTokens)
     .filter((tokens) => tokens !== undefined);
@@ -52,11 +53,13 @@ export function totalsOf(attempts: readonly AttemptRecord[]): Totals {
     usageSource: worstSource(used.length > 0 ? used : attempts),
     costNanoUsd: attempts.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0n),
     priceStatus: used.some(({ priceStatus }) => priceStatus === "UNKNOWN") ? "UNKNOWN" : "KNOWN",
+    cacheSavingNanoUsd: attempts.reduce((sum, { cacheSavingNanoUsd }) => sum + cacheSavingNanoUsd, 0n),
   };
 }
 
 export class Execution {
   readonly id: string;
+  /** In the order they ended. */
   readonly attempts: AttemptRecord[] = [];
   readonly startedMs: number;
   /** From the start to the first content handed to the caller. */

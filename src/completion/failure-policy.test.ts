@@ -34,6 +34,14 @@ const ROWS: readonly Row[] = [
     reason: "PROVIDER_UNREACHABLE",
   },
   {
+    failure: "connect_timeout",
+    primaryCalls: 1,
+    movesOn: true,
+    breaker: "open",
+    code: "UNAVAILABLE",
+    reason: "PROVIDER_UNREACHABLE",
+  },
+  {
     failure: "header_timeout",
     primaryCalls: 1,
     movesOn: true,

@@ -45,6 +45,11 @@ export const FAILURE_POLICY: Readonly<Record<ProviderFailure, FailurePolicy>> = 
     callerReason: "PROVIDER_UNREACHABLE",
     callerMessage: "The provider could not be reached.",
   },
+  connect_timeout: {
+    ...SILENT,
+    callerReason: "PROVIDER_UNREACHABLE",
+    callerMessage: "The provider could not be reached.",
+  },
   header_timeout: {
     ...SILENT,
     callerReason: "HEADER_TIMEOUT",

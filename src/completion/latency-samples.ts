@@ -1,13 +1,14 @@
-/** How long a target's answers took: the newest 512 of the last hour, 8 KiB a target whatever the traffic. */
+/** How long a target took, for whole answers or for first tokens: the newest 512 of the last hour, 8 KiB whatever the traffic. */
 const CAPACITY = 512;
 const HORIZON_MS = 3_600_000;
-/** Below this a median says more about chance than about the target. */
+/** Below this a percentile says more about chance than about the target. */
 const ENOUGH_CALLS = 20;
 
 export type LatencySummary = Readonly<{
   calls: number;
-  /** Absent below 20 calls. */
+  /** Both absent below 20 calls. */
   p50Ms?: number;
+  p95Ms?: number;
 }>;
 
 export class LatencySamples {
@@ -28,8 +29,13 @@ export class LatencySamples {
       .subarray(0, held)
       .filter((_, index) => nowMs - (this.#takenAtMs[index] ?? 0) <= HORIZON_MS)
       .sort();
-    const median = recent[Math.floor((recent.length - 1) / 2)];
-    if (median === undefined || recent.length < ENOUGH_CALLS) return { calls: recent.length };
-    return { calls: recent.length, p50Ms: median };
+    const calls = recent.length;
+    if (calls < ENOUGH_CALLS) return { calls };
+    return { calls, p50Ms: percentile(recent, 50), p95Ms: percentile(recent, 95) };
   }
+}
+
+/** By nearest rank: the smallest sample that so many in a hundred do not exceed. */
+function percentile(ascending: Float64Array, percent: number): number {
+  return ascending[Math.ceil((ascending.length * percent) / 100) - 1] ?? 0;
 }

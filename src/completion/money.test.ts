@@ -41,6 +41,22 @@ describe("money", () => {
     });
   });
 
+  it("tells what the providers' caches saved, writing to them taken off, attempt by attempt and in all", async () => {
+    const used = { ...USAGE, cachedInputTokens: 60, cacheWriteTokens: 20 };
+    const cut = [headers, send(usage({ ...used, cacheWriteTokens: 0 })), send(text("x")), fail("overloaded")];
+    const engine = harness({
+      "a/one": [cut],
+      "b/two": [[headers, send(text("hi"), finish({ usage: used }))]],
+    });
+    const ran = await settle(start(engine, { delivery: "ASSURED" }));
+    expect(engine.attempts).toMatchObject([
+      { outcome: "overloaded", cacheSavingNanoUsd: 54_000n },
+      { outcome: "ok", costNanoUsd: 61_000n, cacheSavingNanoUsd: 49_000n },
+    ]);
+    expect(engine.executions).toMatchObject([{ cacheSavingNanoUsd: 103_000n }]);
+    expect(completedOf(ran)).toMatchObject({ cacheSavingNanoUsd: 103_000n });
+  });
+
   it("keeps an answer's usage REPORTED when the attempt before it used nothing", async () => {
     const engine = harness({ "a/one": [[fail("overloaded")]], "b/two": [says("hello")] });
     const ran = await settle(start(engine));

@@ -41,7 +41,7 @@ describe("what the router is told", () => {
     expect(health.states().get("a/one")?.breaker).toBe("half_open");
     const probe = permit();
     expect(health.states().get("a/one")?.breaker).toBe("open");
-    probe.firstToken();
+    probe.firstToken(5);
     expect(health.states().get("a/one")?.breaker).toBe("closed");
   });
 
@@ -53,6 +53,33 @@ describe("what the router is told", () => {
     permit().succeeded(20);
     clock.nowMs = 2_000;
     expect(health.states().get("a/one")).toEqual({ breaker: "closed", calls: 20, latencyP50Ms: 10 });
+  });
+
+  it("holds the 95th percentile of first tokens from the 20th on, those of answers that broke off included", () => {
+    const { clock, health, permit } = setUp();
+    for (let ttftMs = 1; ttftMs <= 19; ttftMs += 1) permit().firstToken(ttftMs);
+    clock.nowMs = 1_000;
+    expect(health.states().get("a/one")).toEqual({ breaker: "closed", calls: 0 });
+    permit().firstToken(20);
+    clock.nowMs = 2_000;
+    expect(health.states().get("a/one")).toEqual({ breaker: "closed", calls: 0, ttftP95Ms: 19 });
+  });
+
+  it("counts a first token that was not waited for as one that took longer than that", () => {
+    const { clock, health, permit } = setUp();
+    for (let call = 0; call < 18; call += 1) {
+      permit(ONE).firstToken(10);
+      permit(TWO).firstToken(10);
+    }
+    for (let call = 0; call < 2; call += 1) {
+      permit(ONE).outpaced(700);
+      const spoken = permit(TWO);
+      spoken.firstToken(10);
+      spoken.outpaced(900);
+    }
+    clock.nowMs = 1_000;
+    expect(health.states().get("a/one")?.ttftP95Ms).toBe(700);
+    expect(health.states().get("b/two")?.ttftP95Ms).toBe(10);
   });
 
   it("forgets what is older than an hour", () => {

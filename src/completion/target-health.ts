@@ -14,15 +14,26 @@ const LATENCY_LAG_MS = 1_000;
 /** How long a median may stand while nothing new comes in. */
 const SNAPSHOT_AGE_MS = 60_000;
 
-type Entry = { readonly target: ModelTarget; readonly breaker: Breaker; readonly latency: LatencySamples };
+type Entry = {
+  readonly target: ModelTarget;
+  readonly breaker: Breaker;
+  /** Of whole answers. */
+  readonly latency: LatencySamples;
+  /** Of first tokens, also of answers that broke off later. */
+  readonly ttft: LatencySamples;
+};
 
-/** Leave to make one attempt at one target. Ends with the first of succeeded, failed and release; the rest do nothing. */
+/**
+ * Leave to make one attempt at one target. Ends with the first of succeeded, failed, outpaced and release; the rest do
+ * nothing.
+ */
 export class Permit {
   readonly #entry: Entry;
   readonly #ticket: Ticket;
   readonly #nowMs: () => number;
   readonly #onSample: () => void;
   #ended = false;
+  #hasFirstToken = false;
 
   constructor(entry: Entry, ticket: Ticket, nowMs: () => number, onSample: () => void) {
     this.#entry = entry;
@@ -31,8 +42,11 @@ export class Permit {
     this.#onSample = onSample;
   }
 
-  firstToken(): void {
-    if (!this.#ended) this.#entry.breaker.firstToken(this.#ticket);
+  /** @param ttftMs from the start of the attempt */
+  firstToken(ttftMs: number): void {
+    if (this.#ended) return;
+    this.#entry.breaker.firstToken(this.#ticket);
+    this.#noteFirstToken(ttftMs);
   }
 
   succeeded(latencyMs: number): void {
@@ -52,6 +66,21 @@ export class Permit {
   /** No verdict: the attempt was cancelled, ran out of the caller's time, or never began. */
   release(): void {
     if (this.#end()) this.#entry.breaker.released(this.#ticket, this.#nowMs());
+  }
+
+  /**
+   * No verdict either: the attempt beside it answered first. That its first token would have taken longer than this is a
+   * sample all the same: without the slow ones the 95th percentile would sink, and ever more calls would pass for late.
+   */
+  outpaced(waitedMs: number): void {
+    if (!this.#ended && !this.#hasFirstToken) this.#noteFirstToken(waitedMs);
+    this.release();
+  }
+
+  #noteFirstToken(ttftMs: number): void {
+    this.#hasFirstToken = true;
+    this.#entry.ttft.add(ttftMs, this.#nowMs());
+    this.#onSample();
   }
 
   #end(): boolean {
@@ -116,10 +145,16 @@ export class TargetHealth {
     const states = new Map<string, TargetState>();
     this.#builtAtMs = nowMs;
     this.#rebuildAtMs = nowMs + SNAPSHOT_AGE_MS;
-    for (const [key, { breaker, latency }] of this.#entries) {
+    for (const [key, { breaker, latency, ttft }] of this.#entries) {
       const { calls, p50Ms } = latency.summary(nowMs);
+      const { p95Ms } = ttft.summary(nowMs);
       const state = breaker.stateFor(nowMs);
-      states.set(key, { breaker: state, calls, ...(p50Ms === undefined ? {} : { latencyP50Ms: p50Ms }) });
+      states.set(key, {
+        breaker: state,
+        calls,
+        ...(p50Ms === undefined ? {} : { latencyP50Ms: p50Ms }),
+        ...(p95Ms === undefined ? {} : { ttftP95Ms: p95Ms }),
+      });
       if (state === "open") this.#rebuildBy(nowMs + breaker.waitMs(nowMs));
     }
     this.#states = states;
@@ -140,7 +175,7 @@ export class TargetHealth {
       this.#rebuildAtMs = 0;
       this.#onBreaker({ target: own, from, to });
     });
-    const entry = { target: own, breaker, latency: new LatencySamples() };
+    const entry = { target: own, breaker, latency: new LatencySamples(), ttft: new LatencySamples() };
     this.#entries.set(key, entry);
     this.#rebuildAtMs = 0;
     return entry;

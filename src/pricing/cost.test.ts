@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CATALOGUE } from "./catalogue.ts";
-import { billedTokens, costOf, findPrice, usdFromNano } from "./cost.ts";
+import { billedTokens, cacheSavingOf, costOf, findPrice, usdFromNano } from "./cost.ts";
 import { price } from "./price-list.ts";
 import type { BilledTokens, CatalogueModel } from "./types.ts";
 
@@ -192,6 +192,66 @@ describe("a cost", () => {
     expect(() => costOf(undefined, TODAY, { ...NONE, cacheWriteTokens: wrong })).toThrow(
       /^cacheWriteTokens must be/,
     );
+  });
+});
+
+describe("what a prompt cache saved", () => {
+  const savedUsd = (model: CatalogueModel, tokens: Partial<BilledTokens>): string =>
+    usdFromNano(cacheSavingOf(model, TODAY, { ...NONE, ...tokens }));
+
+  it("is the difference to the fresh price for what was read, less the surcharge for what was written", () => {
+    const sonnet = modelOf("anthropic", "claude-sonnet-5-5");
+    expect(savedUsd(sonnet, { cachedInputTokens: 1_000_000 })).toBe("1.9");
+    expect(savedUsd(sonnet, { cacheWriteTokens: 1_000_000 })).toBe("-0.5");
+    const both = { freshInputTokens: 5_000, cachedInputTokens: 100_000, cacheWriteTokens: 20_000 };
+    expect(savedUsd(sonnet, { ...both, outputTokens: 900 })).toBe("0.18");
+  });
+
+  it("of nine hits of a million tokens is $4.05 at Kimi, whose cached price is a quarter of its full one", () => {
+    const tenCalls = { freshInputTokens: 1_000_000, cachedInputTokens: 9_000_000 };
+    expect(savedUsd(modelOf("kimi", "kimi-k2-0905-preview"), tenCalls)).toBe("4.05");
+  });
+
+  it("is at the band of the whole prompt", () => {
+    const haiku = modelOf("anthropic", "claude-haiku-5-5");
+    expect(savedUsd(haiku, { cachedInputTokens: 100_000 })).toBe("0.009");
+    expect(savedUsd(haiku, { cachedInputTokens: 100_000, freshInputTokens: 1 })).toBe("0.045");
+  });
+
+  it("and the cost are together what the tokens cost without a cache, to the nano-USD", () => {
+    fc.assert(
+      fc.property(anyModel, anyTokens, (model, tokens) => {
+        const { freshInputTokens, cachedInputTokens, cacheWriteTokens, outputTokens } = tokens;
+        const inputTokens = freshInputTokens + cachedInputTokens + cacheWriteTokens;
+        const uncached = { ...NONE, freshInputTokens: inputTokens, outputTokens };
+        const { costNanoUsd } = costOf(model, TODAY, tokens);
+        expect(costNanoUsd + cacheSavingOf(model, TODAY, tokens)).toBe(
+          costOf(model, TODAY, uncached).costNanoUsd,
+        );
+      }),
+    );
+  });
+
+  it("is the formula of the prices to within a rounding, whatever the model", () => {
+    fc.assert(
+      fc.property(anyModel, anyTokens, (model, tokens) => {
+        const prompt = tokens.freshInputTokens + tokens.cachedInputTokens + tokens.cacheWriteTokens;
+        const band = findPrice(model, TODAY)?.bands.find(
+          ({ upToInputTokens }) => prompt <= (upToInputTokens ?? Number.POSITIVE_INFINITY),
+        );
+        if (band === undefined) throw new Error("no band");
+        const fresh = band.freshInputMicroUsdPerMtok;
+        const exactPico =
+          BigInt(tokens.cachedInputTokens) * (fresh - band.cachedInputMicroUsdPerMtok) -
+          BigInt(tokens.cacheWriteTokens) * (band.cacheWriteMicroUsdPerMtok - fresh);
+        const errorPico = cacheSavingOf(model, TODAY, tokens) * 1000n - exactPico;
+        expect(errorPico >= -1000n && errorPico <= 1000n).toBe(true);
+      }),
+    );
+  });
+
+  it("is nothing that anybody knows where the price is not known", () => {
+    expect(cacheSavingOf(undefined, TODAY, { ...NONE, cachedInputTokens: 1_000 })).toBe(0n);
   });
 });
 

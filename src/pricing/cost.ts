@@ -59,6 +59,24 @@ export function costOf(model: CatalogueModel | undefined, day: string, tokens: B
   };
 }
 
+/**
+ * What the provider's prompt cache saved: cached tokens x (fresh - cached price) less written tokens x (write - fresh
+ * price), at the prices of a UTC day (YYYY-MM-DD). Negative where more was paid for writing than reading saved. It is the
+ * difference of two costs as they are billed, so cost + saving is what the same tokens cost without a cache, to the nano-USD.
+ * @returns nano-USD; 0n when the price is unknown
+ * @throws RangeError if a count is not a whole number from 0
+ */
+export function cacheSavingOf(model: CatalogueModel | undefined, day: string, tokens: BilledTokens): bigint {
+  const { freshInputTokens, cachedInputTokens, cacheWriteTokens, outputTokens } = tokens;
+  const withoutCache = costOf(model, day, {
+    freshInputTokens: freshInputTokens + cachedInputTokens + cacheWriteTokens,
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens,
+  });
+  return withoutCache.costNanoUsd - costOf(model, day, tokens).costNanoUsd;
+}
+
 /** An amount in nano-USD as an exact decimal of US dollars without trailing zeros: 1_950_000_000n is "1.95". */
 export function usdFromNano(amountNanoUsd: bigint): string {
   const sign = amountNanoUsd < 0n ? "-" : "";

@@ -11,7 +11,6 @@ describe("why a connection failed", () => {
     ["ECONNREFUSED", "the connection was refused"],
     ["ECONNRESET", "the connection was reset before an answer"],
     ["UND_ERR_SOCKET", "the connection was reset before an answer"],
-    ["UND_ERR_CONNECT_TIMEOUT", "no connection in time"],
     ["EHOSTUNREACH", "the host is unreachable"],
     ["CERT_HAS_EXPIRED", "the TLS handshake failed"],
     ["DEPTH_ZERO_SELF_SIGNED_CERT", "the TLS handshake failed"],
@@ -24,6 +23,19 @@ describe("why a connection failed", () => {
     const error = connectionFailure("openai", withCode(code));
     expect(error).toMatchObject({ provider: "openai", failure: "connection", details: { explanation } });
     expect(`${error} ${JSON.stringify(error)}`).not.toContain("canary");
+  });
+
+  it.each(["UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT"])("%s: nobody there said anything", (code) => {
+    const { failure, details } = connectionFailure("openai", withCode(code));
+    expect({ failure, details }).toEqual({
+      failure: "connect_timeout",
+      details: { explanation: "no connection in time" },
+    });
+  });
+
+  it("calls for an operator when it is a certificate", () => {
+    expect(connectionFailure("openai", withCode("CERT_HAS_EXPIRED")).details.needsOperator).toBe(true);
+    expect(connectionFailure("openai", withCode("ECONNRESET")).details.needsOperator).toBeUndefined();
   });
 
   it("is that of the last address when every address of a host failed", () => {

@@ -4,7 +4,6 @@ import { ProviderError } from "./provider-error.ts";
 const TLS = "the TLS handshake failed";
 const RESET = "the connection was reset before an answer";
 const DNS = "the host name was not resolved";
-const TIMEOUT = "no connection in time";
 const UNREACHABLE = "the host is unreachable";
 
 /** Error codes of sockets, of name resolution and of undici. */
@@ -19,8 +18,6 @@ const EXPLANATIONS: ReadonlyMap<string, string> = new Map([
   ["ECONNABORTED", RESET],
   ["EPIPE", RESET],
   ["UND_ERR_SOCKET", RESET],
-  ["UND_ERR_CONNECT_TIMEOUT", TIMEOUT],
-  ["ETIMEDOUT", TIMEOUT],
   ["EHOSTUNREACH", UNREACHABLE],
   ["ENETUNREACH", UNREACHABLE],
   ["EADDRNOTAVAIL", UNREACHABLE],
@@ -28,6 +25,7 @@ const EXPLANATIONS: ReadonlyMap<string, string> = new Map([
   ["UND_ERR_CLOSED", "the connection pool is closed"],
   ["UND_ERR_DESTROYED", "the connection pool is closed"],
 ]);
+const TIMEOUT_CODES: ReadonlySet<string> = new Set(["UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT"]);
 const TLS_CODE = /^ERR_(?:TLS|SSL)_|CERT|^UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE/;
 /** The failure of an exchange that ended before its headers. The explanation is ours; the cause's text is not kept. */
 export function connectionFailure(provider: string, error: unknown): ProviderError {
@@ -35,8 +33,14 @@ export function connectionFailure(provider: string, error: unknown): ProviderErr
     return new ProviderError(provider, "protocol", { explanation: "the answer is not HTTP as we know it" });
   }
   const code = errorCode(error);
-  const known = EXPLANATIONS.get(code) ?? (TLS_CODE.test(code) ? TLS : undefined);
-  return new ProviderError(provider, "connection", { explanation: known ?? "the connection failed" });
+  if (TIMEOUT_CODES.has(code)) {
+    return new ProviderError(provider, "connect_timeout", { explanation: "no connection in time" });
+  }
+  const explanation = EXPLANATIONS.get(code) ?? (TLS_CODE.test(code) ? TLS : "the connection failed");
+  return new ProviderError(provider, "connection", {
+    explanation,
+    ...(explanation === TLS && { needsOperator: true }),
+  });
 }
 
 /** The code of a socket error. When every address of a host failed, that of the last one tried. */

@@ -1,6 +1,7 @@
 /** Why a provider's call failed, in this service's words. What each leads to is decided in one table, in completion. */
 export const PROVIDER_FAILURES = [
   "connection", // DNS, refused, TLS, reset before headers
+  "connect_timeout", // no connection in time: nobody there says anything
   "header_timeout",
   "first_token_timeout",
   "byte_silence",
@@ -31,6 +32,8 @@ export type ProviderErrorDetails = Readonly<{
   providerCode?: string;
   /** A fixed sentence of ours that says more than the failure's name. Never the provider's text. */
   explanation?: string;
+  /** It does not heal by itself: a certificate that nobody vouches for, for instance. */
+  needsOperator?: boolean;
 }>;
 
 /** A failed exchange. The message never holds what the provider said: that may quote a prompt or a key. */

@@ -88,7 +88,7 @@ export const outputTokensOf = (
 export const findObjection = (candidate: Candidate, situation: Situation): Objection | undefined =>
   findRetirement(candidate) ??
   findIncapability(candidate, situation) ??
-  findUnavailability(candidate, situation.state);
+  findUnavailability(candidate.target, situation.state);
 
 const CAPABILITY_REASONS: ReadonlySet<RejectionKind> = new Set<RejectionKind>([
   "context_window",
@@ -152,7 +152,8 @@ function findMissingCapability(model: CatalogueModel, needs: Needs): Objection |
   return undefined;
 }
 
-function findUnavailability({ target }: Candidate, state: ProviderState): Objection | undefined {
+/** Why a target cannot be called now, whatever is asked of it; undefined when it can. */
+export function findUnavailability(target: ModelTarget, state: ProviderState): Objection | undefined {
   const provider = state.providers.get(target.provider);
   if (provider === undefined) {
     return { reason: "unknown_provider", detail: `No provider ${target.provider} is configured` };

@@ -1,8 +1,9 @@
 /** What a call is expected to use, cost and take. */
-import { type Cost, costOf } from "../pricing/cost.ts";
-import type { CatalogueModel } from "../pricing/types.ts";
+import type { BilledTokens } from "../pricing/types.ts";
 import { chatCharacters } from "./measure.ts";
+import type { Situation } from "./situation.ts";
 import {
+  type ModelTarget,
   type ProviderState,
   type RoutingConfig,
   type RoutingRequest,
@@ -29,19 +30,26 @@ export const estimateInputTokens = (request: RoutingRequest, scoredCharacters: n
       : scoredCharacters,
   );
 
-/** Cost at a model's price of the day, all input fresh: nothing is known yet of what the provider has cached. */
-export const estimateCost = (
-  model: CatalogueModel | undefined,
-  day: string,
+/** Tokens of this call that a target is expected to read from its cache: what it holds of the session, no more than there are. */
+export function warmTokensAt(target: ModelTarget, { request, state, inputTokens }: Situation): number {
+  if (request.sessionId === "") return 0;
+  return Math.min(state.warm?.get(targetKey(target))?.tokens ?? 0, inputTokens);
+}
+
+/**
+ * What a call is expected to be billed for. What it will write to a cache is not known and counts as fresh.
+ * @param cachedTokens of the input
+ */
+export const expectedTokens = (
   inputTokens: number,
+  cachedTokens: number,
   outputTokens: number,
-): Cost =>
-  costOf(model, day, {
-    freshInputTokens: inputTokens,
-    cachedInputTokens: 0,
-    cacheWriteTokens: 0,
-    outputTokens,
-  });
+): BilledTokens => ({
+  freshInputTokens: inputTokens - cachedTokens,
+  cachedInputTokens: cachedTokens,
+  cacheWriteTokens: 0,
+  outputTokens,
+});
 
 /** The target's median of the last hour once there are 20 calls of it; the configured figure of its tier before. */
 export function estimateLatency(

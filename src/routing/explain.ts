@@ -50,6 +50,7 @@ const MOVES: Readonly<Partial<Record<CauseKind, string>>> = {
   constraint: "as the caller asked",
   capability: "for a target that can take it",
   availability: "for a target that can be called",
+  cache_affinity: "to stay where the session is cached",
 };
 
 function listMoves(decision: Omit<Decision, "reason">): string[] {

@@ -60,13 +60,29 @@ export function findConstraintMove(tier: Tier, constraints: RoutingRequest["cons
   return { kind: "constraint", after, detail: `The caller asked for ${wish}` };
 }
 
-/** The model the caller asked for: under the settings of the first tier that lists it, else of the decided tier. */
+/** The model the caller asked for; undefined when it asked for none. */
 export function findPinnedCandidate(decided: Tier, situation: Situation): Candidate | undefined {
-  const { request, config, state } = situation;
-  const { target, minimumTier } = request.constraints;
-  if (target === undefined) return undefined;
+  const { target } = situation.request.constraints;
+  return target === undefined ? undefined : resolveNamed(target, decided, situation);
+}
+
+/** The fallbacks the caller named, in its order; undefined when it named none. */
+export function findNamedFallbacks(decided: Tier, situation: Situation): readonly Candidate[] | undefined {
+  return situation.request.constraints.fallbacks?.map((target) => resolveNamed(target, decided, situation));
+}
+
+/** A model the caller named runs under the settings of the first tier that lists it, else of the decided tier. */
+function resolveNamed(target: ModelTarget, decided: Tier, { request, config, state }: Situation): Candidate {
+  const { minimumTier } = request.constraints;
   const listed = findListingTier(target, config) ?? decided;
   return resolveCandidate(target, strongerTier(listed, minimumTier ?? listed), config, state);
+}
+
+/** The first model the caller named that cannot be asked for. */
+export function findUnknownTarget(situation: Situation): ModelTarget | undefined {
+  const { target, fallbacks = [] } = situation.request.constraints;
+  const named = target === undefined ? fallbacks : [target, ...fallbacks];
+  return named.find((one) => !isKnownTarget(one, situation));
 }
 
 /**

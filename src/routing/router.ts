@@ -2,10 +2,11 @@
  * The decision, from scores to targets. A pure function of the request, the configuration snapshot and what is known of
  * the providers; the rules it strings together are in the files beside it.
  */
+import { costOf } from "../pricing/cost.ts";
 import type { CatalogueModel } from "../pricing/types.ts";
 import { type Candidate, isSameTarget, resolveCandidate } from "./candidates.ts";
 import { chainMoves, type Move } from "./causes.ts";
-import { estimateCost, estimateLatency } from "./estimate.ts";
+import { estimateLatency, expectedTokens, warmTokensAt } from "./estimate.ts";
 import { explain, ROUTER_ERROR_REASON } from "./explain.ts";
 import { listOutputCuts, planTarget } from "./plan.ts";
 import {
@@ -13,26 +14,30 @@ import {
   findBudgetMove,
   findConstraintMove,
   findFailureMove,
+  findNamedFallbacks,
   findPinnedCandidate,
-  isKnownTarget,
+  findUnknownTarget,
 } from "./policy.ts";
 import { listScoreMoves, type RequestScores, scoreRequest } from "./score.ts";
 import { type SearchResult, searchTargets } from "./search.ts";
 import type { Situation } from "./situation.ts";
-import type {
-  Decision,
-  PlannedTarget,
-  ProviderState,
-  RejectedTarget,
-  RoutingConfig,
-  RoutingFailure,
-  RoutingRequest,
-  RoutingResult,
-  Tier,
+import { stayWhereCached } from "./stickiness.ts";
+import {
+  type Decision,
+  type ModelTarget,
+  type PlannedTarget,
+  type ProviderState,
+  type RejectedTarget,
+  type RoutingConfig,
+  type RoutingFailure,
+  type RoutingRequest,
+  type RoutingResult,
+  type Tier,
+  targetKey,
 } from "./types.ts";
 
 /** The same version gives the same scores. */
-const SCORER_VERSION = "1";
+export const SCORER_VERSION = "1";
 
 /**
  * Decides the tier and the targets of one request, and explains both.
@@ -41,29 +46,28 @@ const SCORER_VERSION = "1";
 export function route(request: RoutingRequest, config: RoutingConfig, state: ProviderState): RoutingResult {
   const scores = scoreRequest(request, config);
   const situation = situationOf(request, config, state, scores.inputTokens);
-  const { target: asked } = request.constraints;
-  if (asked !== undefined && !isKnownTarget(asked, situation)) {
-    return { ok: false, failure: { kind: "unknown_model", target: asked } };
-  }
+  const unknown = findUnknownTarget(situation);
+  if (unknown !== undefined) return { ok: false, failure: { kind: "unknown_model", target: unknown } };
   const exhausted = findBudgetFailure(situation);
   if (exhausted !== undefined) return { ok: false, failure: exhausted };
 
   const moves = listTierMoves(scores, situation);
   const decided = moves.at(-1)?.after ?? scores.tier;
   const pinned = findPinnedCandidate(decided, situation);
-  const search = searchTargets(decided, pinned, situation);
-  const [first, ...rest] = search.usable;
+  const search = searchTargets(decided, pinned, findNamedFallbacks(decided, situation), situation);
+  moves.push(...listSearchMoves(decided, pinned, search, situation));
+  const { usable, move, cache } = stayWhereCached(search.usable, moves, situation);
+  const [first, ...rest] = usable;
   if (first === undefined) return { ok: false, failure: noUsableTarget(search.rejected, state) };
 
   const targets: Decision["targets"] = [
     planTarget(first, situation),
     ...rest.map((candidate) => planTarget(candidate, situation)),
   ];
-  moves.push(
-    ...listTargetMoves(decided, pinned, search, situation),
-    ...listOutputCuts(first, targets[0], situation),
-  );
-  return { ok: true, decision: decide(scores, situation, targets, first.model, moves, search.rejected) };
+  if (move !== undefined) moves.push(move);
+  moves.push(...listReplacements(usable, first.tier), ...listOutputCuts(first, targets[0], situation));
+  const decision = assembleDecision(scores, situation, targets, first.model, moves, search.rejected);
+  return { ok: true, decision: cache === undefined ? decision : { ...decision, cache } };
 }
 
 /**
@@ -94,10 +98,13 @@ export function defaultDecision(
   ];
   const detail = "Routing failed; this is the default target";
   const moves: Move[] = [{ kind: "router_error", after: "balanced", detail }];
-  return { ...decide(scores, situation, targets, first.model, moves, []), reason: ROUTER_ERROR_REASON };
+  return {
+    ...assembleDecision(scores, situation, targets, first.model, moves, []),
+    reason: ROUTER_ERROR_REASON,
+  };
 }
 
-function situationOf(
+export function situationOf(
   request: RoutingRequest,
   config: RoutingConfig,
   state: ProviderState,
@@ -122,8 +129,8 @@ function listTierMoves(scores: RequestScores, situation: Situation): Move[] {
   return moves;
 }
 
-/** What the search for targets did: a model asked for, another tier, successors of retired models. */
-function listTargetMoves(
+/** What the search for targets did: a model asked for, another tier, targets that the caller named. */
+function listSearchMoves(
   decided: Tier,
   pinned: Candidate | undefined,
   search: SearchResult,
@@ -133,12 +140,18 @@ function listTargetMoves(
   const chosenTier = search.usable[0]?.tier ?? decided;
   if (pinned !== undefined) moves.push(pinMove(decided, pinned, search, situation));
   if (search.move !== undefined) moves.push(search.move);
-  for (const { target, replaces } of search.usable) {
-    if (replaces === undefined) continue;
-    const detail = `${replaces.model} is retired since ${replaces.retiredOn}; ${target.model} takes its place`;
-    moves.push({ kind: "model_retired", after: chosenTier, detail });
-  }
+  const { fallbacks } = situation.request.constraints;
+  if (fallbacks !== undefined) moves.push(fallbacksMove(fallbacks, chosenTier));
   return moves;
+}
+
+/** Successors that stand in for retired models. */
+function listReplacements(usable: readonly Candidate[], after: Tier): Move[] {
+  return usable.flatMap(({ target, replaces }) => {
+    if (replaces === undefined) return [];
+    const detail = `${replaces.model} is retired since ${replaces.retiredOn}; ${target.model} takes its place`;
+    return { kind: "model_retired", after, detail };
+  });
 }
 
 function pinMove(decided: Tier, pinned: Candidate, search: SearchResult, { request }: Situation): Move {
@@ -150,6 +163,11 @@ function pinMove(decided: Tier, pinned: Candidate, search: SearchResult, { reque
   return { kind: "constraint", after: decided, detail: `${detail}${why}` };
 }
 
+function fallbacksMove(fallbacks: readonly ModelTarget[], after: Tier): Move {
+  const detail = `The caller named what to try next: ${fallbacks.map(targetKey).join(", ")}`;
+  return { kind: "constraint", after, detail };
+}
+
 function noUsableTarget(rejected: readonly RejectedTarget[], state: ProviderState): RoutingFailure {
   const variables = rejected
     .filter(({ reason }) => reason === "no_key")
@@ -157,7 +175,8 @@ function noUsableTarget(rejected: readonly RejectedTarget[], state: ProviderStat
   return { kind: "no_usable_target", missingVariables: [...new Set(variables)], rejected };
 }
 
-function decide(
+/** The decision that scores, targets and what led to them come to. @param model of the first target */
+export function assembleDecision(
   scores: RequestScores,
   situation: Situation,
   targets: readonly [PlannedTarget, ...PlannedTarget[]],
@@ -190,7 +209,7 @@ function decide(
 function estimates(
   chosen: PlannedTarget,
   model: CatalogueModel | undefined,
-  { config, state, inputTokens }: Situation,
+  situation: Situation,
 ): Pick<
   Decision,
   | "estimatedInputTokens"
@@ -200,7 +219,9 @@ function estimates(
   | "estimatedLatencyMs"
   | "latencySource"
 > {
-  const cost = estimateCost(model, state.today, inputTokens, chosen.maxOutputTokens);
+  const { config, state, inputTokens } = situation;
+  const tokens = expectedTokens(inputTokens, warmTokensAt(chosen, situation), chosen.maxOutputTokens);
+  const cost = costOf(model, state.today, tokens);
   const latency = estimateLatency(chosen, config, state);
   return {
     estimatedInputTokens: inputTokens,

@@ -3,6 +3,7 @@ import {
   type Candidate,
   findObjection,
   isIncapability,
+  isSameTarget,
   listCandidates,
   type Objection,
   withoutRepeats,
@@ -23,15 +24,31 @@ export type SearchResult = Readonly<{
 }>;
 
 /**
- * Looks through the decided tier, then through those the caller's constraints allow.
- * @param pinned the model the caller asked for; tried before the decided tier's own
+ * The targets to try, in order: what can serve the request now, or, when nothing can, what is behind open breakers.
+ * @param pinned the model the caller asked for; tried first
+ * @param fallbacks what the caller named to be tried after the first choice; absent: the decided tier's own
  */
 export function searchTargets(
   decided: Tier,
   pinned: Candidate | undefined,
+  fallbacks: readonly Candidate[] | undefined,
   situation: Situation,
 ): SearchResult {
   const rejections: Rejection[] = [];
+  const found =
+    fallbacks === undefined
+      ? searchTiers(decided, pinned, situation, rejections)
+      : searchNamed(decided, pinned, fallbacks, situation, rejections);
+  return found ?? searchBehindBreakers(rejections);
+}
+
+/** Looks through the decided tier, with `pinned` in front, then through those the caller's constraints allow. */
+function searchTiers(
+  decided: Tier,
+  pinned: Candidate | undefined,
+  situation: Situation,
+  rejections: Rejection[],
+): SearchResult | undefined {
   let ofDecided = 0;
   for (const tier of allowedTiers(decided, situation.request.constraints)) {
     const first = tier === decided ? pinned : undefined;
@@ -43,7 +60,26 @@ export function searchTargets(
     }
     if (tier === decided) ofDecided = rejections.length;
   }
-  return searchBehindBreakers(rejections);
+  return undefined;
+}
+
+/** The first choice, which is `pinned` or else what the tiers give, and then the fallbacks; nothing beside them. */
+function searchNamed(
+  decided: Tier,
+  pinned: Candidate | undefined,
+  fallbacks: readonly Candidate[],
+  situation: Situation,
+  rejections: Rejection[],
+): SearchResult | undefined {
+  const found = pinned === undefined ? searchTiers(decided, undefined, situation, rejections) : undefined;
+  const choice = pinned ?? found?.usable[0];
+  const untried = withoutRepeats(choice === undefined ? fallbacks : [choice, ...fallbacks]).filter(
+    ({ target }) => !rejections.some(({ candidate }) => isSameTarget(candidate.target, target)),
+  );
+  const usable = untried.filter((candidate) => isUsable(candidate, situation, rejections));
+  if (usable.length === 0) return undefined;
+  const move = found?.move;
+  return { usable, rejected: rejections.map(rejectedTarget), ...(move === undefined ? {} : { move }) };
 }
 
 /** A tier asked for is the only one; a minimum closes the tiers below it. */

@@ -110,7 +110,13 @@ export type RoutingRequest = Readonly<{
   budgetRemainingTokens?: number;
   /** Whole, >= 0. */
   previousFailures: number;
-  constraints: Readonly<{ tier?: Tier; minimumTier?: Tier; target?: ModelTarget }>;
+  constraints: Readonly<{
+    tier?: Tier;
+    minimumTier?: Tier;
+    target?: ModelTarget;
+    /** Tried after the first choice, in this order and in place of the tier's own. Not empty; absent: the tier's own. */
+    fallbacks?: readonly ModelTarget[];
+  }>;
   needs: Needs;
   sampling: Sampling;
 }>;
@@ -142,6 +148,13 @@ export type AttemptTimers = Readonly<{
   contentSilenceMs: number;
 }>;
 
+/** A second attempt beside one whose first token is later than its target's p95. */
+export type HedgingConfig = Readonly<{
+  enabled: boolean;
+  /** The most calls that get one, in [0, 1]. */
+  shareOfCalls: number;
+}>;
+
 /** One immutable version of the whole routing configuration. */
 export type RoutingConfig = Readonly<{
   /** 0: the preset, nothing published. */
@@ -163,9 +176,12 @@ export type RoutingConfig = Readonly<{
   minimumOutputTokens: number;
   retiredModels: "substitute" | "skip" | "try";
   tiers: Readonly<Record<Tier, TierConfig>>;
+  /** By `targetKey`: what one model has of its own, whatever the tier it runs under. */
+  modelTimers?: Readonly<Record<string, Partial<AttemptTimers>>>;
   /** Upstream attempts per call, and of these per provider. */
   maxAttempts: number;
   maxAttemptsPerProvider: number;
+  hedging: HedgingConfig;
   /** Used until 20 calls were measured. */
   assumedLatencyMs: Readonly<Record<Tier, number>>;
   catalogue: Catalogue;
@@ -180,6 +196,16 @@ export type ProviderState = Readonly<{
   providers: ReadonlyMap<string, ProviderAvailability>;
   /** By `targetKey`. Absent: nothing is known, so the target is usable. */
   targets: ReadonlyMap<string, TargetState>;
+  /** By `targetKey`: what is cached there of the request's own session. Absent: nothing that is known. */
+  warm?: ReadonlyMap<string, WarmCache>;
+}>;
+
+/** What a provider's prompt cache is believed to hold of a session: what the session's last call there reported. */
+export type WarmCache = Readonly<{
+  /** Read from the cache and written to it; above 0. */
+  tokens: number;
+  /** That call's tier. */
+  tier: Tier;
 }>;
 
 export type ProviderAvailability = Readonly<{
@@ -194,9 +220,17 @@ export type TargetState = Readonly<{
   /** p50 of the last hour, and of how many calls. */
   latencyP50Ms?: number;
   calls: number;
+  /** p95 of the time to the first token in the last hour; absent below 20 of them. */
+  ttftP95Ms?: number;
 }>;
 
 export const targetKey = (target: ModelTarget): string => `${target.provider}/${target.model}`;
+
+/** The limits of an attempt at a target: the model's own where it has any, else those of the tier it runs under. */
+export const timersOf = (
+  { tiers, modelTimers }: Pick<RoutingConfig, "tiers" | "modelTimers">,
+  target: ModelTarget & Readonly<{ tier: Tier }>,
+): AttemptTimers => ({ ...tiers[target.tier].timers, ...modelTimers?.[targetKey(target)] });
 
 export type AgentScoreSource = "combined" | "blended" | "creation_only" | "execution_only" | "cold_start";
 
@@ -224,6 +258,7 @@ export const CAUSES = [
   "model_retired",
   "constraint",
   "router_error",
+  "cache_affinity",
 ] as const;
 export type CauseKind = (typeof CAUSES)[number];
 export type Cause = Readonly<{ kind: CauseKind; before?: Tier; after: Tier; detail: string }>;
@@ -264,6 +299,23 @@ export type PlannedTarget = ModelTarget &
     dropped: readonly DroppedParameter[];
   }>;
 
+/** What it would cost to leave a target that has the session's prompt cached. */
+export type CacheAffinity = Readonly<{
+  /** The warm target that was weighed. */
+  target: ModelTarget;
+  /** Tokens of this call that are expected to be read from its cache. */
+  warmTokens: number;
+  /** What the same tokens cost more at the full price: leaving costs as much. */
+  switchCostNanoUsd: bigint;
+  /**
+   * What the call costs less at the target that is chosen otherwise than here at full prices; negative when it costs more,
+   * 0n when the warm target is the choice anyway.
+   */
+  savingNanoUsd: bigint;
+  /** It is the decision's first target; otherwise it was left, because that saves as much as it costs. */
+  kept: boolean;
+}>;
+
 export type Decision = Readonly<{
   tier: Tier;
   /** In the order to try them; never empty. The first is the choice, the rest are fallbacks. */
@@ -287,6 +339,8 @@ export type Decision = Readonly<{
   estimatedCostNanoUsd?: bigint;
   estimatedLatencyMs: number;
   latencySource: "measured" | "configured";
+  /** Absent: nothing of the session is cached where the call could go. */
+  cache?: CacheAffinity;
   configVersion: number;
   preset: string;
   scorer: Readonly<{ name: string; version: string }>;

@@ -74,6 +74,16 @@ describe("a configuration is refused, by the path of the field,", () => {
       withFast({ timers: { ...timers, headersMs: 0 } }),
       ["tiers.fast.timers.headersMs"],
     ],
+    [
+      "when a model's own timer never runs",
+      { ...CLASSIC, modelTimers: { "openai/gpt-4o": { byteSilenceMs: 0 } } },
+      ['modelTimers["openai/gpt-4o"].byteSilenceMs'],
+    ],
+    [
+      "when more calls than there are would be hedged",
+      { ...CLASSIC, hedging: { enabled: true, shareOfCalls: 1.05 } },
+      ["hedging.shareOfCalls"],
+    ],
     ["when nothing is attempted", { ...CLASSIC, maxAttempts: 0 }, ["maxAttempts", "maxAttemptsPerProvider"]],
     [
       "when one provider may have more attempts than there are",

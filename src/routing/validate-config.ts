@@ -1,5 +1,6 @@
 /** What is wrong with a routing configuration, all of it at once, so that a bad one is refused whole. */
 import {
+  type AttemptTimers,
   FACTORS,
   type FactorLimits,
   type FactorWeights,
@@ -33,7 +34,11 @@ export function validateConfig(config: RoutingConfig): readonly ConfigProblem[] 
     ...checkWhole("failureLimit", config.failureLimit, 0),
     ...checkWhole("minimumOutputTokens", config.minimumOutputTokens, 1),
     ...TIERS.flatMap((tier) => checkTier(`tiers.${tier}`, config.tiers[tier], config)),
+    ...Object.entries(config.modelTimers ?? {}).flatMap(([target, timers]) =>
+      checkTimers(`modelTimers["${target}"]`, timers),
+    ),
     ...checkAttempts(config),
+    ...checkRange("hedging.shareOfCalls", config.hedging.shareOfCalls, 0, 1),
     ...TIERS.flatMap((tier) => checkWhole(`assumedLatencyMs.${tier}`, config.assumedLatencyMs[tier], 1)),
   ];
 }
@@ -89,10 +94,14 @@ function checkTier(path: string, tier: TierConfig, config: RoutingConfig): Confi
     ...(tier.temperature === undefined
       ? []
       : checkRange(`${path}.temperature`, tier.temperature, 0, HIGHEST_TEMPERATURE)),
-    ...Object.entries(tier.timers).flatMap(([timer, limitMs]) =>
-      checkWhole(`${path}.timers.${timer}`, limitMs, 1, LONGEST_CALL_MS),
-    ),
+    ...checkTimers(`${path}.timers`, tier.timers),
   ];
+}
+
+function checkTimers(path: string, timers: Partial<AttemptTimers>): ConfigProblem[] {
+  return Object.entries(timers).flatMap(([timer, limitMs]) =>
+    checkWhole(`${path}.${timer}`, limitMs, 1, LONGEST_CALL_MS),
+  );
 }
 
 function checkTargets(path: string, targets: TierConfig["targets"]): ConfigProblem[] {

@@ -1,12 +1,5 @@
 /** How failures reach the caller: one table from the service's words to gRPC codes and google.rpc details. */
-import {
-  create,
-  type DescMessage,
-  type DescMethod,
-  type MessageInitShape,
-  toBinary,
-} from "@bufbuild/protobuf";
-import { anyPack } from "@bufbuild/protobuf/wkt";
+import { type DescMessage, type DescMethod, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
   BadRequestSchema,
@@ -17,16 +10,12 @@ import {
 import { StatusSchema } from "../../gen/google/rpc/status_pb.js";
 import { CompletionError } from "../completion/completion-error.ts";
 import type { CallerCode } from "../completion/failure-policy.ts";
+import { IdempotencyError, type IdempotencyFailure } from "../idempotency/idempotency-error.ts";
 import { SettingsError } from "../settings/reader.ts";
 import type { Log } from "../telemetry/log.ts";
 import { durationFromMs } from "./convert/route.ts";
-import {
-  type FieldPath,
-  type FieldStyle,
-  fieldName,
-  InvalidRequestError,
-  UnsupportedFieldError,
-} from "./validate/violations.ts";
+import { statusOf } from "./status.ts";
+import { type FieldPath, type FieldStyle, fieldName, InvalidRequestError } from "./validate/violations.ts";
 
 const DOMAIN = "modeltier";
 
@@ -54,10 +43,10 @@ type Detail = Readonly<{ desc: DescMessage; value: MessageInitShape<DescMessage>
 export function toConnectError(error: unknown, { style, method, log, signal }: ErrorContext): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof InvalidRequestError) return invalidRequest(error, style);
-  if (error instanceof UnsupportedFieldError) return unsupportedField(error, style);
   // A call that ends because the service goes away is not the caller's cancellation, whatever the engine made of it.
   if (isShutdown(signal)) return signal.reason;
-  if (error instanceof CompletionError) return failedCompletion(error, routePath(method), style);
+  if (error instanceof CompletionError) return connectErrorOf(error, routePath(method), style);
+  if (error instanceof IdempotencyError) return refusedKey(error, method, style);
   if (error instanceof SettingsError) return wrongSettings(error);
   if (signal.aborted && signal.reason instanceof ConnectError) return signal.reason;
   log.error("an RPC failed in a way nobody foresaw", { method: method.name, ...describe(error) });
@@ -70,7 +59,7 @@ const isShutdown = (signal: AbortSignal): boolean =>
   signal.aborted && signal.reason instanceof ConnectError && signal.reason.code === Code.Unavailable;
 
 /** The error's class and where it was thrown. Its message stays out: it may quote a prompt. */
-function describe(error: unknown): { error: string; stack?: string } {
+export function describe(error: unknown): { error: string; stack?: string } {
   if (!(error instanceof Error)) return { error: typeof error };
   const frames = error.stack?.split("\n").filter((line) => line.trimStart().startsWith("at ")) ?? [];
   return { error: error.name, stack: frames.slice(0, 8).join("\n") };
@@ -88,13 +77,6 @@ function invalidRequest({ violations }: InvalidRequestError, style: FieldStyle):
   ]);
 }
 
-function unsupportedField({ path, remedy }: UnsupportedFieldError, style: FieldStyle): ConnectError {
-  const field = fieldName(path, style);
-  return new ConnectError(`${field} is not served yet: ${remedy}`, Code.Unimplemented, undefined, [
-    errorInfo("UNSUPPORTED_FIELD", { field }),
-  ]);
-}
-
 function wrongSettings({ problems }: SettingsError): ConnectError {
   return new ConnectError(`nothing was changed: ${problems.join("; ")}`, Code.FailedPrecondition, undefined, [
     errorInfo("INVALID_SETTINGS"),
@@ -107,13 +89,16 @@ function routePath({ name }: DescMethod): FieldPath {
   return name === "CompleteOnce" ? ["request", "route"] : [];
 }
 
-function failedCompletion(error: CompletionError, path: FieldPath, style: FieldStyle): ConnectError {
+/** @param path where the RouteRequest stands in the caller's request */
+export function connectErrorOf(
+  error: CompletionError,
+  path: FieldPath = [],
+  style: FieldStyle = "proto",
+): ConnectError {
   const metadata = error.retryPushback ? { "grpc-retry-pushback-ms": "-1" } : undefined;
   return new ConnectError(error.message, CODE[error.code], metadata, [
     errorInfo(error.reason, factsOf(error)),
-    ...(error.retryAfterMs === undefined
-      ? []
-      : [{ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(error.retryAfterMs) } }]),
+    ...(error.retryAfterMs === undefined ? [] : [retryInfo(error.retryAfterMs)]),
     ...routingDetails(error, path, style),
   ]);
 }
@@ -164,6 +149,42 @@ function routingDetails(
   }
 }
 
+/** How soon a refused call is worth repeating, in ms: others with the same key take about a call's length. */
+const KEY_RETRY_MS = 1_000;
+
+/** Each message is a predicate of the key's field. */
+const REFUSED_KEY: Readonly<Record<IdempotencyFailure, Readonly<{ code: Code; message: string }>>> = {
+  IDEMPOTENCY_IN_FLIGHT: {
+    code: Code.Aborted,
+    message: "is that of a call that has not ended: repeat the call a little later for its answer",
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    code: Code.InvalidArgument,
+    message: "came before with another body: use a new key for a new call",
+  },
+  IDEMPOTENCY_STORE_UNAVAILABLE: {
+    code: Code.Unavailable,
+    message: "cannot be looked up now, so the call was not made: repeat it, or leave the key out",
+  },
+};
+
+function refusedKey({ failure }: IdempotencyError, method: DescMethod, style: FieldStyle): ConnectError {
+  const { code, message } = REFUSED_KEY[failure];
+  const path = method.name === "CompleteOnce" ? ["request", "idempotency_key"] : ["idempotency_key"];
+  const violation = { field: fieldName(path, style), description: message };
+  return new ConnectError(`${violation.field} ${message}`, code, undefined, [
+    errorInfo(failure, { field: violation.field }),
+    code === Code.InvalidArgument
+      ? { desc: BadRequestSchema, value: { fieldViolations: [violation] } }
+      : retryInfo(KEY_RETRY_MS),
+  ]);
+}
+
+const retryInfo = (retryAfterMs: number): Detail => ({
+  desc: RetryInfoSchema,
+  value: { retryDelay: durationFromMs(retryAfterMs) },
+});
+
 const errorInfo = (reason: string, metadata: Record<string, string> = {}): Detail => ({
   desc: ErrorInfoSchema,
   value: { reason, domain: DOMAIN, metadata },
@@ -171,15 +192,11 @@ const errorInfo = (reason: string, metadata: Record<string, string> = {}): Detai
 
 /** The same error as native gRPC sends it: code, message, and the details in `grpc-status-details-bin`. */
 export function grpcStatusOf(error: unknown): Readonly<{ code: number; details: string; header: Headers }> {
-  const { code, rawMessage, details, metadata } = ConnectError.from(error);
-  const header = new Headers(metadata);
-  const message = rawMessage.toWellFormed();
-  if (details.length > 0) {
-    const status = create(StatusSchema, { code, message, details: details.flatMap(packed) });
+  const connectError = ConnectError.from(error);
+  const header = new Headers(connectError.metadata);
+  const status = statusOf(connectError);
+  if (status.details.length > 0) {
     header.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, status)).toString("base64"));
   }
-  return { code, details: message, header };
+  return { code: status.code, details: status.message, header };
 }
-
-const packed = (detail: ConnectError["details"][number]) =>
-  "desc" in detail ? [anyPack(detail.desc, create(detail.desc, detail.value))] : [];

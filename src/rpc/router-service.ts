@@ -1,58 +1,102 @@
 import { create } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
-import { CompleteOnceResponseSchema, type CompleteRequest } from "../../gen/modeltier/v1/completion_pb.js";
+import {
+  type CompleteOnceResponse,
+  CompleteOnceResponseSchema,
+  type CompleteRequest,
+  type CompleteResponse,
+} from "../../gen/modeltier/v1/completion_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { RouteResponseSchema } from "../../gen/modeltier/v1/routing_pb.js";
-import type { CompletionCall } from "../completion/call.ts";
+import type { CompletionCall, Delivery } from "../completion/call.ts";
 import type { OnceAnswer } from "../completion/complete-once.ts";
+import type { Decided } from "../completion/decide.ts";
 import type { EngineEvent } from "../completion/events.ts";
-import type { Decision, RoutingRequest } from "../routing/types.ts";
+import { type DecisionTokens, UntrustedTokenError } from "../decision-token/decision-tokens.ts";
+import type { Idempotency } from "../idempotency/idempotency.ts";
+import type { RoutingRequest } from "../routing/types.ts";
 import { completionFromProto } from "./convert/complete.ts";
 import { completedToProto, eventToProto } from "./convert/events.ts";
 import { decisionToProto, routingRequestFromProto } from "./convert/route.ts";
 import { flatten } from "./flatten.ts";
+import { IdempotentCalls } from "./idempotent/idempotent-calls.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
 import { type CompletionRules, validateComplete, validateCompleteOnce } from "./validate/complete.ts";
 import { validateRoute } from "./validate/route.ts";
+import { type FieldPath, InvalidRequestError } from "./validate/violations.ts";
 
 export type RouterServiceDeps = Readonly<{
   /** Decides. @throws CompletionError when nothing can be decided */
-  decide(request: RoutingRequest): Readonly<{ decisionId: string; decision: Decision }>;
+  decide(request: RoutingRequest): Decided;
+  tokens: DecisionTokens;
   complete(call: CompletionCall): AsyncIterable<readonly EngineEvent[]>;
   completeOnce(call: CompletionCall): Promise<OnceAnswer>;
+  idempotency: Idempotency;
   rules: CompletionRules;
+  /** Of a request that names none. */
+  defaultDelivery: Delivery;
 }>;
 
-export function routerService({ decide, complete, completeOnce, rules }: RouterServiceDeps): ServiceEntry {
+export function routerService(deps: RouterServiceDeps): ServiceEntry {
+  const { decide, tokens, complete, completeOnce, rules } = deps;
+  const idempotent = new IdempotentCalls(deps.idempotency);
   return serviceEntry(RouterService, {
-    route: (request) => {
-      validateRoute(request);
-      const { decisionId, decision } = decide(routingRequestFromProto(request));
-      return create(RouteResponseSchema, { decision: decisionToProto(decisionId, decision) });
+    route: (message) => {
+      validateRoute(message);
+      const request = routingRequestFromProto(message);
+      const decided = decide(request);
+      return create(RouteResponseSchema, {
+        decision: decisionToProto(decided.decisionId, decided.decision),
+        decisionToken: message.withoutDecisionToken ? "" : tokens.issue(request, decided),
+      });
     },
     complete: (request, context) => {
       validateComplete(request, rules);
-      return flatten(complete(callOf(request, context)), eventToProto);
+      const run = (): AsyncIterable<CompleteResponse> =>
+        flatten(complete(callOf(request, context, deps, [])), eventToProto);
+      return request.idempotencyKey === "" ? run() : idempotent.stream(request, context, run);
     },
-    completeOnce: async (message, context) => {
+    completeOnce: (message, context) => {
       const request = validateCompleteOnce(message, rules);
-      const { decisionId, decision, text, reasoning, refusal, toolCalls, completed } = await completeOnce(
-        callOf(request, context),
-      );
-      return create(CompleteOnceResponseSchema, {
-        decision: decisionToProto(decisionId, decision),
-        text,
-        reasoning,
-        refusal,
-        toolCalls: toolCalls.map(({ id, name, argumentsJson }) => ({ id, name, argumentsJson })),
-        completed: completedToProto(completed),
-      });
+      const run = async (): Promise<CompleteOnceResponse> =>
+        answerToProto(await completeOnce(callOf(request, context, deps, ["request"])));
+      return request.idempotencyKey === "" ? run() : idempotent.once(request, context, run);
     },
   });
 }
 
-const callOf = (request: CompleteRequest, { signal, timeoutMs }: HandlerContext): CompletionCall => ({
-  ...completionFromProto(request),
-  signal,
-  timeoutMs: timeoutMs(),
-});
+/** @param at where the CompleteRequest stands in the caller's request */
+function callOf(
+  request: CompleteRequest,
+  { signal, timeoutMs }: HandlerContext,
+  { tokens, defaultDelivery }: RouterServiceDeps,
+  at: FieldPath,
+): CompletionCall {
+  const caller = { signal, timeoutMs: timeoutMs() };
+  if (request.routing.case !== "decisionToken")
+    return { ...completionFromProto(request, defaultDelivery), ...caller };
+  const token = openToken(request.routing.value, tokens, [...at, "decision_token"]);
+  const call = completionFromProto(request, defaultDelivery, token.request);
+  return { ...call, decided: tokens.resume(token, call.request), ...caller };
+}
+
+function openToken(token: string, tokens: DecisionTokens, at: FieldPath) {
+  try {
+    return tokens.open(token);
+  } catch (error) {
+    if (!(error instanceof UntrustedTokenError)) throw error;
+    throw new InvalidRequestError([{ path: at, description: error.problem }]);
+  }
+}
+
+function answerToProto(answer: OnceAnswer): CompleteOnceResponse {
+  const { decisionId, decision, text, reasoning, refusal, toolCalls, completed } = answer;
+  return create(CompleteOnceResponseSchema, {
+    decision: decisionToProto(decisionId, decision),
+    text,
+    reasoning,
+    refusal,
+    toolCalls: toolCalls.map(({ id, name, argumentsJson }) => ({ id, name, argumentsJson })),
+    completed: completedToProto(completed),
+  });
+}

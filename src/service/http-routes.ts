@@ -1,14 +1,20 @@
-/** What the HTTP listener serves beside the RPCs: signs of life, and metrics. */
+/** What the HTTP listener serves beside the RPCs: signs of life, metrics, and OpenAI's API. */
 import type { FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
+import type { ChatDeps } from "../openai-api/chat-completions.ts";
+import { addOpenAiApi } from "../openai-api/routes.ts";
 
 export type HttpRoutesDeps = Readonly<{
   registry: Registry;
   /** What keeps the service from taking calls; undefined when nothing does. */
   findObstacle: () => string | undefined;
+  openAi: ChatDeps;
 }>;
 
-export function addHttpRoutes(app: FastifyInstance, { registry, findObstacle }: HttpRoutesDeps): void {
+export function addHttpRoutes(
+  app: FastifyInstance,
+  { registry, findObstacle, openAi }: HttpRoutesDeps,
+): void {
   let render: Promise<string> | undefined;
   /** Scrapes that come together share one rendering. */
   const metrics = (): Promise<string> => {
@@ -25,4 +31,5 @@ export function addHttpRoutes(app: FastifyInstance, { registry, findObstacle }: 
       : reply.code(503).send({ status: "not ready", reason: obstacle });
   });
   app.get("/metrics", async (_, reply) => reply.type(registry.contentType).send(await metrics()));
+  addOpenAiApi(app, openAi);
 }

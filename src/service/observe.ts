@@ -11,16 +11,20 @@ export function observe(metrics: EngineMetrics, log: Log): EngineObserver {
   return {
     onDecision: (decision) => metrics.onDecision(decision),
     onFallback: (from, to, failure) => metrics.onFallback(from, to, failure),
-    onAttempt(record, { details }) {
-      metrics.onAttempt(record);
-      if (record.outcome === "ok") return;
-      const say = CALLS_FOR_AN_OPERATOR.includes(record.outcome) ? log.error : log.warn;
+    onHedge: (outcome) => metrics.onHedge(outcome),
+    onAttempt(record, report) {
+      metrics.onAttempt(record, report);
+      if (record.outcome === "ok" || record.outcome === "hedged_out") return;
+      const { details } = report;
+      const needsOperator = CALLS_FOR_AN_OPERATOR.includes(record.outcome) || details?.needsOperator === true;
+      const say = needsOperator ? log.error : log.warn;
       say("an attempt did not succeed", {
         execution_id: record.executionId,
         attempt: record.attempt,
         provider: record.target.provider,
         model: record.target.model,
         outcome: record.outcome,
+        explanation: details?.explanation,
         status: details?.status,
         provider_code: details?.providerCode,
         provider_request_id: details?.requestId,

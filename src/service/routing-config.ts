@@ -8,15 +8,21 @@ import type { Settings } from "../settings/settings.ts";
  * The preset with what the environment changes of it.
  * @throws SettingsError when the two make no valid configuration
  */
-export function routingConfigOf({ preset, tierTargets, retiredModels }: Settings): RoutingConfig {
+export function routingConfigOf(settings: Settings): RoutingConfig {
+  const { preset, tierTargets, retiredModels, hedging, timers } = settings;
   const base = PRESETS[preset];
   const config: RoutingConfig = {
     ...base,
     retiredModels: retiredModels ?? base.retiredModels,
+    hedging: { ...base.hedging, enabled: hedging ?? base.hedging.enabled },
     tiers: Object.fromEntries(
       TIERS.map((tier) => [
         tier,
-        { ...base.tiers[tier], targets: tierTargets[tier] ?? base.tiers[tier].targets },
+        {
+          ...base.tiers[tier],
+          targets: tierTargets[tier] ?? base.tiers[tier].targets,
+          timers: { ...base.tiers[tier].timers, ...timers },
+        },
       ]),
     ) as RoutingConfig["tiers"],
   };

@@ -3,14 +3,17 @@ import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { EngineDeps } from "../completion/call.ts";
+import type { CompletionCall, EngineDeps } from "../completion/call.ts";
 import { complete } from "../completion/complete.ts";
 import { completeOnce } from "../completion/complete-once.ts";
 import { decide as decideCall } from "../completion/decide.ts";
+import { HedgeBudget } from "../completion/hedge-budget.ts";
 import { RetryBudget } from "../completion/retry-budget.ts";
 import { TargetHealth } from "../completion/target-health.ts";
+import { DecisionTokens } from "../decision-token/decision-tokens.ts";
+import { createIdempotency } from "../idempotency/idempotency.ts";
 import { isRetired } from "../pricing/catalogue.ts";
-import { billedTokens, costOf } from "../pricing/cost.ts";
+import { billedTokens, cacheSavingOf, costOf } from "../pricing/cost.ts";
 import { ProviderHub } from "../providers/hub.ts";
 import { createTransport } from "../providers/transport.ts";
 import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
@@ -34,6 +37,7 @@ import { addHttpRoutes } from "./http-routes.ts";
 import { logBreaker, observe } from "./observe.ts";
 import { providerStateOf } from "./provider-state.ts";
 import { routingConfigOf } from "./routing-config.ts";
+import { warmStateOf } from "./warm-state.ts";
 
 export type Service = Readonly<{
   running: Running;
@@ -67,15 +71,30 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const transport = createTransport();
   const hub = new ProviderHub(transport, settings.providers, sandbox?.baseUrls);
   const engine = engineOf({ config, hub, recorder, metrics, log });
+  const idempotency = createIdempotency({ db: database.db, log });
   metrics.configVersion.set(config.version);
   const life = new Lifecycle();
 
+  /** The same behind every door. */
+  const calls = {
+    complete: (call: CompletionCall) => complete(call, engine.deps),
+    completeOnce: (call: CompletionCall) => completeOnce(call, engine.deps),
+    rules: { allowImageUrls: settings.allowImageUrls },
+    defaultDelivery: settings.delivery,
+  };
   const services = [
     routerService({
+      ...calls,
       decide: (request) => decideCall(request, config, engine.deps),
-      complete: (call) => complete(call, engine.deps),
-      completeOnce: (call) => completeOnce(call, engine.deps),
-      rules: { allowImageUrls: settings.allowImageUrls },
+      tokens: new DecisionTokens({
+        secret: settings.tokenSecret,
+        lifetimeMs: settings.tokenLifetimeMs,
+        config: () => config,
+        stateFor: engine.stateFor,
+        health: engine.health,
+        wallMs: Date.now,
+      }),
+      idempotency,
     }),
     providerService({
       hub,
@@ -85,6 +104,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }),
   ].map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }));
 
+  const openAi = {
+    ...calls,
+    models: () => ({ config, state: engine.state() }),
+    shutdownSignal: life.shutdownSignal,
+    wallMs: Date.now,
+    log,
+  };
   const [grpc, http] = await Promise.all([
     listenGrpc({
       host: settings.host,
@@ -97,7 +123,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       port: settings.httpPort,
       services,
       shutdownSignal: life.shutdownSignal,
-      routes: (app) => addHttpRoutes(app, { registry: metrics.registry, findObstacle: () => life.obstacle }),
+      routes: (app) =>
+        addHttpRoutes(app, { registry: metrics.registry, findObstacle: () => life.obstacle, openAi }),
       log,
     }),
   ]);
@@ -113,7 +140,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
     grpc.close();
     http.close();
-    await recorder.close();
+    await Promise.all([recorder.close(), idempotency.close()]);
     closing.abort();
     await Promise.all([database.close(), transport.close(), sandbox?.close()]);
   };
@@ -165,19 +192,21 @@ function engineOf({ config, hub, recorder, metrics, log }: EngineParts) {
   const engineMetrics = new EngineMetrics(metrics, () => config);
   const health = new TargetHealth(clock.nowMs, logBreaker(engineMetrics, log));
   const state = providerStateOf(hub, health, clock.wallDate);
+  const warm = warmStateOf(state, clock.nowMs);
   const deps: EngineDeps = {
     snapshot: () => ({ config, providers: hub.current.providers }),
-    route: (request, snapshot) => decide(request, snapshot, state(), log),
-    pricing: { billedTokens, costOf },
+    route: (request, snapshot) => decide(request, snapshot, warm.stateFor(request.sessionId), log),
+    pricing: { billedTokens, cacheSavingOf, costOf },
     health,
     retryBudget: new RetryBudget(),
+    hedgeBudget: new HedgeBudget(),
     recorder,
-    observer: observe(engineMetrics, log),
+    observer: warm.learning(observe(engineMetrics, log)),
     clock,
     random: Math.random,
     newId: randomUUID,
   };
-  return { deps, health, state };
+  return { deps, health, state, stateFor: warm.stateFor };
 }
 
 /** On the configured port, or on any when that one is taken: two services on one machine both want a sandbox. */

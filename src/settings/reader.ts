@@ -47,6 +47,15 @@ export class SettingsReader {
     return this.#reject(name, `is "${value}"; use a number above 0`, fallback);
   }
 
+  /** A whole number of ms from 1; undefined when it is not set. */
+  milliseconds(name: string, mostMs: number): number | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    const ms = Number(value);
+    if (Number.isInteger(ms) && ms >= 1 && ms <= mostMs) return ms;
+    return this.#reject(name, `is "${value}"; use a whole number of ms from 1 to ${mostMs}`, undefined);
+  }
+
   flag<T>(name: string, fallback: T): boolean | T {
     const value = this.text(name)?.toLowerCase();
     if (value === undefined) return fallback;

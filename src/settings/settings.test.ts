@@ -41,6 +41,23 @@ describe("settings", () => {
     expect(keyOf({ MOONSHOT_API_KEY: "m", KIMI_API_KEY: "k" })).toBe("k");
   });
 
+  it("take limits of an attempt, each for itself, and no limit that never runs", () => {
+    const { timers } = readSettings({ MODELTIER_FIRST_TOKEN_TIMEOUT_MS: "20000" }, "/srv");
+    expect(timers).toEqual({ firstTokenMs: 20_000 });
+    expect(problemsOf({ MODELTIER_BYTE_SILENCE_MS: "0", MODELTIER_HEADERS_TIMEOUT_MS: "2.5" })).toEqual([
+      'MODELTIER_HEADERS_TIMEOUT_MS is "2.5"; use a whole number of ms from 1 to 900000',
+      'MODELTIER_BYTE_SILENCE_MS is "0"; use a whole number of ms from 1 to 900000',
+    ]);
+  });
+
+  it("deliver answers as they come, unless all are to be assured", () => {
+    expect(readSettings({}, "/srv").delivery).toBe("LIVE");
+    expect(readSettings({ MODELTIER_DELIVERY: "ASSURED" }, "/srv").delivery).toBe("ASSURED");
+    expect(problemsOf({ MODELTIER_DELIVERY: "SOON" })).toEqual([
+      'MODELTIER_DELIVERY is "SOON"; use LIVE or ASSURED',
+    ]);
+  });
+
   it("report every wrong variable at once, by name", () => {
     const problems = problemsOf({
       MODELTIER_GRPC_PORT: "70000",
@@ -62,6 +79,13 @@ describe("settings", () => {
     const problems = problemsOf({ OPENAI_API_KEY: "sk secret", DATABASE_URL: "pg://user:hunter2@host/db" });
     expect(problems).toHaveLength(2);
     expect(problems.join()).not.toMatch(/secret|hunter2/);
+  });
+
+  it("take a token secret only when it is long enough to sign with, and never quote it", () => {
+    expect(problemsOf({ MODELTIER_TOKEN_SECRET: "x".repeat(32) })).toEqual([]);
+    expect(problemsOf({ MODELTIER_TOKEN_SECRET: "hunter2".repeat(4) })).toEqual([
+      "MODELTIER_TOKEN_SECRET is too short to sign with: use at least 32 random characters",
+    ]);
   });
 
   it("refuse the SDKs' custom headers, which would reach other providers", () => {

@@ -1,6 +1,7 @@
 /** The environment, read once into one frozen value. Every problem is reported at once, by the name of its variable. */
 import { isAbsolute, resolve } from "node:path";
-import { type ModelTarget, TIERS, type Tier } from "../routing/types.ts";
+import { DELIVERIES, type Delivery } from "../completion/call.ts";
+import { type AttemptTimers, type ModelTarget, TIERS, type Tier } from "../routing/types.ts";
 import type { Environment } from "./environment.ts";
 import { type ProviderSettings, readProviders } from "./providers.ts";
 import { SettingsReader } from "./reader.ts";
@@ -21,14 +22,24 @@ export type Settings = Readonly<{
   retiredModels?: "substitute" | "skip" | "try";
   /** Targets that replace the preset's, tier by tier. */
   tierTargets: Readonly<Partial<Record<Tier, readonly ModelTarget[]>>>;
+  /** A second attempt beside a late one; absent: as the preset says. */
+  hedging?: boolean;
+  /** Limits of an attempt that replace those of every tier. */
+  timers: Partial<AttemptTimers>;
   providers: readonly ProviderSettings[];
   /** The sandbox answers in place of the providers. */
   sandbox: boolean;
   sandboxPort: number;
   sandboxTokensPerSecond: number;
   allowImageUrls: boolean;
+  /** Of a call that names none. */
+  delivery: Delivery;
   /** Asked for by RPCs that change something; absent: not asked for. */
   adminToken?: string;
+  /** Signs decision tokens, at least 32 characters; absent: a random one, of this process alone. */
+  tokenSecret?: string;
+  /** How long a decision token holds. */
+  tokenLifetimeMs: number;
   logLevel: LogLevel;
   /** How long calls in flight may take to end at a stop. */
   graceMs: number;
@@ -37,7 +48,8 @@ export type Settings = Readonly<{
 const KNOWN = new Set(
   [
     "GRPC_PORT HTTP_PORT HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
-    "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS ADMIN_TOKEN GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
+    "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY ADMIN_TOKEN TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
+    "HEDGING HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
   ]
     .join(" ")
     .split(" ")
@@ -58,12 +70,17 @@ export function readSettings(environment: Environment, folder: string): Settings
     preset: reader.choice("MODELTIER_PRESET", ["classic", "current"], "classic"),
     retiredModels: readRetiredModels(reader),
     tierTargets: readTierTargets(reader, new Set(providers.map(({ id }) => id))),
+    hedging: reader.flag("MODELTIER_HEDGING", undefined),
+    timers: readTimers(reader),
     providers,
     sandbox: reader.flag("MODELTIER_SANDBOX", undefined) ?? providers.every(hasNoKey),
     sandboxPort: reader.port("MODELTIER_SANDBOX_PORT", 8090),
     sandboxTokensPerSecond: reader.positive("MODELTIER_SANDBOX_TOKENS_PER_SECOND", 200),
     allowImageUrls: reader.flag("MODELTIER_ALLOW_IMAGE_URLS", false),
+    delivery: reader.choice("MODELTIER_DELIVERY", DELIVERIES, "LIVE"),
     adminToken: reader.text("MODELTIER_ADMIN_TOKEN"),
+    tokenSecret: readTokenSecret(reader),
+    tokenLifetimeMs: 1_000 * reader.positive("MODELTIER_TOKEN_LIFETIME_SECONDS", 300),
     logLevel: reader.choice("LOG_LEVEL", LOG_LEVELS, "info"),
     graceMs: 1000 * reader.positive("MODELTIER_GRACE_SECONDS", 30),
   };
@@ -79,6 +96,14 @@ export function listUnknownVariables(environment: Environment): readonly string[
   return Object.keys(environment).filter((name) => name.startsWith("MODELTIER_") && !KNOWN.has(name));
 }
 
+function readTokenSecret(reader: SettingsReader): string | undefined {
+  const secret = reader.text("MODELTIER_TOKEN_SECRET");
+  if (secret !== undefined && secret.length < 32) {
+    reader.problem("MODELTIER_TOKEN_SECRET", "is too short to sign with: use at least 32 random characters");
+  }
+  return secret;
+}
+
 function readRetiredModels(reader: SettingsReader): Settings["retiredModels"] {
   if (reader.text("MODELTIER_RETIRED_MODELS") === undefined) return undefined;
   return reader.choice<"substitute" | "skip" | "try">(
@@ -86,6 +111,23 @@ function readRetiredModels(reader: SettingsReader): Settings["retiredModels"] {
     ["substitute", "skip", "try"],
     "substitute",
   );
+}
+
+const TIMER_VARIABLES: Readonly<Record<keyof AttemptTimers, string>> = {
+  headersMs: "MODELTIER_HEADERS_TIMEOUT_MS",
+  firstTokenMs: "MODELTIER_FIRST_TOKEN_TIMEOUT_MS",
+  byteSilenceMs: "MODELTIER_BYTE_SILENCE_MS",
+  contentSilenceMs: "MODELTIER_CONTENT_SILENCE_MS",
+};
+/** No call lasts longer, so no limit of one is. */
+const LONGEST_TIMER_MS = 900_000;
+
+function readTimers(reader: SettingsReader): Settings["timers"] {
+  const read = Object.entries(TIMER_VARIABLES).map(([timer, name]) => [
+    timer,
+    reader.milliseconds(name, LONGEST_TIMER_MS),
+  ]);
+  return Object.fromEntries(read.filter(([, limitMs]) => limitMs !== undefined));
 }
 
 function readTierTargets(reader: SettingsReader, providers: ReadonlySet<string>): Settings["tierTargets"] {

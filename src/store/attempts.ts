@@ -16,6 +16,7 @@ const COLUMNS: ColumnTypes<NewAttempt> = {
   tier: "text",
   outcome: "text",
   price_version: "text",
+  usage_method: "text",
   ...USAGE_COLUMNS,
 };
 
@@ -31,6 +32,7 @@ const attemptRow = (record: AttemptRecord): NewAttempt => ({
   tier: record.tier,
   outcome: record.outcome,
   price_version: record.priceVersion,
+  usage_method: record.usageMethod,
   ...usageRow(record),
   created_at: record.startedAt,
 });

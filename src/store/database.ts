@@ -12,6 +12,7 @@ export interface Database {
   orchestration_executions: ExecutionsTable;
   ai_analytics: AttemptsTable;
   orchestration_config_versions: ConfigVersionsTable;
+  idempotency_keys: IdempotencyKeysTable;
 }
 
 /** Written once as part of a JSON document, in which a bigint travels as its digits. */
@@ -33,6 +34,8 @@ interface UsageColumns {
   cost_nano_usd: NanoUsd;
   cost_usd: Usd;
   price_status: PriceStatus;
+  /** What the provider's prompt cache saved; negative when writing to it cost more. */
+  cache_saving_nano_usd: NanoUsd;
   latency_ms: number;
   /** Null: no content token came. */
   ttft_ms: number | null;
@@ -79,6 +82,8 @@ export interface AttemptsTable extends UsageColumns {
   outcome: string;
   /** The day the price in force took effect, YYYY-MM-DD. */
   price_version: string | null;
+  /** How the tokens were estimated that were not reported; null: none were. */
+  usage_method: string | null;
 }
 
 /** One row per published configuration. */
@@ -88,6 +93,22 @@ export interface ConfigVersionsTable {
   author: string;
   comment: string;
   created_at: Generated<Date>;
+}
+
+/** One row per idempotency key that is in flight or has an outcome. */
+export interface IdempotencyKeysTable {
+  /** The caller it belongs to; "" where callers are not told apart. */
+  scope: string;
+  /** SHA-256; the key itself is not kept. */
+  key_hash: Uint8Array;
+  body_hash: Uint8Array;
+  /** Of whoever may write the outcome. */
+  claim_id: string;
+  state: "in_flight" | "answered" | "failed";
+  /** Null while in flight. */
+  outcome: Uint8Array | null;
+  created_at: Generated<Date>;
+  expires_at: Date;
 }
 
 export type OpenDatabase = Readonly<{

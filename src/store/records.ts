@@ -7,7 +7,10 @@ export const USAGE_SOURCES = ["REPORTED", "PARTIAL", "ESTIMATED", "UNKNOWN"] as 
 export type UsageSource = (typeof USAGE_SOURCES)[number];
 export type PriceStatus = "KNOWN" | "UNKNOWN";
 
-/** `ok`, `cancelled`, `deadline_exceeded`, `diverged` (could not continue what was already sent), or the provider failure's name. */
+/**
+ * `ok`, `cancelled`, `deadline_exceeded`, `diverged` (could not continue what was already sent), `hedged_out` (stopped
+ * because the attempt beside it answered first), or the provider failure's name.
+ */
 export type AttemptOutcome = string;
 
 export type AttemptRecord = Readonly<{
@@ -28,6 +31,8 @@ export type AttemptRecord = Readonly<{
   priceStatus: PriceStatus;
   /** The day the price in force took effect, YYYY-MM-DD; absent: unknown. */
   priceVersion?: string;
+  /** What the provider's prompt cache saved; negative when writing to it cost more. 0n also when the price is unknown. */
+  cacheSavingNanoUsd: bigint;
   latencyMs: number;
   /** Absent: no content token came. */
   ttftMs?: number;
@@ -56,6 +61,8 @@ export type ExecutionRecord = Readonly<{
   usageSource: UsageSource;
   costNanoUsd: bigint;
   priceStatus: PriceStatus;
+  /** Of all attempts together. */
+  cacheSavingNanoUsd: bigint;
   latencyMs: number;
   ttftMs?: number;
   labels: Readonly<Record<string, string>>;

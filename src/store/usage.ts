@@ -3,7 +3,14 @@ import type { AttemptRecord, ExecutionRecord } from "./records.ts";
 
 type Used = Pick<
   ExecutionRecord & AttemptRecord,
-  "tokens" | "reasoningTokens" | "usageSource" | "costNanoUsd" | "priceStatus" | "latencyMs" | "ttftMs"
+  | "tokens"
+  | "reasoningTokens"
+  | "usageSource"
+  | "costNanoUsd"
+  | "priceStatus"
+  | "cacheSavingNanoUsd"
+  | "latencyMs"
+  | "ttftMs"
 >;
 
 export const usageRow = (used: Used) => ({
@@ -15,6 +22,7 @@ export const usageRow = (used: Used) => ({
   usage_source: used.usageSource,
   cost_nano_usd: used.costNanoUsd.toString(),
   price_status: used.priceStatus,
+  cache_saving_nano_usd: used.cacheSavingNanoUsd.toString(),
   latency_ms: used.latencyMs,
   ttft_ms: used.ttftMs,
 });
@@ -28,6 +36,7 @@ export const USAGE_COLUMNS = {
   usage_source: "text",
   cost_nano_usd: "bigint",
   price_status: "text",
+  cache_saving_nano_usd: "bigint",
   latency_ms: "double precision",
   ttft_ms: "double precision",
   created_at: "timestamptz",

@@ -1,5 +1,6 @@
 /** Turns what the engine reports into metrics. */
-import type { EngineObserver } from "../completion/call.ts";
+import type { AttemptReport, EngineObserver } from "../completion/call.ts";
+import type { HedgeOutcome } from "../completion/hedge-budget.ts";
 import type { BreakerChange } from "../completion/target-health.ts";
 import { type Decision, type ModelTarget, type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
 import type { AttemptRecord } from "../store/records.ts";
@@ -23,7 +24,7 @@ export class EngineMetrics implements EngineObserver {
     this.#metrics.routingDecisions.labels(decision.tier, settlingCause(decision)).inc();
   }
 
-  onAttempt(record: AttemptRecord): void {
+  onAttempt(record: AttemptRecord, { usageMismatch, skippedFrames }: AttemptReport): void {
     const { provider, model } = this.#label(record.target);
     const metrics = this.#metrics;
     metrics.providerCalls.labels(provider, model, record.tier, record.outcome).inc();
@@ -32,11 +33,19 @@ export class EngineMetrics implements EngineObserver {
       metrics.timeToFirstToken.labels(provider, model).observe(record.ttftMs / 1000);
     if (record.priceStatus === "UNKNOWN") metrics.unknownPrice.inc();
     else metrics.providerCost.add({ provider, model, tier: record.tier }, record.costNanoUsd);
+    if (record.cacheSavingNanoUsd !== 0n)
+      metrics.cacheSavings.add({ provider, model }, record.cacheSavingNanoUsd);
+    if (usageMismatch) metrics.usageMismatches.labels(provider, model).inc();
+    if (skippedFrames > 0) metrics.skippedFrames.labels(provider, model).inc(skippedFrames);
     this.#countTokens(provider, model, record);
   }
 
   onFallback(from: ModelTarget, to: ModelTarget, failure: string): void {
     this.#metrics.fallbacks.labels(from.provider, to.provider, failure).inc();
+  }
+
+  onHedge(outcome: HedgeOutcome): void {
+    this.#metrics.hedges.labels(outcome).inc();
   }
 
   onExecution(_: unknown, overheadMs: number): void {

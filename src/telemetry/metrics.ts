@@ -1,6 +1,6 @@
 /** Every metric of the service in one list. Labels come from configuration and the catalogue, never from callers. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { MoneyCounter } from "./money-counter.ts";
+import { MoneyCounter, MoneyGauge } from "./money-counter.ts";
 
 const LATENCY_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300];
 const OVERHEAD_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1];
@@ -41,10 +41,28 @@ export function createMetrics() {
       labelNames: call,
       registers,
     }),
+    cacheSavings: new MoneyGauge({
+      name: "modeltier_provider_cache_savings_usd",
+      help: "What the providers' prompt caches saved since the start, in US dollars, surcharges for writing to them taken off.",
+      labelNames: target,
+      registers,
+    }),
     providerTokens: new Counter({
       name: "modeltier_provider_tokens_total",
       help: "Tokens of attempts; the kinds are disjoint: fresh_input, cached_input, cache_write, output.",
       labelNames: [...target, "kind"],
+      registers,
+    }),
+    usageMismatches: new Counter({
+      name: "modeltier_usage_mismatches_total",
+      help: "Answers whose provider reported their usage twice, and differently. The later report is billed.",
+      labelNames: target,
+      registers,
+    }),
+    skippedFrames: new Counter({
+      name: "modeltier_skipped_frames_total",
+      help: "Malformed frames that were left out of answers that came to their end.",
+      labelNames: target,
       registers,
     }),
     routingDecisions: new Counter({
@@ -63,6 +81,12 @@ export function createMetrics() {
       name: "modeltier_fallbacks_total",
       help: "Moves to the next target, by provider and by class of failure.",
       labelNames: ["from", "to", "class"],
+      registers,
+    }),
+    hedges: new Counter({
+      name: "modeltier_hedges_total",
+      help: "Second attempts started beside a late one: won (the call went on with it), lost, or stopped with the call.",
+      labelNames: ["outcome"],
       registers,
     }),
     breakerState: new Gauge({

@@ -1,4 +1,4 @@
-import { Counter, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
 
 type Options<L extends string> = Readonly<{
   name: string;
@@ -8,30 +8,62 @@ type Options<L extends string> = Readonly<{
 }>;
 
 /**
- * A counter of US dollars that adds in whole nano-USD and divides once, when it is read: a float sum would drift from
- * the records by the millionth call. Exact up to nine million dollars a series, the reach of a double.
+ * Sums of US dollars, added in whole nano-USD and divided once, when they are read: a float sum would drift from the
+ * records by the millionth call. Exact up to nine million dollars a series, the reach of a double.
  */
-export class MoneyCounter<L extends string> {
+class MoneySums<L extends string> {
   readonly #totals = new Map<string, { labels: Record<L, string>; nanoUsd: bigint }>();
-
-  constructor({ name, help, labelNames, registers }: Options<L>) {
-    const totals = this.#totals;
-    new Counter({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers,
-      collect() {
-        this.reset();
-        for (const { labels, nanoUsd } of totals.values()) this.inc(labels, Number(nanoUsd) / 1e9);
-      },
-    });
-  }
 
   add(labels: Record<L, string>, nanoUsd: bigint): void {
     const key = JSON.stringify(labels);
     const total = this.#totals.get(key);
     if (total === undefined) this.#totals.set(key, { labels, nanoUsd });
     else total.nanoUsd += nanoUsd;
+  }
+
+  *inUsd(): Generator<readonly [labels: Record<L, string>, usd: number]> {
+    for (const { labels, nanoUsd } of this.#totals.values()) yield [labels, Number(nanoUsd) / 1e9];
+  }
+}
+
+/** Money that only grows. */
+export class MoneyCounter<L extends string> {
+  readonly #sums = new MoneySums<L>();
+
+  constructor({ labelNames, ...options }: Options<L>) {
+    const sums = this.#sums;
+    new Counter({
+      ...options,
+      labelNames: [...labelNames],
+      collect() {
+        this.reset();
+        for (const [labels, usd] of sums.inUsd()) this.inc(labels, usd);
+      },
+    });
+  }
+
+  add(labels: Record<L, string>, nanoUsd: bigint): void {
+    this.#sums.add(labels, nanoUsd);
+  }
+}
+
+/** Money that grows and shrinks. */
+export class MoneyGauge<L extends string> {
+  readonly #sums = new MoneySums<L>();
+
+  constructor({ labelNames, ...options }: Options<L>) {
+    const sums = this.#sums;
+    new Gauge({
+      ...options,
+      labelNames: [...labelNames],
+      collect() {
+        this.reset();
+        for (const [labels, usd] of sums.inUsd()) this.set(labels, usd);
+      },
+    });
+  }
+
+  add(labels: Record<L, string>, nanoUsd: bigint): void {
+    this.#sums.add(labels, nanoUsd);
   }
 }

@@ -196,7 +196,7 @@ describe("no connection", () => {
     const transport = openTransport({ connectTimeoutMs: 1, lookup: () => {} });
     const provider = providerOf("openai", transport, { baseUrl: "http://silent.test/v1" });
     expect(await refusalOf(provider)).toMatchObject({
-      failure: "connection",
+      failure: "connect_timeout",
       details: { explanation: "no connection in time" },
     });
   });

@@ -151,14 +151,6 @@ describe.each(["native gRPC", "Connect"])("over %s", (name) => {
     });
   });
 
-  it("a field that is not served is refused by name", async () => {
-    const error = await router()
-      .completeOnce({ request: { ...ask("x"), idempotencyKey: "k" } })
-      .catch(ConnectError.from);
-    expect(error).toMatchObject({ code: Code.Unimplemented });
-    expect((error as ConnectError).rawMessage).toMatch(/^request\.idempotency_?[kK]ey /);
-  });
-
   it("an unknown model is INVALID_ARGUMENT and named", async () => {
     const error = await router()
       .route({ constraints: { model: "openai/gpt-none" } })

@@ -76,6 +76,7 @@ describe.each(ENGINES)("the tables on $name", ({ start }) => {
       cost_nano_usd: 9_007_199_254_740_993n,
       cost_usd: "9007199.254740993",
       price_status: "KNOWN",
+      cache_saving_nano_usd: 13_500n,
       latency_ms: 830,
       ttft_ms: 255,
       labels: record.labels,
@@ -106,7 +107,11 @@ describe.each(ENGINES)("the tables on $name", ({ start }) => {
   });
 
   it("lists the attempts of one execution in their order", async () => {
-    const second = anAttempt("exec-1", { attempt: 2 });
+    const second = anAttempt("exec-1", {
+      attempt: 2,
+      usageSource: "ESTIMATED",
+      usageMethod: "pieces_and_characters",
+    });
     const first = anAttempt("exec-1", {
       outcome: "rate_limited",
       ttftMs: undefined,
@@ -119,9 +124,17 @@ describe.each(ENGINES)("the tables on $name", ({ start }) => {
         outcome: "rate_limited",
         ttft_ms: null,
         price_version: null,
+        usage_method: null,
         created_at: first.startedAt,
       },
-      { attempt: 2, outcome: "ok", ttft_ms: 240.25, price_version: "2025-09-05", cost_nano_usd: 184_500n },
+      {
+        attempt: 2,
+        outcome: "ok",
+        usage_method: "pieces_and_characters",
+        ttft_ms: 240.25,
+        price_version: "2025-09-05",
+        cost_nano_usd: 184_500n,
+      },
     ]);
   });
 
@@ -216,6 +229,14 @@ describe.each(ENGINES)("the tables on $name", ({ start }) => {
     expect(await costOf("unknown")).toBeNull();
     expect(await costOf("free")).toBe("0.000000000");
     expect(await costOf("in-part")).toBe("0.000000005");
+  });
+
+  it("keeps what a cache saved, be it less than nothing", async () => {
+    const cacheSavingNanoUsd = -9_007_199_254_740_993n;
+    await insertAttempts(database.db, [anAttempt("wrote", { cacheSavingNanoUsd })]);
+    expect(await listAttempts(database.db, "wrote")).toMatchObject([
+      { cache_saving_nano_usd: cacheSavingNanoUsd },
+    ]);
   });
 
   it("reads numbers exactly without changing how the rest of the process reads them", async () => {

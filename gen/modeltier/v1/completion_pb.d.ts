@@ -33,7 +33,9 @@ export declare type CompleteRequest = Message$1<"modeltier.v1.CompleteRequest"> 
     case: "route";
   } | {
     /**
-     * Run the decision of an earlier Route. This server refuses it with UNIMPLEMENTED while it issues no tokens.
+     * Run the decision of an earlier Route: its targets in its order, with what was decided for each, under its decision_id.
+     * The messages are not scored. A target that cannot take them, or cannot be called now, is passed over with its
+     * reason; the budget that Route was given still holds. May be sent again until the token expires.
      *
      * @generated from field: string decision_token = 2;
      */
@@ -70,7 +72,8 @@ export declare type CompleteRequest = Message$1<"modeltier.v1.CompleteRequest"> 
   responseFormat?: ResponseFormat | undefined;
 
   /**
-   * How the model samples. Absent: the tier's defaults.
+   * How the model samples. Absent: the tier's defaults. With a decision token, temperature and max_output_tokens are decided
+   * already and must be absent.
    *
    * @generated from field: modeltier.v1.SamplingOptions sampling = 7;
    */
@@ -91,7 +94,11 @@ export declare type CompleteRequest = Message$1<"modeltier.v1.CompleteRequest"> 
   acceptRestart: boolean;
 
   /**
-   * Makes a repeated call safe: the same key with the same body is answered once. Empty: none; at most 256 characters.
+   * Makes a repeated call safe: of all calls with the same key and the same body, to Complete or to CompleteOnce, one is
+   * made. Later ones are given its answer, for 24 hours, with `completed.replayed` set; while it is in flight they are
+   * ABORTED. A failure that would come again (INVALID_ARGUMENT, CONTENT_FILTERED) is kept in the same way, any other frees
+   * the key. The answer is stored for this, at most 4 MiB of it: a larger one is given once, and then refused with
+   * IDEMPOTENCY_RESULT_TOO_LARGE. Empty: none; at most 256 characters.
    *
    * @generated from field: string idempotency_key = 10;
    */
@@ -551,7 +558,7 @@ export declare type CompleteResponse = Message$1<"modeltier.v1.CompleteResponse"
 export declare const CompleteResponseSchema: GenMessage<CompleteResponse>;
 
 /**
- * A provider is asked.
+ * A provider is asked. Two may be asked at once; one of them fails or is given up before the first content comes.
  *
  * @generated from message modeltier.v1.AttemptStarted
  */
@@ -666,7 +673,7 @@ export declare type ToolCallDelta = Message$1<"modeltier.v1.ToolCallDelta"> & {
 export declare const ToolCallDeltaSchema: GenMessage<ToolCallDelta>;
 
 /**
- * An attempt failed.
+ * An attempt failed, or was given up because the one beside it answered first.
  *
  * @generated from message modeltier.v1.AttemptFailed
  */
@@ -686,14 +693,14 @@ export declare type AttemptFailed = Message$1<"modeltier.v1.AttemptFailed"> & {
   target?: ModelTarget | undefined;
 
   /**
-   * The class of failure: "rate_limited", "server_error", "first_token_timeout", …
+   * The class of failure: "rate_limited", "server_error", "first_token_timeout", … or "hedged_out" of one that was given up.
    *
    * @generated from field: string failure = 3;
    */
   failure: string;
 
   /**
-   * True when another attempt follows.
+   * True when another attempt follows or is under way.
    *
    * @generated from field: bool will_continue = 4;
    */
@@ -782,7 +789,7 @@ export declare type Completed = Message$1<"modeltier.v1.Completed"> & {
   model: string;
 
   /**
-   * The attempts in order; the last one served the answer.
+   * The attempts in the order they ended; the last one served the answer.
    *
    * @generated from field: repeated modeltier.v1.Attempt attempts = 8;
    */
@@ -794,6 +801,22 @@ export declare type Completed = Message$1<"modeltier.v1.Completed"> & {
    * @generated from field: modeltier.v1.Timings timings = 9;
    */
   timings?: Timings | undefined;
+
+  /**
+   * What the providers' prompt caches saved on all attempts together, in nano-USD: cost and saving are together what the
+   * same tokens cost without a cache. Negative when more was paid for writing to a cache than reading from it saved.
+   *
+   * @generated from field: int64 cache_saving_nano_usd = 10;
+   */
+  cacheSavingNanoUsd: bigint;
+
+  /**
+   * True when this is the answer to an earlier call with the same idempotency key. Every number is of that call; nothing was
+   * spent again, and no new execution came about.
+   *
+   * @generated from field: bool replayed = 11;
+   */
+  replayed: boolean;
 };
 
 /**
@@ -878,7 +901,7 @@ export declare type Attempt = Message$1<"modeltier.v1.Attempt"> & {
   target?: ModelTarget | undefined;
 
   /**
-   * "ok", "cancelled", "deadline_exceeded" or the class of failure.
+   * "ok", "cancelled", "deadline_exceeded", "hedged_out" (another attempt answered first) or the class of failure.
    *
    * @generated from field: string outcome = 3;
    */
@@ -925,6 +948,13 @@ export declare type Attempt = Message$1<"modeltier.v1.Attempt"> & {
    * @generated from field: google.protobuf.Duration time_to_first_token = 9;
    */
   timeToFirstToken?: Duration | undefined;
+
+  /**
+   * What the provider's prompt cache saved, in nano-USD; negative when writing to it cost more. Meaningless when the price is unknown.
+   *
+   * @generated from field: int64 cache_saving_nano_usd = 10;
+   */
+  cacheSavingNanoUsd: bigint;
 };
 
 /**

@@ -21,7 +21,7 @@ export declare const RouterService: GenService<{
    * Decides, and explains the decision; asks no provider.
    * INVALID_ARGUMENT: a field is wrong, named in BadRequest. FAILED_PRECONDITION (NO_USABLE_TARGET): no target can be
    * called, the message names the variables to set. RESOURCE_EXHAUSTED (BUDGET_EXCEEDED): not even the smallest answer
-   * fits the budget. UNIMPLEMENTED: a field is used that this server does not serve yet.
+   * fits the budget.
    *
    * @generated from rpc modeltier.v1.RouterService.Route
    */
@@ -35,6 +35,12 @@ export declare const RouterService: GenService<{
    * As Route, and: UNAVAILABLE: every attempt failed, or the answer broke off after pieces were delivered (the detail's
    * metadata says partial=true). RESOURCE_EXHAUSTED: rate limits or credit at every target, with RetryInfo where known.
    * FAILED_PRECONDITION (CONTENT_FILTERED): a provider refused the content. DEADLINE_EXCEEDED, CANCELLED: the caller's doing.
+   * With a decision token, INVALID_ARGUMENT: it is not this server's, the field says why. FAILED_PRECONDITION: it has expired
+   * (DECISION_EXPIRED), what it rests on was reconfigured (DECISION_CONFIG_CHANGED), or none of its targets can serve the
+   * call (DECISION_TARGET_UNAVAILABLE). With an idempotency key, ABORTED (IDEMPOTENCY_IN_FLIGHT): the first call has not
+   * ended, with RetryInfo. INVALID_ARGUMENT (IDEMPOTENCY_KEY_REUSED): it came with another body. FAILED_PRECONDITION
+   * (IDEMPOTENCY_RESULT_TOO_LARGE): it was answered, too large to keep. UNAVAILABLE (IDEMPOTENCY_STORE_UNAVAILABLE): keys
+   * cannot be looked up now, so the call was not made.
    *
    * @generated from rpc modeltier.v1.RouterService.Complete
    */

@@ -60,7 +60,8 @@ export declare type RouteRequest = Message<"modeltier.v1.RouteRequest"> & {
   agentAis?: AgentScores | undefined;
 
   /**
-   * Groups the calls of one conversation or workflow run. Optional; at most 256 characters.
+   * Groups the calls of one conversation or workflow run; its calls tend to stay where their prompt is cached. Optional; at
+   * most 256 characters.
    *
    * @generated from field: string session_id = 7;
    */
@@ -79,6 +80,13 @@ export declare type RouteRequest = Message<"modeltier.v1.RouteRequest"> & {
    * @generated from field: modeltier.v1.RouteConstraints constraints = 9;
    */
   constraints?: RouteConstraints | undefined;
+
+  /**
+   * Route need not issue a decision token: spares its making and some 330 bytes. Says nothing in a completion.
+   *
+   * @generated from field: bool without_decision_token = 10;
+   */
+  withoutDecisionToken: boolean;
 };
 
 /**
@@ -400,7 +408,8 @@ export declare type RouteResponse = Message<"modeltier.v1.RouteResponse"> & {
   decision?: RoutingDecision | undefined;
 
   /**
-   * Hand it to Complete to run exactly this decision. Empty while this server issues no tokens.
+   * Hand it to Complete or CompleteOnce to run exactly this decision. Opaque, signed and short-lived: 5 minutes unless the
+   * server is set otherwise. Empty when none was wanted, and for the default decision after a ROUTER_ERROR.
    *
    * @generated from field: string decision_token = 2;
    */
@@ -580,7 +589,8 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
   tokenEstimateMethod: string;
 
   /**
-   * What the call is estimated to cost at the first target, in nano-USD. Meaningless when the price is unknown.
+   * What the call is estimated to cost at the first target, in nano-USD, with what is known to be cached there at the cached
+   * price. Meaningless when the price is unknown.
    *
    * @generated from field: int64 estimated_cost_nano_usd = 20;
    */
@@ -641,6 +651,14 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
    * @generated from field: string reason = 28;
    */
   reason: string;
+
+  /**
+   * What was weighed before leaving or keeping a target that has the session's prompt cached. Absent: nothing that is known is
+   * cached where the call could go, or the request has no session.
+   *
+   * @generated from field: modeltier.v1.CacheAffinity cache = 29;
+   */
+  cache?: CacheAffinity | undefined;
 };
 
 /**
@@ -648,6 +666,56 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
  * Use `create(RoutingDecisionSchema)` to create a new message.
  */
 export declare const RoutingDecisionSchema: GenMessage<RoutingDecision>;
+
+/**
+ * What it would cost to leave a target that has the session's prompt cached. The session stays there when leaving costs more
+ * than it saves; amounts are in nano-USD.
+ *
+ * @generated from message modeltier.v1.CacheAffinity
+ */
+export declare type CacheAffinity = Message<"modeltier.v1.CacheAffinity"> & {
+  /**
+   * The target that was weighed.
+   *
+   * @generated from field: modeltier.v1.ModelTarget target = 1;
+   */
+  target?: ModelTarget | undefined;
+
+  /**
+   * Input tokens of this call that are expected to be read from its cache; the estimated cost counts them at the cached price.
+   *
+   * @generated from field: int64 warm_tokens = 2;
+   */
+  warmTokens: bigint;
+
+  /**
+   * What leaving costs: the warm tokens at the full price less the same at the cached price.
+   *
+   * @generated from field: int64 switch_cost_nano_usd = 3;
+   */
+  switchCostNanoUsd: bigint;
+
+  /**
+   * What leaving saves: the call at full prices here less its cost at the target that is chosen otherwise. Negative when it
+   * costs more there; 0 when this target is the choice anyway.
+   *
+   * @generated from field: int64 saving_nano_usd = 4;
+   */
+  savingNanoUsd: bigint;
+
+  /**
+   * True when the target is the decision's first; false when it was left because that saves as much as it costs.
+   *
+   * @generated from field: bool kept = 5;
+   */
+  kept: boolean;
+};
+
+/**
+ * Describes the message modeltier.v1.CacheAffinity.
+ * Use `create(CacheAffinitySchema)` to create a new message.
+ */
+export declare const CacheAffinitySchema: GenMessage<CacheAffinity>;
 
 /**
  * One of the six factors of a step's score.
@@ -1208,6 +1276,13 @@ export enum CauseKind {
    * @generated from enum value: CAUSE_KIND_ROUTER_ERROR = 11;
    */
   ROUTER_ERROR = 11,
+
+  /**
+   * The session's prompt is cached at a target, and leaving it would cost more than it saves.
+   *
+   * @generated from enum value: CAUSE_KIND_CACHE_AFFINITY = 12;
+   */
+  CACHE_AFFINITY = 12,
 }
 
 /**

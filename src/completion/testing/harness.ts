@@ -2,7 +2,7 @@
 
 import { vi } from "vitest";
 import { createCatalogue } from "../../pricing/catalogue.ts";
-import { billedTokens, costOf } from "../../pricing/cost.ts";
+import { billedTokens, cacheSavingOf, costOf } from "../../pricing/cost.ts";
 import type { CatalogueModel } from "../../pricing/types.ts";
 import type { ProviderFailure } from "../../providers/provider-error.ts";
 import { PRESETS } from "../../routing/presets.ts";
@@ -21,6 +21,7 @@ import type { AttemptReport, CompletionCall, EngineDeps } from "../call.ts";
 import { complete } from "../complete.ts";
 import type { CompletionError } from "../completion-error.ts";
 import type { CompletedEvent, EngineEvent } from "../events.ts";
+import { HedgeBudget, type HedgeOutcome } from "../hedge-budget.ts";
 import { RetryBudget } from "../retry-budget.ts";
 import { type BreakerChange, TargetHealth } from "../target-health.ts";
 import { type ProviderCall, type Script, ScriptedProvider } from "./scripted-provider.ts";
@@ -63,6 +64,7 @@ export function harness(
     fallbacks: [] as { from: string; to: string; failure: ProviderFailure }[],
     breakers: [] as BreakerChange[],
     decisions: [] as string[],
+    hedges: [] as HedgeOutcome[],
   };
   let ids = 0;
   const health = new TargetHealth(nowMs, (change) => seen.breakers.push(change));
@@ -70,9 +72,10 @@ export function harness(
   const deps: EngineDeps = {
     snapshot: () => ({ config, providers }),
     route,
-    pricing: { billedTokens, costOf },
+    pricing: { billedTokens, cacheSavingOf, costOf },
     health,
     retryBudget: new RetryBudget(),
+    hedgeBudget: new HedgeBudget(),
     recorder: { record: (execution) => seen.executions.push(execution) },
     observer: {
       onDecision: (_, decisionId) => seen.decisions.push(decisionId),
@@ -82,6 +85,7 @@ export function harness(
       },
       onFallback: (from, to, failure) =>
         seen.fallbacks.push({ from: targetKey(from), to: targetKey(to), failure }),
+      onHedge: (outcome) => seen.hedges.push(outcome),
       onExecution: () => {},
     },
     clock: { nowMs, wallDate: () => new Date() },
@@ -159,6 +163,18 @@ export const kindsOf = ({ events }: Pick<Ran, "events">): readonly string[] => e
 /** What `complete` does with a call while a test lets the time pass that it needs. */
 export const start = (engine: Harness, over: Partial<CompletionCall> = {}): Promise<Ran> =>
   drain(complete({ ...CALL, ...over }, engine.deps));
+
+/** What a process knows after a hundred calls: every target's first token came after `ttftMs`, and none was hedged. */
+export function knowsFirstTokens({ health, targets, deps }: Harness, ttftMs: number): void {
+  for (let call = 0; call < 100; call += 1) deps.hedgeBudget.countCall(performance.now());
+  for (const target of targets) {
+    for (let call = 0; call < 20; call += 1) {
+      const permit = health.acquire(target);
+      permit?.firstToken(ttftMs);
+      permit?.release();
+    }
+  }
+}
 
 /** Lets all the time pass that something needs. */
 export async function settle<T>(running: Promise<T>): Promise<T> {

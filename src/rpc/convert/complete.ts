@@ -8,79 +8,68 @@ import {
   ResponseFormatKind,
   Role,
   type SamplingOptions,
+  type Tool,
   ToolChoiceMode,
 } from "../../../gen/modeltier/v1/completion_pb.js";
 import type { RouteRequest } from "../../../gen/modeltier/v1/routing_pb.js";
+import type { Delivery as EngineDelivery } from "../../completion/call.ts";
 import type {
   ChatMessage,
   ResponseFormat,
   ToolCall,
   ToolChoice,
+  ToolDefinition,
   UserPart,
 } from "../../providers/provider.ts";
-import type { ChatInput, Needs, RoutingRequest, Sampling } from "../../routing/types.ts";
+import type { RoutingRequest, Sampling } from "../../routing/types.ts";
 import { routingRequestFromProto } from "./route.ts";
+import { chatInputOf, needsOf } from "./routing-inputs.ts";
 
-/** A validated CompleteRequest in the engine's words; the router's part reads what the messages and options need. */
-export function completionFromProto(request: CompleteRequest) {
-  const toolChoice = request.toolChoice && toolChoiceFromProto(request.toolChoice);
-  const responseFormat = responseFormatFromProto(request.responseFormat);
-  return {
-    request: routingOf(request, toolChoice, responseFormat),
+/**
+ * A validated CompleteRequest in the engine's words; the router's part reads what the messages and options need.
+ * @param defaultDelivery of a request that names none
+ * @param route who asks, and how to route it; absent: the request's own `route`
+ */
+export function completionFromProto(
+  request: CompleteRequest,
+  defaultDelivery: EngineDelivery,
+  route: Omit<RoutingRequest, "chat" | "needs" | "sampling"> = routingRequestFromProto(
+    request.routing.value as RouteRequest,
+  ),
+) {
+  const answer = {
     messages: request.messages.flatMap(messagesFromProto),
-    tools: request.tools.map((tool) => ({
-      name: tool.name,
-      description: tool.description,
-      parametersJson: JSON.stringify(tool.parameters ?? { type: "object", properties: {} }),
-      strict: tool.strict,
-    })),
-    toolChoice,
+    tools: request.tools.map(toolFromProto),
+    toolChoice: request.toolChoice && toolChoiceFromProto(request.toolChoice),
     parallelToolCalls: request.toolChoice?.disableParallelCalls ? false : undefined,
-    responseFormat,
-    delivery: request.delivery === Delivery.ASSURED ? ("ASSURED" as const) : ("LIVE" as const),
+    responseFormat: responseFormatFromProto(request.responseFormat),
+  };
+  return {
+    request: {
+      ...route,
+      chat: chatInputOf(answer.messages),
+      needs: needsOf(answer),
+      sampling: samplingFromProto(request.sampling),
+    },
+    ...answer,
+    delivery: deliveryFromProto(request.delivery) ?? defaultDelivery,
     acceptRestart: request.acceptRestart,
     labels: request.labels,
   };
 }
 
-function routingOf(
-  request: CompleteRequest,
-  toolChoice: ToolChoice | undefined,
-  responseFormat: ResponseFormat,
-): RoutingRequest {
-  return {
-    ...routingRequestFromProto(request.routing.value as RouteRequest),
-    chat: chatInputOf(request),
-    needs: needsOf(request, toolChoice, responseFormat),
-    sampling: samplingFromProto(request.sampling),
-  };
+/** undefined for DELIVERY_UNSPECIFIED. */
+function deliveryFromProto(delivery: Delivery): EngineDelivery | undefined {
+  if (delivery === Delivery.UNSPECIFIED) return undefined;
+  return delivery === Delivery.ASSURED ? "ASSURED" : "LIVE";
 }
 
-/** What scoring reads of the conversation: its text, and the size of everything attached. */
-function chatInputOf(request: CompleteRequest): ChatInput {
-  const texts: string[] = [];
-  let attachmentBytes = 0;
-  for (const { parts } of request.messages) {
-    for (const { content } of parts) {
-      if (content.case === "text") texts.push(content.value);
-      else if (content.case === "toolResult") attachmentBytes += Buffer.byteLength(content.value.text);
-      else if (content.case === "image" && content.value.source.case === "data") {
-        attachmentBytes += content.value.source.value.length;
-      }
-    }
-  }
-  return { texts, attachmentBytes };
-}
-
-function needsOf(request: CompleteRequest, choice: ToolChoice | undefined, format: ResponseFormat): Needs {
-  return {
-    tools: request.tools.length > 0,
-    forcedTools: choice?.kind === "required" || choice?.kind === "tool",
-    images: request.messages.some(({ parts }) => parts.some(({ content }) => content.case === "image")),
-    jsonObject: format.kind === "json",
-    jsonSchema: format.kind === "json_schema",
-  };
-}
+const toolFromProto = ({ name, description, parameters, strict }: Tool): ToolDefinition => ({
+  name,
+  description,
+  parametersJson: JSON.stringify(parameters ?? { type: "object", properties: {} }),
+  strict,
+});
 
 function samplingFromProto(sampling: SamplingOptions | undefined): Sampling {
   if (sampling === undefined) return {};

@@ -91,6 +91,7 @@ export const PROTO_CAUSE: Readonly<Record<CauseKind, ProtoCause>> = {
   model_retired: ProtoCause.MODEL_RETIRED,
   constraint: ProtoCause.CONSTRAINT,
   router_error: ProtoCause.ROUTER_ERROR,
+  cache_affinity: ProtoCause.CACHE_AFFINITY,
 };
 
 export const PROTO_REJECTION: Readonly<Record<RejectionKind, RejectionReason>> = {

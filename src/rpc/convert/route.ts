@@ -80,7 +80,7 @@ export function targetFromName(name: string): ModelTarget {
   return { provider: name.slice(0, slash), model: name.slice(slash + 1) };
 }
 
-function stepFromProto(step: ProtoStep): Step {
+export function stepFromProto(step: ProtoStep): Step {
   const { measured } = step;
   return {
     type: stepTypeFromProto(step.type),
@@ -165,6 +165,7 @@ export function decisionToProto(decisionId: string, decision: Decision): Routing
     scorer: decision.scorer,
     sandbox: decision.sandbox,
     reason: decision.reason,
+    cache: decision.cache && { ...decision.cache, warmTokens: BigInt(decision.cache.warmTokens) },
   });
 }
 

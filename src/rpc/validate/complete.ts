@@ -13,17 +13,10 @@ import {
   type ToolChoice,
   ToolChoiceMode,
 } from "../../../gen/modeltier/v1/completion_pb.js";
+import { IMAGE_TYPES, LONGEST, MOST, RANGES, TOOL_NAME } from "./bounds.ts";
 import { checkRoute } from "./route.ts";
-import {
-  type FieldPath,
-  requireLength,
-  requireRange,
-  UnsupportedFieldError,
-  Violations,
-} from "./violations.ts";
+import { type FieldPath, requireLength, requireRange, Violations } from "./violations.ts";
 
-const TOOL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
-const IMAGE_TYPES: readonly string[] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 const PARTS_OF_ROLE: Readonly<Record<Role, readonly Part["content"]["case"][]>> = {
   [Role.UNSPECIFIED]: [],
   [Role.SYSTEM]: ["text"],
@@ -39,13 +32,11 @@ export type CompletionRules = Readonly<{
 
 /**
  * @param at where the CompleteRequest stands in the caller's request; [] when it is the request
- * @throws UnsupportedFieldError for a field that is not served; InvalidRequestError naming every wrong field
+ * @throws InvalidRequestError naming every wrong field
  */
 export function validateComplete(request: CompleteRequest, rules: CompletionRules, at: FieldPath = []): void {
-  refuseUnsupported(request, at);
   const found = new Violations();
-  if (request.routing.case === "route") checkRoute(found, request.routing.value, [...at, "route"]);
-  else found.add([...at, "route"], "is missing: say at least route {}");
+  checkRouting(found, request, at);
   checkMessages(found, request.messages, rules, [...at, "messages"]);
   checkTools(found, request, at);
   if (request.responseFormat !== undefined) {
@@ -58,6 +49,7 @@ export function validateComplete(request: CompleteRequest, rules: CompletionRule
     "is not a delivery: use DELIVERY_LIVE or DELIVERY_ASSURED",
   );
   checkLabels(found, request.labels, [...at, "labels"]);
+  requireLength(found, request.idempotencyKey, LONGEST.idempotencyKey, [...at, "idempotency_key"]);
   found.throwIfAny();
 }
 
@@ -71,16 +63,17 @@ export function validateCompleteOnce(message: CompleteOnceRequest, rules: Comple
   return request;
 }
 
-function refuseUnsupported(request: CompleteRequest, at: FieldPath): void {
-  if (request.routing.case === "decisionToken") {
-    throw new UnsupportedFieldError([...at, "decision_token"], "send route instead");
-  }
-  if (request.idempotencyKey !== "") {
-    throw new UnsupportedFieldError(
-      [...at, "idempotency_key"],
-      "leave it out, and do not repeat a call that may have run",
-    );
-  }
+function checkRouting(found: Violations, { routing, sampling }: CompleteRequest, at: FieldPath): void {
+  if (routing.case === "route") checkRoute(found, routing.value, [...at, "route"]);
+  else if (routing.case === undefined) found.add([...at, "route"], "is missing: say at least route {}");
+  else if (sampling !== undefined) checkUndecided(found, sampling, [...at, "sampling"]);
+}
+
+/** With a token these two have been decided, and what was shown is what runs. */
+function checkUndecided(found: Violations, sampling: SamplingOptions, at: FieldPath): void {
+  const isDecided = "was decided by Route: leave it out, or send route in place of the token";
+  found.require(sampling.temperature === undefined, [...at, "temperature"], isDecided);
+  found.require(sampling.maxOutputTokens === undefined, [...at, "max_output_tokens"], isDecided);
 }
 
 function checkMessages(
@@ -169,7 +162,12 @@ function checkImage(
 
 function checkTools(found: Violations, request: CompleteRequest, at: FieldPath): void {
   const { tools, toolChoice } = request;
-  found.require(tools.length <= 128, [...at, "tools"], `has ${tools.length} tools; at most 128 are taken`);
+  const { length } = tools;
+  found.require(
+    length <= MOST.tools,
+    [...at, "tools"],
+    `has ${length} tools; at most ${MOST.tools} are taken`,
+  );
   const names = new Set<string>();
   tools.forEach((tool: Tool, index) => {
     const path = [...at, "tools", index, "name"];
@@ -216,10 +214,10 @@ function checkResponseFormat(found: Violations, format: ResponseFormat, at: Fiel
 }
 
 function checkSampling(found: Violations, sampling: SamplingOptions, at: FieldPath): void {
-  requireRange(found, sampling.temperature, [0, 2], [...at, "temperature"]);
-  requireRange(found, sampling.topP, [Number.MIN_VALUE, 1], [...at, "top_p"]);
-  requireRange(found, sampling.maxOutputTokens, [1, 2 ** 31 - 1], [...at, "max_output_tokens"]);
-  found.require(sampling.stop.length <= 4, [...at, "stop"], "has more than 4 sequences");
+  requireRange(found, sampling.temperature, RANGES.temperature, [...at, "temperature"]);
+  requireRange(found, sampling.topP, RANGES.topP, [...at, "top_p"]);
+  requireRange(found, sampling.maxOutputTokens, RANGES.maxOutputTokens, [...at, "max_output_tokens"]);
+  found.require(sampling.stop.length <= MOST.stops, [...at, "stop"], `has more than ${MOST.stops} sequences`);
   sampling.stop.forEach((stop, index) => {
     found.require(stop.trim() !== "", [...at, "stop", index], "is empty or only white space");
   });
@@ -227,9 +225,10 @@ function checkSampling(found: Violations, sampling: SamplingOptions, at: FieldPa
 
 function checkLabels(found: Violations, labels: Readonly<Record<string, string>>, at: FieldPath): void {
   const entries = Object.entries(labels);
-  found.require(entries.length <= 16, at, `has ${entries.length} labels; at most 16 are taken`);
+  const { length } = entries;
+  found.require(length <= MOST.labels, at, `has ${length} labels; at most ${MOST.labels} are taken`);
   for (const [key, value] of entries) {
-    requireLength(found, key, 64, at);
-    requireLength(found, value, 256, [...at, key]);
+    requireLength(found, key, LONGEST.labelKey, at);
+    requireLength(found, value, LONGEST.labelValue, [...at, key]);
   }
 }

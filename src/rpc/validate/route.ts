@@ -5,9 +5,9 @@ import {
   type Step,
   Tier,
 } from "../../../gen/modeltier/v1/routing_pb.js";
+import { LONGEST, RANGES, TARGET_NAME } from "./bounds.ts";
 import { type FieldPath, requireCount, requireLength, requireRange, Violations } from "./violations.ts";
 
-const SCORE_RANGE = [0, 10] as const;
 /** Deeper trees than this are not conditions that anyone wrote. */
 const MAX_CONDITION_DEPTH = 64;
 
@@ -20,16 +20,16 @@ export function validateRoute(request: RouteRequest): void {
 
 /** Adds what is wrong with a RouteRequest that stands at `path` of the caller's request. */
 export function checkRoute(found: Violations, request: RouteRequest, path: FieldPath): void {
-  requireLength(found, request.agentId, 256, [...path, "agent_id"]);
-  requireLength(found, request.sessionId, 256, [...path, "session_id"]);
-  requireLength(found, request.userTier, 64, [...path, "user_tier"]);
+  requireLength(found, request.agentId, LONGEST.agentId, [...path, "agent_id"]);
+  requireLength(found, request.sessionId, LONGEST.sessionId, [...path, "session_id"]);
+  requireLength(found, request.userTier, LONGEST.userTier, [...path, "user_tier"]);
   requireCount(found, request.budgetRemaining, [...path, "budget_remaining"]);
   requireCount(found, request.previousFailures, [...path, "previous_failures"]);
   const scores = request.agentAis;
   if (scores !== undefined) {
-    requireRange(found, scores.creationScore, SCORE_RANGE, [...path, "agent_ais", "creation_score"]);
-    requireRange(found, scores.executionScore, SCORE_RANGE, [...path, "agent_ais", "execution_score"]);
-    requireRange(found, scores.combinedScore, SCORE_RANGE, [...path, "agent_ais", "combined_score"]);
+    requireRange(found, scores.creationScore, RANGES.score, [...path, "agent_ais", "creation_score"]);
+    requireRange(found, scores.executionScore, RANGES.score, [...path, "agent_ais", "execution_score"]);
+    requireRange(found, scores.combinedScore, RANGES.score, [...path, "agent_ais", "combined_score"]);
   }
   if (request.constraints !== undefined)
     checkConstraints(found, request.constraints, [...path, "constraints"]);
@@ -44,13 +44,14 @@ function checkConstraints(found: Violations, constraints: RouteConstraints, path
   if (tier !== Tier.UNSPECIFIED && tier < minimumTier) {
     found.add([...path, "minimum_tier"], "is above the tier asked for: leave one of the two out");
   }
-  requireLength(found, model, 256, [...path, "model"]);
-  if (model !== "" && !/^[^/\s]+\/\S+$/.test(model)) {
+  requireLength(found, model, LONGEST.modelName, [...path, "model"]);
+  if (model !== "" && !TARGET_NAME.test(model)) {
     found.add([...path, "model"], 'is not "provider/model", as in "openai/gpt-4o-mini"');
   }
 }
 
-function checkStep(found: Violations, step: Step, path: FieldPath): void {
+/** Adds what is wrong with a Step that stands at `path` of the caller's request. */
+export function checkStep(found: Violations, step: Step, path: FieldPath): void {
   requireCount(found, step.inputDataBytes, [...path, "input_data_bytes"]);
   const { measured } = step;
   if (measured !== undefined) {

@@ -4,7 +4,7 @@ import { CompleteRequestSchema, Role } from "../../../gen/modeltier/v1/completio
 import { type Condition, RouteRequestSchema, Tier } from "../../../gen/modeltier/v1/routing_pb.js";
 import { validateComplete } from "./complete.ts";
 import { validateRoute } from "./route.ts";
-import { type FieldStyle, fieldName, InvalidRequestError, UnsupportedFieldError } from "./violations.ts";
+import { type FieldStyle, fieldName, InvalidRequestError } from "./violations.ts";
 
 const fieldsOf = (run: () => void, style: FieldStyle = "proto"): readonly string[] => {
   try {
@@ -136,16 +136,18 @@ describe("a CompleteRequest", () => {
     ]);
   });
 
-  it.each([
-    ["decision_token", { routing: { case: "decisionToken" as const, value: "t" } }],
-    ["idempotency_key", { idempotencyKey: "k" }],
-  ])("says that %s is not served instead of ignoring it", (field, init) => {
-    try {
-      complete(init)();
-      expect.unreachable();
-    } catch (error) {
-      expect(error).toBeInstanceOf(UnsupportedFieldError);
-      expect(fieldName((error as UnsupportedFieldError).path, "proto")).toBe(field);
-    }
+  it("may bring a decision token, with the sampling that Route did not decide", () => {
+    const routing = { case: "decisionToken" as const, value: "t" };
+    expect(fieldsOf(complete({ routing, sampling: { topP: 0.5, seed: 1n, stop: ["END"] } }))).toEqual([]);
+    expect(fieldsOf(complete({ routing, sampling: { temperature: 0, maxOutputTokens: 9 } }))).toEqual([
+      "sampling.temperature",
+      "sampling.max_output_tokens",
+    ]);
+    expect(fieldsOf(complete({ routing: { case: undefined } }))).toEqual(["route"]);
+  });
+
+  it("refuses an idempotency key of more than 256 characters", () => {
+    expect(fieldsOf(complete({ idempotencyKey: "k".repeat(256) }))).toEqual([]);
+    expect(fieldsOf(complete({ idempotencyKey: "k".repeat(257) }))).toEqual(["idempotency_key"]);
   });
 });

@@ -29,19 +29,6 @@ export class InvalidRequestError extends Error {
   }
 }
 
-/** The request uses a field that this server does not serve. */
-export class UnsupportedFieldError extends Error {
-  override readonly name = "UnsupportedFieldError";
-  readonly path: FieldPath;
-  readonly remedy: string;
-
-  constructor(path: FieldPath, remedy: string) {
-    super("the request uses a field that is not served");
-    this.path = path;
-    this.remedy = remedy;
-  }
-}
-
 /** Collects what is wrong with a request, so that the caller hears of everything at once. */
 export class Violations {
   readonly #found: Violation[] = [];

@@ -3,6 +3,9 @@ import { type Kysely, sql, type Transaction } from "kysely";
 import { isServerAnswer } from "../failure.ts";
 import { executions } from "./0001-executions.ts";
 import { configVersions } from "./0002-config-versions.ts";
+import { idempotencyKeys } from "./0003-idempotency-keys.ts";
+import { cacheSavings } from "./0004-cache-savings.ts";
+import { usageMethod } from "./0005-usage-method.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -15,7 +18,13 @@ export type Migration = Readonly<{
 }>;
 
 /** In order. A new one goes at the end. */
-export const MIGRATIONS: readonly Migration[] = [executions, configVersions];
+export const MIGRATIONS: readonly Migration[] = [
+  executions,
+  configVersions,
+  idempotencyKeys,
+  cacheSavings,
+  usageMethod,
+];
 
 /** Any number will do, as long as it is the same in every replica and every release. */
 const LOCK = 7_308_332_045_297_544_562n;

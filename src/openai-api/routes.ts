@@ -1,0 +1,69 @@
+/** OpenAI's HTTP API, as far as it is served: chat completions and models. */
+import type { FastifyInstance, FastifyReply } from "fastify";
+import type { OpenAI } from "openai";
+import { targetKey } from "../routing/types.ts";
+import { ApiError, modelNotFound } from "./api-error.ts";
+import { answerChat, type ChatDeps } from "./chat-completions.ts";
+import { ofHttp } from "./errors.ts";
+import { CHOICES, findTarget, listCallable, type ModelsDeps } from "./models.ts";
+
+/** Adds `/v1`. */
+export function addOpenAiApi(app: FastifyInstance, deps: ChatDeps): void {
+  /** The list has a date for every model; nobody knows a better one. */
+  const created = Math.floor(deps.wallMs() / 1000);
+  app.register(
+    async (api) => {
+      api.removeContentTypeParser("text/plain"); // which Fastify would take for a body that is a string
+      api.setErrorHandler((error, _, reply) => send(reply, ofHttp(error, deps.log)));
+      api.setNotFoundHandler(({ method, url }, reply) => send(reply, notServed(`${method} ${url}`)));
+      api.post("/chat/completions", (request, reply) => {
+        reply.hijack();
+        return answerChat(request.body, request.headers, reply.raw, deps);
+      });
+      api.get("/models", async () => ({ object: "list", data: listModels(deps.models(), created) }));
+      api.get<{ Params: { "*": string } }>("/models/*", async ({ params }) =>
+        getModel(params["*"], deps.models(), created),
+      );
+    },
+    { prefix: "/v1" },
+  );
+}
+
+function listModels(models: ModelsDeps, created: number): readonly OpenAI.Model[] {
+  const choices = CHOICES.map((id) => modelObject(id, "modeltier", created));
+  return [
+    ...choices,
+    ...listCallable(models).map((target) => modelObject(targetKey(target), target.provider, created)),
+  ];
+}
+
+/** @throws ApiError model_not_found */
+function getModel(name: string, models: ModelsDeps, created: number): OpenAI.Model {
+  const target = findTarget(name, models);
+  const id = target === undefined ? name : targetKey(target);
+  const model = listModels(models, created).find((one) => one.id === id);
+  if (model !== undefined) return model;
+  throw modelNotFound("model", "There is no such model here; GET /v1/models lists those there are.");
+}
+
+const modelObject = (id: string, ownedBy: string, created: number): OpenAI.Model => ({
+  id,
+  object: "model",
+  created,
+  owned_by: ownedBy,
+});
+
+const notServed = (what: string): ApiError =>
+  new ApiError({
+    status: 404,
+    type: "invalid_request_error",
+    code: "unknown_url",
+    message: `Nothing is served at ${what.slice(0, 200)}: there are POST /v1/chat/completions and GET /v1/models.`,
+  });
+
+const send = (reply: FastifyReply, error: ApiError): FastifyReply =>
+  reply
+    .code(error.details.status)
+    .headers(error.headers)
+    .type("application/json; charset=utf-8")
+    .send(error.json);

@@ -1,0 +1,29 @@
+/** What a call may hold, the same at every door. */
+
+/** Of a tool, and of a schema. */
+export const TOOL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
+/** "provider/model"; the model's own name may hold more slashes. */
+export const TARGET_NAME = /^[^/\s]+\/\S+$/;
+export const IMAGE_TYPES: readonly string[] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+
+/** Both ends are taken. */
+export const RANGES = {
+  score: [0, 10],
+  temperature: [0, 2],
+  topP: [Number.MIN_VALUE, 1],
+  maxOutputTokens: [1, 2 ** 31 - 1],
+} as const;
+
+/** The most of each in one call. */
+export const MOST = { tools: 128, stops: 4, labels: 16 } as const;
+
+/** The most characters of each. */
+export const LONGEST = {
+  agentId: 256,
+  sessionId: 256,
+  userTier: 64,
+  modelName: 256,
+  idempotencyKey: 256,
+  labelKey: 64,
+  labelValue: 256,
+} as const;

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { anAttempt } from "../../test/support/executions.ts";
+import { PRESETS } from "../routing/presets.ts";
+import { EngineMetrics } from "./engine-metrics.ts";
+import { createMetrics } from "./metrics.ts";
+
+const QUIET = { skippedFrames: 0, usageMismatch: false };
+
+function setUp() {
+  const metrics = createMetrics();
+  const engine = new EngineMetrics(metrics, () => PRESETS.classic);
+  const read = async (name: string) => {
+    const metric = await metrics.registry.getSingleMetric(name)?.get();
+    return metric?.values.map(({ labels, value }) => ({ ...labels, value }));
+  };
+  return { engine, read };
+}
+
+describe("what the caches saved", () => {
+  it("is summed by model, and falls again with what was paid for writing", async () => {
+    const { engine, read } = setUp();
+    for (const cacheSavingNanoUsd of [1_000_000_001n, -2_000_000_000n, 499_999_999n]) {
+      engine.onAttempt(anAttempt("one", { cacheSavingNanoUsd }), QUIET);
+    }
+    expect(await read("modeltier_provider_cache_savings_usd")).toEqual([
+      { provider: "kimi", model: "kimi-k2-0905-preview", value: -0.5 },
+    ]);
+  });
+
+  it("makes no series for a model that caches nothing", async () => {
+    const { engine, read } = setUp();
+    engine.onAttempt(anAttempt("one", { cacheSavingNanoUsd: 0n }), QUIET);
+    expect(await read("modeltier_provider_cache_savings_usd")).toEqual([]);
+  });
+});
