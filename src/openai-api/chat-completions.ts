@@ -78,7 +78,7 @@ async function stream(
       response.writeHead(200, { ...STREAM_HEADERS, ...headersOf(chunks.known, ignored) });
     }
     if (chunks.isDone) response.end(text);
-    else response.write(text);
+    else if (!response.write(text)) await drained(response);
   }
 }
 

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, createClient } from "@connectrpc/connect";
+import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import pg from "pg";
 import { RouterService } from "../../../gen/modeltier/v1/router_service_pb.js";
@@ -30,7 +30,6 @@ export type Rig = Readonly<{
   proxy: TcpProxy;
   service: RunningService;
   database: pg.Client;
-  router: Client<typeof RouterService>;
   /** Must be found nowhere outside of requests. */
   canaries: readonly string[];
   /** A target that nobody has asked yet, in OpenAI's dialect, whose attempts meet the faults. */
@@ -38,8 +37,9 @@ export type Rig = Readonly<{
   /** The same behind the proxy. */
   proxied(faults?: string): string;
   call(agentId: string, ask: Ask): Promise<Heard>;
-  /** Calls made so far. */
+  /** Calls made so far, and how many of them were under way at the busiest moment. */
   calls(): number;
+  mostAtOnce(): number;
   metrics(): Promise<string>;
   stop(): Promise<void>;
 }>;
@@ -54,60 +54,97 @@ export type RigOptions = Readonly<{
   databaseUrl?: string;
 }>;
 
+const TABLES_WITHIN_MS = 30_000;
 const PROMPT_CANARY = "CANARY-PROMPT-51c8e0";
 const keyCanary = (provider: string): string => `sk-CANARY-${provider}-9f27d4`;
 
+/** @throws when the service does not start; nothing is left running then */
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
+  const stack = new AsyncDisposableStack();
+  try {
+    return await buildRig(options, stack);
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+async function buildRig(options: RigOptions, stack: AsyncDisposableStack): Promise<Rig> {
   const sandbox = await startSandbox({ tokensPerSecond: 4_000, ...options.sandbox });
+  stack.defer(() => sandbox.close());
   const proxy = await startTcpProxy(Number(new URL(sandbox.url).port));
-  const dataDir = mkdtempSync(join(tmpdir(), "mt-"));
-  if (options.databaseUrl === undefined) await copyCluster(dataDir);
+  stack.defer(() => proxy.close());
   const baseUrls = {
     primary: sandbox.baseUrls.openai,
     proxied: `http://127.0.0.1:${proxy.port}/openai/v1`,
     ...(await options.providers?.(sandbox)),
   };
+  const service = await startServiceOver(sandbox, baseUrls, options, stack);
+  const database = new pg.Client(databaseConfig(service, options.databaseUrl));
+  await database.connect();
+  stack.defer(() => database.end());
+  await holdsWithin(TABLES_WITHIN_MS, () => hasTables(database));
+  const providers = ["openai", "anthropic", "kimi", ...Object.keys(baseUrls)];
+  return {
+    sandbox,
+    proxy,
+    service,
+    database,
+    canaries: [...providers.map(keyCanary), PROMPT_CANARY, KEY_CANARY, PAYLOAD_CANARY],
+    ...namer(),
+    ...caller(service),
+    metrics: async () => (await fetch(`${service.httpUrl}/metrics`)).text(),
+    stop: () => stack.disposeAsync(),
+  };
+}
+
+async function startServiceOver(
+  sandbox: Sandbox,
+  baseUrls: Readonly<Record<string, string>>,
+  options: RigOptions,
+  stack: AsyncDisposableStack,
+): Promise<RunningService> {
+  const dataDir = mkdtempSync(join(tmpdir(), "mt-"));
+  stack.defer(() => rmSync(dataDir, { recursive: true, force: true }));
+  if (options.databaseUrl === undefined) await copyCluster(dataDir);
   const env = {
     ...environmentOf(sandbox, baseUrls),
     ...(options.databaseUrl !== undefined && { DATABASE_URL: options.databaseUrl }),
     ...options.env,
   };
   const service = await startService({ env, dataDir });
-  const database = new pg.Client(databaseConfig(service, options.databaseUrl));
-  await database.connect();
-  await holdsWithin(30_000, () => hasTables(database));
-  const router = createClient(
-    RouterService,
-    createGrpcTransport({ baseUrl: `http://${service.grpcAddress}` }),
-  );
+  stack.defer(async () => void (await service.stop()));
+  return service;
+}
+
+function namer(): Pick<Rig, "primary" | "proxied"> {
   let names = 0;
-  let calls = 0;
   const target = (provider: string, faults: string): string => {
     names += 1;
     return `${provider}/model-${names}${faults === "" ? "" : `!${faults}`}`;
   };
-  const keys = ["openai", "anthropic", "kimi", ...Object.keys(baseUrls)].map(keyCanary);
   return {
-    sandbox,
-    proxy,
-    service,
-    database,
-    router,
-    canaries: [...keys, PROMPT_CANARY, KEY_CANARY, PAYLOAD_CANARY],
     primary: (faults = "") => target("primary", faults),
     proxied: (faults = "") => target("proxied", faults),
-    call: (agentId, ask) => {
+  };
+}
+
+function caller({ grpcAddress }: RunningService): Pick<Rig, "call" | "calls" | "mostAtOnce"> {
+  const router = createClient(RouterService, createGrpcTransport({ baseUrl: `http://${grpcAddress}` }));
+  let calls = 0;
+  let atOnce = 0;
+  let mostAtOnce = 0;
+  return {
+    async call(agentId, ask) {
       calls += 1;
-      return call(router, agentId, PROMPT_CANARY, ask);
+      atOnce += 1;
+      mostAtOnce = Math.max(mostAtOnce, atOnce);
+      const heard = await call(router, agentId, PROMPT_CANARY, ask);
+      atOnce -= 1;
+      return heard;
     },
     calls: () => calls,
-    metrics: async () => (await fetch(`${service.httpUrl}/metrics`)).text(),
-    async stop() {
-      await database.end();
-      await service.stop();
-      await Promise.all([proxy.close(), sandbox.close()]);
-      rmSync(dataDir, { recursive: true, force: true });
-    },
+    mostAtOnce: () => mostAtOnce,
   };
 }
 

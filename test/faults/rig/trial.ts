@@ -1,4 +1,4 @@
-/** Runs calls into a fault at once, then holds all that FAULTS lists under "after every fault" against what happened. */
+/** Runs calls into a fault at once, and then checks all that must hold after every fault, whatever it was. */
 import { randomUUID } from "node:crypto";
 import { DIALECTS } from "../../../src/providers/provider.ts";
 import type { LedgerEntry } from "../../../src/sandbox/ledger.ts";
