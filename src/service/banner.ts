@@ -24,6 +24,7 @@ export function banner(running: Running): string {
     "",
     `  gRPC      ${host}:${grpcPort}`,
     `  HTTP      http://${host}:${httpPort}   Connect, gRPC-Web, /metrics, /healthz, /readyz`,
+    `  OpenAI    http://${host}:${httpPort}/v1   for any client of OpenAI's API`,
     ...(sandboxUrl === undefined ? [] : [`  Sandbox   ${sandboxUrl}/ledger`]),
     `  Database  ${database(running)}`,
     ...(running.retired.length === 0 ? [] : [`  Retired   ${running.retired.join(", ")}`]),

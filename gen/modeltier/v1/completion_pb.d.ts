@@ -80,7 +80,7 @@ export declare type CompleteRequest = Message$1<"modeltier.v1.CompleteRequest"> 
   sampling?: SamplingOptions | undefined;
 
   /**
-   * What happens to an answer that breaks in the middle. Unspecified: LIVE.
+   * What happens to an answer that breaks in the middle. Unspecified: the server's, LIVE unless it is told otherwise.
    *
    * @generated from field: modeltier.v1.Delivery delivery = 8;
    */
@@ -1213,7 +1213,7 @@ export declare const ResponseFormatKindSchema: GenEnum<ResponseFormatKind>;
  */
 export enum Delivery {
   /**
-   * LIVE.
+   * The server's: LIVE unless MODELTIER_DELIVERY says otherwise.
    *
    * @generated from enum value: DELIVERY_UNSPECIFIED = 0;
    */
