@@ -9,7 +9,9 @@ import { ANTHROPIC_RULES } from "./anthropic-rules.ts";
 import { PAYLOAD_CANARY } from "./canaries.ts";
 import { STRAY_INDEXES } from "./chat-frames.ts";
 import { collect, Tally } from "./collect.ts";
+import { anthropicTraits } from "./model-traits.ts";
 import { firstProblem } from "./rules.ts";
+import { sign } from "./signatures.ts";
 import { differing, finalReport, toldUsage } from "./usage-style.ts";
 import type { Rendering, Voice } from "./voice.ts";
 
@@ -25,7 +27,7 @@ const INTERIM_OUTPUT_TOKENS = 1;
 
 const messageId = ({ salt }: Rendering): string => `msg_01${salt.slice(0, 22)}`;
 const callId = ({ salt }: Rendering, ordinal: number): string => `toolu_01${ordinal}${salt.slice(22, 43)}`;
-const signature = ({ salt }: Rendering): string => `sandbox${salt}`;
+const signatureOf = (thinking: string, { salt }: Rendering): string => sign(thinking, salt);
 
 /** An event as Anthropic sends it: its name stands in the JSON too. */
 const event = (
@@ -73,6 +75,8 @@ class Blocks {
   readonly #rendering: Rendering;
   #index = -1;
   #open = "";
+  /** Of the block that is open. */
+  #thinking = "";
 
   constructor(rendering: Rendering) {
     this.#rendering = rendering;
@@ -87,6 +91,7 @@ class Blocks {
     } else if (piece.kind === "reasoning") {
       if (this.#open !== "thinking")
         yield* this.#begin("thinking", { type: "thinking", thinking: "", signature: "" });
+      this.#thinking += piece.text;
       yield this.#token({ type: "thinking_delta", thinking: piece.text }, 1);
     } else {
       if (this.#open !== "text") yield* this.#begin("text", { type: "text", text: "" });
@@ -96,7 +101,9 @@ class Blocks {
 
   *end(): Generator<Frame> {
     if (this.#open === "thinking") {
-      yield this.#delta({ type: "signature_delta", signature: signature(this.#rendering) });
+      const signature = signatureOf(this.#thinking, this.#rendering);
+      yield this.#delta({ type: "signature_delta", signature });
+      this.#thinking = "";
     }
     if (this.#open !== "") yield event("content_block_stop", { index: this.#index });
     this.#open = "";
@@ -183,7 +190,7 @@ function body(rendering: Rendering): JsonRecord {
   const { answer, ask } = rendering;
   const { text, reasoning, calls, tally } = collect(answer.pieces);
   const usage = toldUsage(tally, rendering);
-  const thinking = { type: "thinking", thinking: reasoning, signature: signature(rendering) };
+  const thinking = { type: "thinking", thinking: reasoning, signature: signatureOf(reasoning, rendering) };
   const toolUses = calls.map((call, ordinal) => ({
     type: "tool_use",
     id: callId(rendering, ordinal),
@@ -215,7 +222,12 @@ export const anthropicVoice: Voice = {
   dialect: "anthropic",
   findProblem: (incoming) => firstProblem(ANTHROPIC_RULES, incoming),
   readAsk: readAnthropicAsk,
-  cachePolicy: () => ({ minimumTokens: 1, stepTokens: 1, breakpointsOnly: true, countsWrites: true }),
+  cachePolicy: (model) => ({
+    minimumTokens: anthropicTraits(model).leastCachedTokens,
+    stepTokens: 1,
+    breakpointsOnly: true,
+    countsWrites: true,
+  }),
   headers: ({ requestId }, wallMs) => ({
     "request-id": requestId,
     "anthropic-ratelimit-requests-limit": "4000",
