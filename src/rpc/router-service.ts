@@ -17,6 +17,7 @@ import type { Idempotency } from "../idempotency/idempotency.ts";
 import type { RoutingRequest } from "../routing/types.ts";
 import { completionFromProto } from "./convert/complete.ts";
 import { completedToProto, eventToProto } from "./convert/events.ts";
+import { reasoningToProto } from "./convert/reasoning.ts";
 import { decisionToProto, routingRequestFromProto } from "./convert/route.ts";
 import { flatten } from "./flatten.ts";
 import { IdempotentCalls } from "./idempotent/idempotent-calls.ts";
@@ -90,11 +91,12 @@ function openToken(token: string, tokens: DecisionTokens, at: FieldPath) {
 }
 
 function answerToProto(answer: OnceAnswer): CompleteOnceResponse {
-  const { decisionId, decision, text, reasoning, refusal, toolCalls, completed } = answer;
+  const { decisionId, decision, text, reasoning, reasoningBlocks, refusal, toolCalls, completed } = answer;
   return create(CompleteOnceResponseSchema, {
     decision: decisionToProto(decisionId, decision),
     text,
     reasoning,
+    reasoningBlocks: reasoningBlocks.map(reasoningToProto),
     refusal,
     toolCalls: toolCalls.map(({ id, name, argumentsJson }) => ({ id, name, argumentsJson })),
     completed: completedToProto(completed),

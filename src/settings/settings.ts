@@ -1,7 +1,14 @@
 /** The environment, read once into one frozen value. Every problem is reported at once, by the name of its variable. */
 import { isAbsolute, resolve } from "node:path";
 import { DELIVERIES, type Delivery } from "../completion/call.ts";
-import { type AttemptTimers, type ModelTarget, TIERS, type Tier } from "../routing/types.ts";
+import {
+  type AttemptTimers,
+  type ModelTarget,
+  PROMPT_CACHE_POLICIES,
+  type PromptCachePolicy,
+  TIERS,
+  type Tier,
+} from "../routing/types.ts";
 import type { Environment } from "./environment.ts";
 import { type ProviderSettings, readProviders } from "./providers.ts";
 import { SettingsReader } from "./reader.ts";
@@ -24,6 +31,8 @@ export type Settings = Readonly<{
   tierTargets: Readonly<Partial<Record<Tier, readonly ModelTarget[]>>>;
   /** A second attempt beside a late one; absent: as the preset says. */
   hedging?: boolean;
+  /** Which calls ask providers to cache their prompt; absent: as the preset says. */
+  promptCache?: PromptCachePolicy;
   /** Limits of an attempt that replace those of every tier. */
   timers: Partial<AttemptTimers>;
   providers: readonly ProviderSettings[];
@@ -49,7 +58,7 @@ const KNOWN = new Set(
   [
     "GRPC_PORT HTTP_PORT HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
     "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY ADMIN_TOKEN TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
-    "HEDGING HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
+    "HEDGING PROMPT_CACHE HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
   ]
     .join(" ")
     .split(" ")
@@ -71,6 +80,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     retiredModels: readRetiredModels(reader),
     tierTargets: readTierTargets(reader, new Set(providers.map(({ id }) => id))),
     hedging: reader.flag("MODELTIER_HEDGING", undefined),
+    promptCache: readPromptCache(reader),
     timers: readTimers(reader),
     providers,
     sandbox: reader.flag("MODELTIER_SANDBOX", undefined) ?? providers.every(hasNoKey),
@@ -111,6 +121,11 @@ function readRetiredModels(reader: SettingsReader): Settings["retiredModels"] {
     ["substitute", "skip", "try"],
     "substitute",
   );
+}
+
+function readPromptCache(reader: SettingsReader): Settings["promptCache"] {
+  if (reader.text("MODELTIER_PROMPT_CACHE") === undefined) return undefined;
+  return reader.choice("MODELTIER_PROMPT_CACHE", PROMPT_CACHE_POLICIES, "sessions");
 }
 
 const TIMER_VARIABLES: Readonly<Record<keyof AttemptTimers, string>> = {
