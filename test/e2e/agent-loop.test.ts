@@ -10,6 +10,8 @@ import {
   ToolChoiceMode,
 } from "../../gen/modeltier/v1/completion_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
+import { CATALOGUE } from "../../src/pricing/catalogue.ts";
+import { targetKey } from "../../src/routing/types.ts";
 import { type RunningService, startService } from "../support/service.ts";
 
 const SONNET = "anthropic/claude-sonnet-5-5";
@@ -147,13 +149,19 @@ describe.each([
   });
 });
 
-it("an OpenAI model that takes tools only without thinking can be made to call one", async () => {
+const toolModels = CATALOGUE.models.filter(
+  ({ capabilities }) => capabilities.tools && capabilities.forcedTools,
+);
+
+it.each(toolModels.map(targetKey))("%s can be made to call a tool", async (model) => {
   for (const toolChoice of [
     { mode: ToolChoiceMode.REQUIRED },
     { mode: ToolChoiceMode.NAMED, name: "get_weather" },
   ]) {
-    const request = { ...requestOf(LUNA, [{ role: Role.USER, parts: [text("Hi")] }]), toolChoice };
-    expect((await router().completeOnce({ request })).toolCalls).toHaveLength(1);
+    const request = { ...requestOf(model, [{ role: Role.USER, parts: [text("Hi")] }]), toolChoice };
+    const answer = await router().completeOnce({ request });
+    expect(answer.toolCalls).toHaveLength(1);
+    expect(`${answer.completed?.provider}/${answer.completed?.model}`).toBe(model);
     const events = await Array.fromAsync(router().complete(request));
     expect(events.some(({ event }) => event.case === "toolCallDelta")).toBe(true);
   }

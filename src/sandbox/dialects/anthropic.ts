@@ -6,6 +6,7 @@ import { type JsonRecord, parseJson } from "../json.ts";
 import { anthropicBadRequest, anthropicError } from "./anthropic-errors.ts";
 import { readAnthropicAsk } from "./anthropic-read.ts";
 import { ANTHROPIC_RULES } from "./anthropic-rules.ts";
+import { creationJson, inputJson, outputJson, usageField, wholeUsage } from "./anthropic-usage.ts";
 import { PAYLOAD_CANARY } from "./canaries.ts";
 import { STRAY_INDEXES } from "./chat-frames.ts";
 import { collect, Tally } from "./collect.ts";
@@ -36,36 +37,6 @@ const event = (
   part: Frame["part"] = "block",
   more: Partial<Omit<Frame, "kind" | "part" | "data">> = {},
 ): Frame => frame(part, { type, ...fields }, { event: type, ...more });
-
-/** Cached and written tokens are no part of `input_tokens`. */
-const inputJson = (usage: Usage): JsonRecord => ({
-  input_tokens: usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens,
-  cache_creation_input_tokens: usage.cacheWriteTokens,
-  cache_read_input_tokens: usage.cachedInputTokens,
-});
-
-function outputJson(usage: Usage, { ask }: Rendering): JsonRecord {
-  const thinking = { output_tokens_details: { thinking_tokens: usage.reasoningTokens } };
-  return { output_tokens: usage.outputTokens, ...(ask.reasoning === "none" ? {} : thinking) };
-}
-
-const creationJson = ({ prompt }: Rendering, usage: Usage): JsonRecord => ({
-  ephemeral_5m_input_tokens: prompt.writtenFor === "5m" ? usage.cacheWriteTokens : 0,
-  ephemeral_1h_input_tokens: prompt.writtenFor === "1h" ? usage.cacheWriteTokens : 0,
-});
-
-const wholeUsage = (usage: Usage, rendering: Rendering): JsonRecord => ({
-  ...inputJson(usage),
-  cache_creation: creationJson(rendering, usage),
-  ...outputJson(usage, rendering),
-  service_tier: "standard",
-  inference_geo: "not_available",
-});
-
-const usageField = (rendering: Rendering, usage: () => JsonRecord): JsonRecord => {
-  if (rendering.usageStyle === "absent") return {};
-  return { usage: rendering.usageStyle === "null" ? null : usage() };
-};
 
 /** A refused answer shows nothing: its tokens are billed and its text stays away. */
 type ShownPiece = Exclude<Piece, { kind: "hidden" | "refusal" }>;
