@@ -46,6 +46,11 @@ describe("Anthropic is asked to cache", () => {
     ]);
   });
 
+  it("no conversation that later instructions stand ahead of", async () => {
+    const messages = [system("Be brief."), user("When?"), called, result, system("It is noon.")];
+    expect(marksIn(await sent("anthropic", { cacheKey: KEY, tools, messages }))).toEqual(["system.0"]);
+  });
+
   it("the tools, where no instructions stand at the head", async () => {
     const both = [...tools, { ...tools[0], name: "then" } as (typeof tools)[number]];
     const json = await sent("anthropic", {

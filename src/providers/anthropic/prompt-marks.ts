@@ -6,7 +6,7 @@
  * - in a loop, which is a conversation that the model has spoken in, all of it: its last block. The next call adds to it.
  *
  * A first question alone is not marked: ten steps under one system prompt ask ten different ones. Instructions that come later
- * stand behind the mark, since they may be others next time.
+ * may be others next time. They stand behind the first mark; and since the dialect has them ahead of the conversation, there is no second.
  */
 import type { Anthropic } from "@anthropic-ai/sdk";
 import type { ChatMessage } from "../provider.ts";
@@ -33,7 +33,8 @@ export function systemText(messages: readonly ChatMessage[]): string | undefined
 /** The same prompt with its marks: two at most, of the four that are allowed. */
 export function withMarks(prompt: Prompt, messages: readonly ChatMessage[]): Prompt {
   const system = markedSystem(messages);
-  const isLoop = messages.some(({ role }) => role === "assistant");
+  const hasLater = messages.slice(headLength(messages)).some(({ role }) => role === "system");
+  const isLoop = !hasLater && messages.some(({ role }) => role === "assistant");
   return {
     ...prompt,
     system,
@@ -42,12 +43,17 @@ export function withMarks(prompt: Prompt, messages: readonly ChatMessage[]): Pro
   };
 }
 
+/** How many messages of instructions the conversation begins with. */
+function headLength(messages: readonly ChatMessage[]): number {
+  const found = messages.findIndex(({ role }) => role !== "system");
+  return found === -1 ? messages.length : found;
+}
+
 /** What stands at the head of the conversation, marked, then the instructions that come later. */
 function markedSystem(messages: readonly ChatMessage[]): Anthropic.TextBlockParam[] | undefined {
-  const found = messages.findIndex(({ role }) => role !== "system");
-  const headLength = found === -1 ? messages.length : found;
-  const head = systemText(messages.slice(0, headLength));
-  const later = systemText(messages.slice(headLength));
+  const length = headLength(messages);
+  const head = systemText(messages.slice(0, length));
+  const later = systemText(messages.slice(length));
   const blocks: Anthropic.TextBlockParam[] = [];
   if (head !== undefined) blocks.push({ type: "text", text: head, ...MARK });
   if (later !== undefined) blocks.push({ type: "text", text: later });
