@@ -79,12 +79,19 @@ describe("a call that is stopped", () => {
     expect(engine.attempts[0]).toMatchObject({ outcome: "deadline_exceeded", usageSource: "PARTIAL" });
   });
 
-  it("takes a hang-up at the deadline for the deadline", async () => {
+  it.each([
+    [50, 25, "CANCELLED"],
+    [50, 45, "DEADLINE_EXCEEDED"],
+    [1_000, 890, "CANCELLED"],
+    [1_000, 910, "DEADLINE_EXCEEDED"],
+    [5_000, 4_890, "CANCELLED"],
+    [5_000, 4_910, "DEADLINE_EXCEEDED"],
+  ])("given %i ms it takes a hang-up after %i ms for %s", async (timeoutMs, afterMs, code) => {
     const engine = harness({ "a/one": [[hang]] });
     const listener = new AbortController();
-    setTimeout(() => listener.abort(), 45);
-    const ran = await settle(start(engine, { timeoutMs: 50, signal: listener.signal }));
-    expect(ran.error?.code).toBe("DEADLINE_EXCEEDED");
+    setTimeout(() => listener.abort(), afterMs);
+    const ran = await settle(start(engine, { timeoutMs, signal: listener.signal }));
+    expect(ran.error?.code).toBe(code);
   });
 
   it.each([
