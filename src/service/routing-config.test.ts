@@ -18,4 +18,11 @@ describe("the configuration from the environment", () => {
     expect(() => configOf({ MODELTIER_PROMPT_CACHE: "always" })).toThrow("use sessions or off");
     expect(listUnknownVariables({ MODELTIER_PROMPT_CACHE: "off" })).toEqual([]);
   });
+
+  it("knows a model with faults behind its name where the sandbox answers, and nowhere else", () => {
+    const find = (environment: Readonly<Record<string, string>>) =>
+      configOf(environment).catalogue.findModel("openai", "gpt-4o!429-retry-after=2,once")?.model;
+    expect(find({})).toBe("gpt-4o");
+    expect(find({ OPENAI_API_KEY: "k" })).toBeUndefined();
+  });
 });

@@ -3,6 +3,7 @@ import { type RoutingConfig, TIERS } from "../routing/types.ts";
 import { validateConfig } from "../routing/validate-config.ts";
 import { SettingsError } from "../settings/reader.ts";
 import type { Settings } from "../settings/settings.ts";
+import { withFaultNames } from "./sandbox-catalogue.ts";
 
 /**
  * The preset with what the environment changes of it.
@@ -15,6 +16,7 @@ export function routingConfigOf(settings: Settings): RoutingConfig {
     ...base,
     retiredModels: retiredModels ?? base.retiredModels,
     promptCache: promptCache ?? base.promptCache,
+    catalogue: settings.sandbox ? withFaultNames(base.catalogue) : base.catalogue,
     hedging: { ...base.hedging, enabled: hedging ?? base.hedging.enabled },
     tiers: Object.fromEntries(
       TIERS.map((tier) => [
