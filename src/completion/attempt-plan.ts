@@ -1,7 +1,7 @@
 /** Which target is asked next, and after what wait. Holds the limits of one call. */
 import type { ModelProvider } from "../providers/provider.ts";
 import type { ProviderErrorDetails, ProviderFailure } from "../providers/provider-error.ts";
-import type { PlannedTarget } from "../routing/types.ts";
+import { limitsOf, type PlannedTarget } from "../routing/types.ts";
 import type { EngineDeps, EngineSnapshot } from "./call.ts";
 import { FAILURE_POLICY } from "./failure-policy.ts";
 import type { Permit } from "./target-health.ts";
@@ -142,7 +142,7 @@ export class AttemptPlan {
   }
 
   #hasRoomFor(target: PlannedTarget): boolean {
-    const { maxAttempts, maxAttemptsPerProvider } = this.#snapshot.config;
+    const { maxAttempts, maxAttemptsPerProvider } = limitsOf(this.#snapshot.config, target.tier);
     const attemptsThere = this.#attemptsAt.get(target.provider) ?? 0;
     return this.#attempts < maxAttempts && attemptsThere < maxAttemptsPerProvider;
   }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { PRESETS } from "../routing/presets.ts";
 import { complete } from "./complete.ts";
 import { CALL, drain, harness, kindsOf, settle, start, textOf } from "./testing/harness.ts";
 import { fail, finish, hang, headers, says, send, text, wait } from "./testing/scripted-provider.ts";
@@ -112,6 +113,18 @@ describe("a call that is stopped", () => {
     const ran = await settle(start(engine, timeoutMs === undefined ? {} : { timeoutMs }));
     expect(ran.error?.code).toBe("DEADLINE_EXCEEDED");
     expect(engine.executions[0]?.latencyMs).toBe(atMs);
+  });
+
+  it("given no time by its caller it takes no longer than its tier allows", async () => {
+    const { tiers } = PRESETS.classic;
+    const limits = { callTimeoutMs: 5_000 };
+    const config = { callTimeoutMs: 7_000, tiers: { ...tiers, balanced: { ...tiers.balanced, limits } } };
+    const engine = harness({ "a/one": [[hang]] }, { config });
+    const ran = await settle(start(engine));
+    expect(ran.error?.code).toBe("DEADLINE_EXCEEDED");
+    expect(engine.executions[0]?.latencyMs).toBe(5_000);
+    await settle(start(engine, { timeoutMs: 6_000 }));
+    expect(engine.executions[1]?.latencyMs).toBe(6_000);
   });
 
   it("does not wait on for a retry once the caller has gone", async () => {

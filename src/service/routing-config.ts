@@ -10,7 +10,7 @@ import { withFaultNames } from "./sandbox-catalogue.ts";
  * @throws SettingsError when the two make no valid configuration
  */
 export function routingConfigOf(settings: Settings): RoutingConfig {
-  const { preset, tierTargets, retiredModels, promptCache, hedging, timers } = settings;
+  const { preset, tierTargets, retiredModels, promptCache, hedging, timers, limits } = settings;
   const base = PRESETS[preset];
   const config: RoutingConfig = {
     ...base,
@@ -24,10 +24,12 @@ export function routingConfigOf(settings: Settings): RoutingConfig {
         {
           ...base.tiers[tier],
           targets: tierTargets[tier] ?? base.tiers[tier].targets,
-          timers: { ...base.tiers[tier].timers, ...timers },
+          timers: { ...base.tiers[tier].timers, ...timers, ...limits.tiers[tier]?.timers },
+          limits: { ...base.tiers[tier].limits, ...limits.tiers[tier]?.limits },
         },
       ]),
     ) as RoutingConfig["tiers"],
+    modelTimers: { ...base.modelTimers, ...limits.models },
   };
   const problems = validateConfig(config);
   if (problems.length > 0) throw new SettingsError(problems.map(({ path, message }) => `${path} ${message}`));

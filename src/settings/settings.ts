@@ -10,6 +10,7 @@ import {
   type Tier,
 } from "../routing/types.ts";
 import type { Environment } from "./environment.ts";
+import { type LimitSettings, readLimits } from "./limits.ts";
 import { type ProviderSettings, readProviders } from "./providers.ts";
 import { SettingsReader } from "./reader.ts";
 
@@ -35,6 +36,8 @@ export type Settings = Readonly<{
   promptCache?: PromptCachePolicy;
   /** Limits of an attempt that replace those of every tier. */
   timers: Partial<AttemptTimers>;
+  /** By tier and by model; these win over `timers`. */
+  limits: LimitSettings;
   providers: readonly ProviderSettings[];
   /** The sandbox answers in place of the providers. */
   sandbox: boolean;
@@ -58,7 +61,7 @@ const KNOWN = new Set(
   [
     "GRPC_PORT HTTP_PORT HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
     "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY ADMIN_TOKEN TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
-    "HEDGING PROMPT_CACHE HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
+    "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
   ]
     .join(" ")
     .split(" ")
@@ -82,6 +85,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     hedging: reader.flag("MODELTIER_HEDGING", undefined),
     promptCache: readPromptCache(reader),
     timers: readTimers(reader),
+    limits: readLimits(reader),
     providers,
     sandbox: reader.flag("MODELTIER_SANDBOX", undefined) ?? providers.every(hasNoKey),
     sandboxPort: reader.port("MODELTIER_SANDBOX_PORT", 8090),
