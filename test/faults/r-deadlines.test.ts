@@ -1,7 +1,8 @@
 /** R1, R5, R6: no call outlasts its deadline whatever the provider does, failing over is quick, and a provider is let go at once. */
 import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FALLBACK, type Rig, startRig } from "./rig/rig.ts";
+import type { LedgerEntry } from "../../src/sandbox/ledger.ts";
+import { FALLBACK, holdsWithin, type Rig, startRig } from "./rig/rig.ts";
 import { attemptsAt, gapsMs, observe, trial } from "./rig/trial.ts";
 
 /** Far below every limit of an attempt, so that nothing but the deadline can end a call. */
@@ -9,6 +10,7 @@ const DEADLINE_MS = 1_000;
 const ENDED_WITHIN_MS = 250;
 const CLOSED_WITHIN_MS = 100;
 const FAILED_OVER_WITHIN_MS = 50;
+const GRACE_MS = 1_000;
 
 let rig: Rig;
 beforeAll(async () => {
@@ -64,3 +66,30 @@ it("R5 from a failure to the next attempt's first byte it takes 50 ms at most, i
   expect(waits).toHaveLength(100);
   expect(percentile99(waits)).toBeLessThanOrEqual(FAILED_OVER_WITHIN_MS);
 });
+
+it.each([1, 50])(
+  "R6 a shutdown at concurrency %i: once the grace is over the providers are let go",
+  async (callers) => {
+    const stopping = await startRig({ env: { MODELTIER_GRACE_SECONDS: String(GRACE_MS / 1_000) } });
+    stopping.database.on("error", () => {}); // it goes with the service
+    const { ledger } = stopping.sandbox;
+    const calls = Array.from({ length: callers }, () =>
+      stopping.call("stopping", { model: stopping.primary("stall=5") }),
+    );
+    expect(await holdsWithin(5_000, () => ledger.entries().filter(hasSpoken).length === callers)).toBe(true);
+    const signalledMs = performance.now();
+    const exit = stopping.service.stop();
+    expect(
+      await holdsWithin(
+        GRACE_MS + (callers === 1 ? CLOSED_WITHIN_MS : ENDED_WITHIN_MS),
+        () => ledger.openExchanges === 0,
+      ),
+    ).toBe(true);
+    expect(performance.now() - signalledMs).toBeGreaterThanOrEqual(GRACE_MS - 10);
+    for (const { error } of await Promise.all(calls)) expect(error?.code).toBe(Code.Unavailable);
+    expect(await exit).toBe(0);
+    await stopping.stop();
+  },
+);
+
+const hasSpoken = ({ tokensSent }: LedgerEntry): boolean => tokensSent >= 5;
