@@ -27,7 +27,6 @@ export type LoadShape = Readonly<{
   /** Requests under way on each connection; with HTTP/1.1 always one. */
   streams: number;
   seconds: number;
-  warmUpSeconds: number;
 }>;
 
 const UNITS_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000 };
@@ -50,23 +49,23 @@ export function parseH2load(output: string): H2loadResult {
   };
 }
 
-/** @throws Error when a request failed */
-export async function runH2load(request: LoadRequest, shape: LoadShape): Promise<H2loadResult> {
+/** The load, whatever becomes of its requests. @throws Error when h2load itself fails */
+export async function loadWith(request: LoadRequest, shape: LoadShape): Promise<H2loadResult> {
   const file = join(temporaryFolder(), "body");
   writeFileSync(file, request.body);
-  const { connections, streams, seconds, warmUpSeconds } = shape;
+  const { connections, streams, seconds } = shape;
   const headers = Object.entries(request.headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
   const h1 = request.protocol === "h1";
   const command = [
     ...["h2load", "-t", "1", "-c", String(connections), "-m", h1 ? "1" : String(streams)],
-    ...["-D", String(seconds), `--warm-up-time=${warmUpSeconds}`, "-d", file],
-    ...(h1 ? ["--h1"] : []),
-    ...headers,
-    request.url,
+    ...["-D", String(seconds), "-d", file, ...(h1 ? ["--h1"] : []), ...headers, request.url],
   ];
-  const result = parseH2load(
-    await run(command, { core: LOAD_CORE, limitMs: (seconds + warmUpSeconds + 20) * 1_000 }),
-  );
+  return parseH2load(await run(command, { core: LOAD_CORE, limitMs: (seconds + 20) * 1_000 }));
+}
+
+/** @throws Error when a request failed */
+export async function runH2load(request: LoadRequest, shape: LoadShape): Promise<H2loadResult> {
+  const result = await loadWith(request, shape);
   if (result.failed > 0 || result.succeeded === 0) {
     throw new Error(`${request.url}: ${result.failed} requests failed, ${result.succeeded} succeeded`);
   }

@@ -23,12 +23,14 @@ export type Program = Readonly<{
 export type ProgramOptions = Readonly<{
   core: number;
   command: readonly string[];
-  /** What standard output shows once the program is ready. */
+  /** What standard output shows once the program is ready; `AT_ONCE` where it says nothing. */
   ready: RegExp;
   env?: Readonly<Record<string, string>>;
   cwd?: string;
   readyWithinMs?: number;
 }>;
+
+export const AT_ONCE = /^/;
 
 const STOP_MS = 15_000;
 const READY_MS = 30_000;
@@ -68,6 +70,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   let output = "";
   let complaints = "";
   const isReady = new Promise<void>((resolve) => {
+    if (ready.test(output)) resolve();
     child.stdout.on("data", (text: Buffer) => {
       output += text;
       if (ready.test(output)) resolve();

@@ -8,7 +8,7 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { LONG_TOKENS, SHORT_TOKENS, streamedEvents, wholeAnswer } from "./answers.ts";
 import { LOAD_CORE } from "./machine.ts";
-import { startOwnProgram, startProgram, temporaryFolder } from "./processes.ts";
+import { AT_ONCE, startOwnProgram, startProgram, temporaryFolder } from "./processes.ts";
 
 export type Upstream = Readonly<{
   /** "http://127.0.0.1:12345", to be followed by "/short/v1". */
@@ -41,18 +41,11 @@ async function startNginx(kind: string): Promise<Upstream> {
   }
   writeFileSync(join(folder, "nginx.conf"), configuration(folder, port));
   const command = ["nginx", "-p", folder, "-c", join(folder, "nginx.conf"), "-g", "daemon off;"];
-  const starting = startProgram({
-    core: LOAD_CORE,
-    command: ["sh", "-c", `echo up; exec ${quoted(command)}`],
-    ready: /up/,
-  });
-  const program = await starting;
+  const program = await startProgram({ core: LOAD_CORE, command, ready: AT_ONCE });
   const url = `http://127.0.0.1:${port}`;
   await untilItAnswers(`${url}/whole/v1/chat/completions`);
   return { url, kind, stop: program.stop };
 }
-
-const quoted = (command: readonly string[]): string => command.map((word) => `'${word}'`).join(" ");
 
 /** nginx refuses POST for a file with 405; sending that answer on to the same file serves it. */
 const configuration = (folder: string, port: number): string => `

@@ -33,7 +33,7 @@ export const PROFILED_LOADS: Readonly<Record<string, ProfiledLoad>> = {
   "chat-stream": { answer: "long", request: chat(true) },
 };
 
-const SHAPE = { connections: 8, streams: 8, warmUpSeconds: 0 };
+const SHAPE = { connections: 8, streams: 8 };
 const ROWS = 30;
 const WRITTEN_MS = 30_000;
 
