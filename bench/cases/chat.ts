@@ -63,7 +63,7 @@ async function runKind(context: Context, peers: readonly Peer[], kind: Kind): Pr
   const at = { case: NAME, what, upstream: theirs, stream, atOnce: AT_ONCE };
   const gateways = [];
   for (const peer of peers) gateways.push(await peerContender(peer, context, at));
-  return hold(
+  return await hold(
     {
       case: NAME,
       what,

@@ -33,7 +33,7 @@ export const completeOnceCase: Case = {
       await peerContender(portkey, context, at),
       await directContender(context, { ...at, upstream: streamed }),
     ]);
-    return hold(
+    return await hold(
       {
         case: NAME,
         what: WHAT,
