@@ -29,6 +29,11 @@ export type LoadShape = Readonly<{
   seconds: number;
 }>;
 
+/** For what h2load needs beside the load. */
+const MARGIN_MS = 20_000;
+/** Longest load of a fixed number of requests. */
+const COUNT_MS = 600_000;
+
 const UNITS_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000 };
 
 /** @throws Error when the text is not the report of h2load */
@@ -50,17 +55,36 @@ export function parseH2load(output: string): H2loadResult {
 }
 
 /** The load, whatever becomes of its requests. @throws Error when h2load itself fails */
-export async function loadWith(request: LoadRequest, shape: LoadShape): Promise<H2loadResult> {
+export const loadWith = (request: LoadRequest, shape: LoadShape): Promise<H2loadResult> =>
+  h2load(request, shape, ["-D", String(shape.seconds)], shape.seconds * 1_000);
+
+/** A number of requests, as fast as they are answered, each of them to its end. @throws Error when one failed */
+export async function runH2loadCount(
+  request: LoadRequest,
+  shape: Omit<LoadShape, "seconds">,
+  requests: number,
+): Promise<H2loadResult> {
+  const result = await h2load(request, shape, ["-n", String(requests)], COUNT_MS);
+  if (result.succeeded !== requests) throw new Error(`${result.succeeded} of ${requests} requests succeeded`);
+  return result;
+}
+
+async function h2load(
+  { url, body, headers, protocol }: LoadRequest,
+  { connections, streams }: Omit<LoadShape, "seconds">,
+  amount: readonly string[],
+  durationMs: number,
+): Promise<H2loadResult> {
   const file = join(temporaryFolder(), "body");
-  writeFileSync(file, request.body);
-  const { connections, streams, seconds } = shape;
-  const headers = Object.entries(request.headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
-  const h1 = request.protocol === "h1";
+  writeFileSync(file, body);
+  const h1 = protocol === "h1";
   const command = [
-    ...["h2load", "-t", "1", "-c", String(connections), "-m", h1 ? "1" : String(streams)],
-    ...["-D", String(seconds), "-d", file, ...(h1 ? ["--h1"] : []), ...headers, request.url],
+    ...["h2load", "-t", "1", "-c", String(connections), "-m", h1 ? "1" : String(streams), ...amount],
+    ...["-d", file, ...(h1 ? ["--h1"] : [])],
+    ...Object.entries(headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]),
+    url,
   ];
-  return parseH2load(await run(command, { core: LOAD_CORE, limitMs: (seconds + 20) * 1_000 }));
+  return parseH2load(await run(command, { core: LOAD_CORE, limitMs: durationMs + MARGIN_MS }));
 }
 
 /** @throws Error when a request failed */

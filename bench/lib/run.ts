@@ -1,9 +1,15 @@
 /** The cases in order, one after the other; what one cannot do is said and does not stop the others. */
 import { chatCase } from "../cases/chat.ts";
+import { coldTailCase } from "../cases/cold-tail.ts";
 import { completeCase } from "../cases/complete.ts";
 import { completeOnceCase } from "../cases/complete-once.ts";
 import { decisionCase } from "../cases/decision.ts";
+import { growthCase } from "../cases/growth.ts";
+import { latencyCase } from "../cases/latency.ts";
+import { memoryCase } from "../cases/memory.ts";
+import { recordingCase } from "../cases/recording.ts";
 import { routeCase, routeConnectCase } from "../cases/route.ts";
+import { startCase } from "../cases/start.ts";
 import { type Case, Context, type Options } from "./context.ts";
 import type { Row, Skipped } from "./results.ts";
 
@@ -14,6 +20,12 @@ export const CASES: readonly Case[] = [
   completeOnceCase,
   completeCase,
   chatCase,
+  latencyCase,
+  memoryCase,
+  recordingCase,
+  growthCase,
+  startCase,
+  coldTailCase,
 ];
 
 export type RunResult = Readonly<{
