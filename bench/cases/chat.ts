@@ -75,6 +75,6 @@ async function runKind(context: Context, peers: readonly Peer[], kind: Kind): Pr
         { reference: DIRECT },
       ],
     },
-    context.options.rounds,
+    context,
   );
 }

@@ -46,7 +46,7 @@ export const completeOnceCase: Case = {
           { reference: DIRECT },
         ],
       },
-      context.options.rounds,
+      context,
     );
   },
 };

@@ -59,7 +59,7 @@ async function runPace(context: Context, pace: Pace, portkey: Peer | undefined):
       references: present([await peerContender(portkey, context, at), await directContender(context, at)]),
       comparisons: [{ reference: "Portkey", target: { atLeast: 3 } }, { reference: DIRECT }],
     },
-    context.options.rounds,
+    context,
   );
   return [...rows, ...(await countWrites(pace, subject.grpcUrl, context.options.rounds))];
 }

@@ -2,7 +2,7 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import type { Case } from "../lib/context.ts";
-import { seed, settledRows, withClient } from "../lib/database.ts";
+import { seed, withClient } from "../lib/database.ts";
 import { ratioRow } from "../lib/results.ts";
 import { runRounds, throughput } from "../lib/rounds.ts";
 import { checkSample } from "../lib/sample-check.ts";
@@ -44,10 +44,7 @@ export const growthCase: Case = {
     stack.defer(() => grown.stop());
     await checkSample(completeOnceOverGrpc(grown.grpcUrl));
     context.say(`growth: storing ${growthRows} executions and as many attempts`);
-    await withClient(grownUrl, async (client) => {
-      await settledRows(client, "ai_analytics", 1);
-      await seed(client, growthRows);
-    });
+    await withClient(grownUrl, (client) => seed(client, growthRows));
     await openSessions(grown.grpcUrl);
     const empty = await startSubject({ upstream, databaseUrl: await context.createDatabase() });
     stack.defer(() => empty.stop());

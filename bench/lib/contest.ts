@@ -20,13 +20,28 @@ export type Contest = Readonly<{
   comparisons: readonly Comparison[];
 }>;
 
-export async function hold(contest: Contest, rounds: number): Promise<readonly Row[]> {
-  const measured = await runRounds([contest.subject, ...contest.references], rounds);
-  const present = new Set(contest.references.map(({ name }) => name));
+/** A reference that fails under the load is left out, with a line that says so; the subject must not fail. */
+export async function hold(contest: Contest, context: Context): Promise<readonly Row[]> {
+  const failed = new Set<string>();
+  const guarded = contest.references.map(({ name, measure }) => ({
+    name,
+    measure: async () => {
+      if (failed.has(name)) return NOTHING;
+      return measure().catch((error: unknown) => {
+        failed.add(name);
+        context.skip(contest.case, `${contest.what} against ${name}`, messageOf(error));
+        return NOTHING;
+      });
+    },
+  }));
+  const measured = await runRounds([contest.subject, ...guarded], context.options.rounds);
+  const names = new Set(guarded.map(({ name }) => name));
   return contest.comparisons
-    .filter(({ reference }) => present.has(reference))
+    .filter(({ reference }) => names.has(reference) && !failed.has(reference))
     .map((comparison) => rowOf(contest, comparison, measured));
 }
+
+const NOTHING = { value: Number.NaN };
 
 function rowOf(
   { case: name, what, subject }: Contest,

@@ -16,7 +16,10 @@ export async function withClient<T>(url: string, use: (client: pg.Client) => Pro
   }
 }
 
+/** 0 also while the service has not made its tables yet: it answers before they are there. */
 export async function countRows(client: pg.Client, table: Table): Promise<number> {
+  const { rows: found } = await client.query("select to_regclass($1) is not null as there", [table]);
+  if (!found[0].there) return 0;
   const { rows } = await client.query(`select count(*)::int as count from ${table}`);
   return rows[0].count;
 }
@@ -47,9 +50,10 @@ const VARIED: Readonly<Record<string, string>> = {
 /** The column as the seeding statement selects it: varied, or copied from the row that is there. */
 export const seededColumn = (name: string): string => VARIED[name] ?? `one."${name}"`;
 
-/** Copies the one execution that is there, and its attempts, until there are `rows` more of each. */
+/** Copies the one execution that is there, and its attempt, until there are `rows` more of each. @throws when there is none */
 export async function seed(client: pg.Client, rows: number): Promise<void> {
   for (const table of TABLES) {
+    if ((await settledRows(client, table, 1)) === 0) throw new Error(`${table} has no row to copy`);
     const { rows: columns } = await client.query<{ name: string }>(
       `select column_name as name from information_schema.columns
        where table_name = $1 and table_schema = 'public' and is_generated = 'NEVER' order by ordinal_position`,
