@@ -23,7 +23,11 @@ export type MetricsSnapshot = readonly MetricValues[];
 
 export async function takeSnapshot(metrics: Metrics): Promise<MetricsSnapshot> {
   const shown = (await metrics.registry.getMetricsAsJSON()) as unknown as MetricsSnapshot;
-  const exact = new Map(Object.values(metrics).filter(isMoney).map((metric) => [metric.name, metric.list()]));
+  const exact = new Map(
+    Object.values(metrics)
+      .filter(isMoney)
+      .map((metric) => [metric.name, metric.list()]),
+  );
   return shown.map((metric) => {
     const sums = exact.get(metric.name);
     if (sums === undefined) return metric;
@@ -36,7 +40,10 @@ export async function takeSnapshot(metrics: Metrics): Promise<MetricsSnapshot> {
 export async function sumSnapshots(snapshots: readonly MetricsSnapshot[]): Promise<MetricsSnapshot> {
   const units = new Map(snapshots.flat().map(({ name, unit }) => [name, unit]));
   const summed = await AggregatorRegistry.aggregate([...snapshots]).getMetricsAsJSON();
-  return (summed as unknown as MetricsSnapshot).map((metric) => ({ ...metric, unit: units.get(metric.name) }));
+  return (summed as unknown as MetricsSnapshot).map((metric) => ({
+    ...metric,
+    unit: units.get(metric.name),
+  }));
 }
 
 /** What must not fall when the process it counted in is gone: counts and amounts since the start, not present states. */

@@ -1,0 +1,78 @@
+/** The service as several workers: clients that make a connection per call, and who answered, as the log says. */
+import { once } from "node:events";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { expect } from "vitest";
+import { type CompleteResponse, Role } from "../../gen/modeltier/v1/completion_pb.js";
+import { ProviderService } from "../../gen/modeltier/v1/provider_service_pb.js";
+import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
+import type { RunningService } from "./service.ts";
+
+/** Each uses a connection of its own, which the primary gives to the next worker. */
+export const overGrpc = ({ grpcAddress }: RunningService) =>
+  createClient(RouterService, createGrpcTransport({ baseUrl: `http://${grpcAddress}` }));
+export const overHttp = ({ httpUrl }: RunningService) => createClient(RouterService, onceOverHttp(httpUrl));
+export const providersOver = ({ httpUrl }: RunningService) =>
+  createClient(ProviderService, onceOverHttp(httpUrl));
+
+const onceOverHttp = (baseUrl: string) =>
+  createConnectTransport({ baseUrl, httpVersion: "1.1", nodeOptions: { agent: false } });
+
+export const ask = (text: string) => ({
+  routing: { case: "route" as const, value: { agentId: "a" } },
+  messages: [{ role: Role.USER, parts: [{ content: { case: "text" as const, value: text } }] }],
+});
+
+type Line = Readonly<{ msg: string; worker?: number; pid?: number; signal?: string; code?: number }>;
+
+/** What was logged under a message, in order. */
+export const logged = (service: RunningService, message: string): readonly Line[] =>
+  service
+    .output()
+    .stderr.split("\n")
+    .filter((line) => line.startsWith("{") && line.endsWith("}"))
+    .map((line) => JSON.parse(line) as Line)
+    .filter(({ msg }) => msg === message);
+
+/** Of the workers that live. */
+export const workerPids = (service: RunningService): readonly number[] =>
+  logged(service, "a worker listens")
+    .flatMap(({ pid }) => pid ?? [])
+    .filter(isAlive);
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until so many workers have listened since the start. */
+export const untilListened = (service: RunningService, count: number): Promise<void> =>
+  expect.poll(() => logged(service, "a worker listens").length, { timeout: 20_000 }).toBe(count);
+
+/** A call that has begun to answer. @returns the kind of its last event */
+export async function begin(service: RunningService, text: string): Promise<{ last: Promise<string> }> {
+  const events = overGrpc(service).complete(ask(text))[Symbol.asyncIterator]();
+  for (let kind: string | undefined = ""; kind !== "textDelta"; ) {
+    const taken: IteratorResult<CompleteResponse> = await events.next();
+    kind = taken.done ? undefined : taken.value.event.case;
+    if (kind === undefined) throw new Error("the call ended before its first text");
+  }
+  const rest = async () => {
+    let last = "textDelta";
+    for (let taken = await events.next(); !taken.done; taken = await events.next())
+      last = taken.value.event.case ?? "";
+    return last;
+  };
+  return { last: rest() };
+}
+
+export async function readMetrics({ httpUrl }: RunningService): Promise<string> {
+  const { request } = await import("node:http");
+  const sent = request(`${httpUrl}/metrics`, { agent: false }).end();
+  const [response] = await once(sent, "response");
+  return (await Array.fromAsync(response.setEncoding("utf8"))).join("");
+}
