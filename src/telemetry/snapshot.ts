@@ -12,8 +12,8 @@ type Series = Readonly<{
 export type MetricValues = Readonly<{
   name: string;
   help: string;
-  type: unknown;
-  aggregator: unknown;
+  type: string;
+  aggregator: string;
   /** Dollars travel and are added in whole nano-USD: a sum of floats would drift from the records. Absent: as shown. */
   unit?: "nano_usd";
   values: readonly Series[];

@@ -67,9 +67,20 @@ const isOutcome: Check = (value) => {
   if (value.kind === "done") return isTexts(value.changed);
   return value.kind === "refused" ? isTexts(value.problems) : value.kind === "incomplete";
 };
+/** As far as adding up and rendering rely on it. */
 const isSnapshot: Check = (value) =>
   Array.isArray(value) &&
-  value.every((metric) => isObject(metric) && isText(metric.name) && Array.isArray(metric.values));
+  value.every(
+    (metric) =>
+      isObject(metric) &&
+      [metric.name, metric.help, metric.type].every(isText) &&
+      AGGREGATORS.has(metric.aggregator) &&
+      Array.isArray(metric.values) &&
+      metric.values.every(isSeries),
+  );
+const AGGREGATORS: ReadonlySet<unknown> = new Set(["sum", "first", "min", "max", "average", "omit"]);
+const isSeries: Check = (value) =>
+  isObject(value) && typeof value.value === "number" && isObject(value.labels);
 
 const FROM_PRIMARY: Shapes<PrimaryMessage> = {
   start: { environment: isEnvironment, reloaded: maybe(isEnvironment), sandbox: maybe(isSandbox) },

@@ -14,8 +14,8 @@ import { openDatabase } from "../store/database.ts";
 import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { WorkerMessage } from "./messages.ts";
-import { Questions } from "./questions.ts";
 import { Reloads } from "./reloads.ts";
+import { Scrapes } from "./scrapes.ts";
 import { type Ports, Supervisor } from "./supervisor.ts";
 import { TotalMetrics } from "./total-metrics.ts";
 import type { WorkerProcess } from "./worker-process.ts";
@@ -36,8 +36,6 @@ export type Primary = Readonly<{
 }>;
 
 const ENTRY = fileURLToPath(new URL("./worker.ts", import.meta.url));
-/** How long a scrape waits for a worker; what it last said counts after that. */
-const SNAPSHOT_MS = 1_000;
 /** For a worker to write its last records after the grace. One that takes longer hangs. */
 const LAST_RECORDS_MS = 10_000;
 
@@ -53,30 +51,11 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   migrateUntilDone(database.migrate, { log, signal: closing.signal });
 
   const environment = handDown(options);
-  const metrics = new TotalMetrics();
-  const snapshots = new Questions<void>();
-  const reloads = new Reloads({ readAgain: options.readAgain, workers: () => supervisor.workers });
-
-  /** Asks all at once, then takes what there is. */
-  const renderMetrics = async (): Promise<string> => {
-    const listening = supervisor.workers.filter(({ isListening }) => isListening);
-    await Promise.all(
-      listening.map((worker) =>
-        snapshots.ask((id) => worker.send({ type: "snapshot_wanted", id }), SNAPSHOT_MS),
-      ),
-    );
-    return metrics.render();
-  };
-
-  const onMessage = async (from: WorkerProcess, message: WorkerMessage): Promise<void> => {
-    if (message.type === "snapshot") {
-      metrics.note(from.id, message.metrics);
-      if (message.id !== undefined) snapshots.answer(message.id, undefined);
-    } else if (message.type === "metrics_wanted") {
-      from.send({ type: "metrics", id: message.id, text: await renderMetrics() });
-    } else if (message.type === "reload_wanted") {
-      from.send({ type: "reload_ended", id: message.id, outcome: await reloads.reload() });
-    } else if (message.type === "reloaded") reloads.onReloaded(message.id, message.changed);
+  const totals = new TotalMetrics();
+  const workers = () => supervisor.workers;
+  const answers: Answers = {
+    scrapes: new Scrapes({ totals, workers }),
+    reloads: new Reloads({ readAgain: options.readAgain, workers }),
   };
 
   cluster.setupPrimary({ exec: ENTRY, serialization: "advanced" });
@@ -85,12 +64,16 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
     startMessage: (ports) => ({
       type: "start",
       environment: { ...environment, ...portVariables(ports) },
-      reloaded: reloads.environment,
+      reloaded: answers.reloads.environment,
       sandbox: address,
     }),
-    onMessage: (from, message) => void onMessage(from, message),
-    onGone: ({ id }) => void metrics.retire(id),
-    onRestart: () => metrics.countRestart(),
+    onMessage: (from, message) => {
+      answer(from, message, answers).catch((error: unknown) => {
+        log.error("a worker's message could not be handled", { type: message.type, error: nameOf(error) });
+      });
+    },
+    onGone: ({ id }) => void totals.retire(id),
+    onRestart: () => totals.countRestart(),
     log,
     nowMs: () => performance.now(),
   });
@@ -107,6 +90,24 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
     stop,
   };
 }
+
+type Answers = Readonly<{ scrapes: Scrapes; reloads: Reloads }>;
+
+async function answer(
+  from: WorkerProcess,
+  message: WorkerMessage,
+  { scrapes, reloads }: Answers,
+): Promise<void> {
+  if (message.type === "snapshot") scrapes.onSnapshot(from.id, message.metrics, message.id);
+  else if (message.type === "reloaded") reloads.onReloaded(message.id, message.changed);
+  else if (message.type === "metrics_wanted") {
+    from.send({ type: "metrics", id: message.id, text: await scrapes.render() });
+  } else if (message.type === "reload_wanted") {
+    from.send({ type: "reload_ended", id: message.id, outcome: await reloads.reload() });
+  }
+}
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);
 
 /** @throws the socket's error, naming address and port, as a single process would */
 async function assertFree(host: string, port: number): Promise<void> {

@@ -8,7 +8,7 @@ import type { WorkerProcess } from "./worker-process.ts";
 export type ReloadsOptions = Readonly<{
   /** @throws SettingsError when no settings can be made of the variables */
   readAgain: () => Environment;
-  workers: () => readonly WorkerProcess[];
+  workers: () => readonly Pick<WorkerProcess, "send" | "gone">[];
 }>;
 
 /** For a worker to say that it has them. One that is just starting takes a second or two. */
@@ -58,7 +58,10 @@ export class Reloads {
   }
 
   /** One that dies meanwhile has nothing to take; its successor starts with them. @returns undefined: no word in time */
-  #tell(worker: WorkerProcess, environment: Environment): Promise<readonly string[] | undefined> {
+  #tell(
+    worker: Pick<WorkerProcess, "send" | "gone">,
+    environment: Environment,
+  ): Promise<readonly string[] | undefined> {
     return Promise.race([
       this.#questions.ask((id) => worker.send({ type: "reload", id, environment }), TAKEN_MS),
       worker.gone.then(() => []),

@@ -43,7 +43,10 @@ export class Supervisor {
 
   /** Resolves when all workers listen. Rejects when one could not start, with its explanation. */
   start(): Promise<Listening> {
-    process.once("exit", () => this.#killAll()); // a start that failed, or a stop that was asked for twice
+    // After a start that failed, or a stop that was asked for twice. After a crash the workers end by themselves, drained.
+    process.once("exit", () => {
+      if (this.#phase !== "running") this.#killAll();
+    });
     for (let count = 0; count < this.#options.workers; count += 1) this.#hire(0);
     return this.#started.promise;
   }

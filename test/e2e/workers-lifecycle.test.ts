@@ -5,7 +5,16 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Sandbox, startSandbox } from "../../src/sandbox/sandbox.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunningService, type ServiceOptions, startService } from "../support/service.ts";
-import { ask, begin, isAlive, logged, overGrpc, untilListened, workerPids } from "../support/workers.ts";
+import {
+  ask,
+  begin,
+  isAlive,
+  logged,
+  overGrpc,
+  untilListened,
+  watchHealth,
+  workerPids,
+} from "../support/workers.ts";
 
 const WORKERS = 2;
 const GONE = "a worker is gone; another takes its place";
@@ -103,9 +112,19 @@ describe("the end of several workers", () => {
     const running = await start();
     const pids = workerPids(running);
     const calls = await beginEverywhere(running);
+    const healths = await Promise.all([watchHealth(running), watchHealth(running)]);
+    expect(healths).toEqual([["SERVING"], ["SERVING"]]);
+    let ended = 0;
+    for (const { last } of calls) last.then(() => ended++);
     const exited = running.stop("SIGTERM");
+    await expect
+      .poll(() => healths.map((statuses) => statuses.at(-1)))
+      .toEqual(["NOT_SERVING", "NOT_SERVING"]);
+    expect(ended).toBe(0);
     expect(await lastOf(calls)).toEqual(calls.map(() => "completed"));
     expect(await exited).toBe(0);
+    const workers = logged(running, "an execution ended").map(({ worker }) => worker);
+    expect(workers.toSorted()).toEqual([1, 1, 2, 2]);
     expect(pids.filter(isAlive)).toEqual([]);
     expect(logged(running, GONE)).toEqual([]);
   });

@@ -1,7 +1,16 @@
 /** The service as several workers: clients that make a connection per call, and who answered, as the log says. */
 import { once } from "node:events";
+import { request } from "node:http";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import {
+  type ClientReadableStream,
+  credentials,
+  loadPackageDefinition,
+  type ServiceClientConstructor,
+} from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { protoPath } from "grpc-health-check";
 import { expect } from "vitest";
 import { type CompleteResponse, Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { ProviderService } from "../../gen/modeltier/v1/provider_service_pb.js";
@@ -53,6 +62,27 @@ export function isAlive(pid: number): boolean {
 export const untilListened = (service: RunningService, count: number): Promise<void> =>
   expect.poll(() => logged(service, "a worker listens").length, { timeout: 20_000 }).toBe(count);
 
+/** Follows the health of one worker over a connection of its own, until it does not serve. @returns what was heard so far */
+export async function watchHealth({ grpcAddress }: RunningService): Promise<readonly string[]> {
+  const { grpc } = loadPackageDefinition(loadSync(protoPath, { enums: String })) as unknown as {
+    grpc: { health: { v1: { Health: ServiceClientConstructor } } };
+  };
+  const client = new grpc.health.v1.Health(grpcAddress, credentials.createInsecure(), {
+    "grpc.use_local_subchannel_pool": 1,
+  });
+  const statuses: string[] = [];
+  const watch = (client.Watch as (request: object) => ClientReadableStream<{ status: string }>).call(client, {
+    service: "",
+  });
+  watch.on("data", ({ status }) => {
+    statuses.push(status);
+    if (status === "NOT_SERVING") watch.cancel(); // an open stream would hold the drain until the grace is over
+  });
+  watch.on("error", () => client.close());
+  await once(watch, "data");
+  return statuses;
+}
+
 /** A call that has begun to answer. @returns the kind of its last event */
 export async function begin(service: RunningService, text: string): Promise<{ last: Promise<string> }> {
   const events = overGrpc(service).complete(ask(text))[Symbol.asyncIterator]();
@@ -71,7 +101,6 @@ export async function begin(service: RunningService, text: string): Promise<{ la
 }
 
 export async function readMetrics({ httpUrl }: RunningService): Promise<string> {
-  const { request } = await import("node:http");
   const sent = request(`${httpUrl}/metrics`, { agent: false }).end();
   const [response] = await once(sent, "response");
   return (await Array.fromAsync(response.setEncoding("utf8"))).join("");
