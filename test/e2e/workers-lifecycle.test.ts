@@ -152,6 +152,14 @@ describe("the end of several workers", () => {
     await allGone(pids);
   });
 
+  it("comes to a worker that hangs when the others have ended, and is told by the exit code", async () => {
+    const running = await start({ MODELTIER_GRACE_SECONDS: "0.2" });
+    const pids = workerPids(running);
+    process.kill(pids[0] as number, "SIGSTOP");
+    expect(await running.stop("SIGTERM")).toBe(1);
+    expect(pids.filter(isAlive)).toEqual([]);
+  });
+
   it("comes to workers whose primary was killed, after their calls", async () => {
     const running = await start();
     const pids = workerPids(running);
