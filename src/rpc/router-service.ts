@@ -15,10 +15,10 @@ import type { EngineEvent } from "../completion/events.ts";
 import { type DecisionTokens, UntrustedTokenError } from "../decision-token/decision-tokens.ts";
 import type { Idempotency } from "../idempotency/idempotency.ts";
 import type { RoutingRequest } from "../routing/types.ts";
+import { BatchedStream } from "./batched.ts";
 import { completionFromProto } from "./convert/complete.ts";
 import { completedToProto, eventToProto } from "./convert/events.ts";
 import { decisionToProto, routingRequestFromProto } from "./convert/route.ts";
-import { flatten } from "./flatten.ts";
 import { IdempotentCalls } from "./idempotent/idempotent-calls.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
 import { type CompletionRules, validateComplete, validateCompleteOnce } from "./validate/complete.ts";
@@ -53,7 +53,7 @@ export function routerService(deps: RouterServiceDeps): ServiceEntry {
     complete: (request, context) => {
       validateComplete(request, rules);
       const run = (): AsyncIterable<CompleteResponse> =>
-        flatten(complete(callOf(request, context, deps, [])), eventToProto);
+        new BatchedStream(complete(callOf(request, context, deps, [])), eventToProto);
       return request.idempotencyKey === "" ? run() : idempotent.stream(request, context, run);
     },
     completeOnce: (message, context) => {
