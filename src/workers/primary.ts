@@ -61,6 +61,7 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   cluster.setupPrimary({ exec: ENTRY, serialization: "advanced" });
   const supervisor: Supervisor = new Supervisor({
     workers: settings.workers,
+    isAnyPort: settings.grpcPort === 0 || settings.httpPort === 0,
     startMessage: (ports) => ({
       type: "start",
       environment: { ...environment, ...portVariables(ports) },

@@ -9,6 +9,8 @@ export type Listening = Extract<WorkerMessage, { type: "listening" }>;
 
 export type SupervisorOptions = Readonly<{
   workers: number;
+  /** Any free port will do at first; later it has to be that one. */
+  isAnyPort: boolean;
   /** What a new worker is told. @param ports to ask for in place of those of the settings */
   startMessage(ports: Ports | undefined): StartMessage;
   /** Every message that is not about starting. */
@@ -30,7 +32,7 @@ export class Supervisor {
   /** The first worker's word; the ports of all. */
   #listening: Listening | undefined;
   #phase: "starting" | "running" | "stopping" = "starting";
-  /** Ports to ask for by number: with port 0 the random ones are lost when no worker is left that has them. */
+  /** To ask for by number, since the random ones were lost. */
   #lostPorts: Ports | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -86,7 +88,7 @@ export class Supervisor {
   #onListening(worker: WorkerProcess, listening: Listening): void {
     this.#listening ??= listening;
     if (!isSamePorts(listening, this.#listening)) {
-      worker.kill(); // the last that had them died while this one started
+      worker.kill(); // the last that had them closed them while this one started
       return;
     }
     worker.isListening = true;
@@ -107,7 +109,7 @@ export class Supervisor {
       this.#started.reject(new Error(explanation));
       return;
     }
-    if (this.#workers.size === 0) this.#lostPorts = this.#listening;
+    if (this.workers.every(({ isListening }) => !isListening)) this.#keepPorts();
     const delayMs = restartDelayMs(deaths);
     this.#options.log.error("a worker is gone; another takes its place", {
       worker: worker.id,
@@ -118,6 +120,16 @@ export class Supervisor {
       delay_ms: delayMs,
     });
     this.#restartAfter(delayMs, deaths);
+  }
+
+  /**
+   * Random ports are given up when nobody is left who listens on them. From then on they are asked for by number; who is
+   * just starting asked otherwise, and starts again.
+   */
+  #keepPorts(): void {
+    if (!this.#options.isAnyPort || this.#lostPorts !== undefined) return;
+    this.#lostPorts = this.#listening;
+    this.#killAll();
   }
 
   #restartAfter(delayMs: number, deaths: number): void {

@@ -45,6 +45,7 @@ async function start(env: ServiceOptions["env"] = {}): Promise<RunningService> {
       ...env,
     },
   });
+  await untilListened(service, WORKERS); // the log comes by another pipe than the banner
   return service;
 }
 

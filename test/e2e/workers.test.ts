@@ -57,6 +57,7 @@ describe("three workers", () => {
       dataDir: folder,
       inOwnFolder: true,
     });
+    await untilListened(service, WORKERS); // the log comes by another pipe than the banner
   });
   afterAll(async () => {
     await service.stop();
