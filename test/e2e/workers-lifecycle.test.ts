@@ -94,7 +94,7 @@ describe("the death of a worker", () => {
     await untilListened(running, 2 * WORKERS);
     const { completed } = await overGrpc(running).completeOnce({ request: ask("hello") });
     expect(completed?.provider).toBe("openai");
-    expect(logged(running, GONE)).toHaveLength(WORKERS);
+    expect(logged(running, GONE).length).toBeGreaterThanOrEqual(WORKERS); // one that was just starting starts again
     expect(await running.stop()).toBe(0);
   });
 
