@@ -11,7 +11,7 @@ import {
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { protoPath } from "grpc-health-check";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { type CompleteResponse, Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { ProviderService } from "../../gen/modeltier/v1/provider_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
@@ -60,7 +60,7 @@ export function isAlive(pid: number): boolean {
 
 /** Waits until so many workers have listened since the start. */
 export const untilListened = (service: RunningService, count: number): Promise<void> =>
-  expect.poll(() => logged(service, "a worker listens").length, { timeout: 20_000 }).toBe(count);
+  vi.waitFor(() => expect(logged(service, "a worker listens")).toHaveLength(count), { timeout: 20_000 });
 
 /** Follows the health of one worker over a connection of its own, until it does not serve. @returns what was heard so far */
 export async function watchHealth({ grpcAddress }: RunningService): Promise<readonly string[]> {
