@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { chartOf, groupsOf } from "./chart.ts";
 import { figureRow, ratioRow } from "./lib/results.ts";
 
-const row = (what: string, reference: string, referenceValues: readonly number[]) =>
-  ratioRow({
+const parts = (what: string, reference: string, referenceValues: readonly number[]) =>
+  ({
     case: "chat",
     what,
     subject: "Modeltier",
@@ -11,7 +11,8 @@ const row = (what: string, reference: string, referenceValues: readonly number[]
     figureUnit: "1/s",
     subjectValues: [900, 1_000, 1_100],
     referenceValues,
-  });
+  }) as const;
+const row = (...args: Parameters<typeof parts>) => ratioRow({ ...parts(...args), target: { atLeast: 1 } });
 
 it("groups the references of one question under one bar of the subject", () => {
   const groups = groupsOf([
@@ -38,7 +39,7 @@ it("groups the references of one question under one bar of the subject", () => {
   ]);
 });
 
-it("leaves out what is not counted in answers a second", () => {
+it("leaves out what is not counted in answers a second, and what is only there for orientation", () => {
   const memory = figureRow({
     case: "memory",
     what: "rest",
@@ -46,7 +47,8 @@ it("leaves out what is not counted in answers a second", () => {
     figureUnit: "MB",
     subjectValues: [1],
   });
-  expect(groupsOf([memory])).toEqual([]);
+  const upstream = ratioRow(parts("whole", "the upstream itself", [90_000]));
+  expect(groupsOf([memory, upstream])).toEqual([]);
 });
 
 it("draws bars in proportion, with a palette for dark pages, and escapes what it is given", () => {

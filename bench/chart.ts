@@ -14,11 +14,11 @@ const STEP = 24;
 const TITLE = 34;
 const MARGIN = 16;
 
-/** Only what is counted in answers a second; the subject once in each group, every reference after it. */
+/** Only what is counted in answers a second and judged; the subject once in each group, every reference after it. */
 export function groupsOf(rows: readonly Row[]): readonly Group[] {
   const groups = new Map<string, Bar[]>();
   for (const row of rows) {
-    if (row.figureUnit !== "1/s" || row.referenceValues.length === 0) continue;
+    if (row.figureUnit !== "1/s" || row.target === undefined || row.referenceValues.length === 0) continue;
     const own = { name: row.subject, value: median(row.subjectValues), own: true };
     const bars = groups.get(row.what) ?? [own];
     groups.set(row.what, [...bars, { name: row.reference, value: median(row.referenceValues), own: false }]);
@@ -67,7 +67,7 @@ export function chartOf(groups: readonly Group[], caption: string): string {
 }
 
 const captionOf = ({ machine, rounds, seconds, commit }: Report): string =>
-  `Answers a second on one core of ${machine.cpu}; median of ${rounds} rounds of ${seconds} s, commit ${commit.slice(0, 8)}`;
+  `Answers a second on one core of ${machine.cpu}; ${rounds} rounds of ${seconds} s, medians, commit ${commit.slice(0, 8)}`;
 
 /** @param from a report, @param to the SVG */
 export function writeChart(from: string, to: string): void {
