@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { parseH2load } from "./h2load.ts";
 import { parseOha } from "./oha.ts";
+import { areWhole } from "./rounds.ts";
 
 const H2LOAD = `finished in 2.00s, 1841.50 req/s, 1.55MB/s
 requests: 3690 total, 3746 started, 3690 done, 3683 succeeded, 4 failed, 3 errored, 2 timeout
@@ -27,6 +28,11 @@ it("reads times in every unit h2load writes", () => {
 
 it("does not take something else for a report", () => {
   expect(() => parseH2load("Could not resolve host")).toThrow("h2load said something else");
+});
+
+it("tells answers from failures that look like them", () => {
+  expect(areWhole({ succeeded: 100, dataBytes: 84_700 }, 850)).toBe(true);
+  expect(areWhole({ succeeded: 100, dataBytes: 42_000 }, 850)).toBe(false);
 });
 
 const oha = (changes: object = {}) =>

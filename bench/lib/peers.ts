@@ -21,6 +21,7 @@ export type Peer = Readonly<{
 
 const LOCKS = join(ROOT, "bench/peers");
 const PEERS = join(ROOT, "bench/.peers");
+const LOOPBACK_ONLY = join(ROOT, "bench/programs/loopback-only.ts");
 const INSTALL_MS = 600_000;
 const START_MS = 120_000;
 
@@ -60,7 +61,14 @@ export async function startPortkey(): Promise<Peer> {
   const gateway = join(folder, "node_modules/@portkey-ai/gateway");
   const program = await startProgram({
     core: SERVER_CORE,
-    command: [NODE, join(gateway, "build/start-server.js"), `--port=${port}`, "--headless"],
+    command: [
+      NODE,
+      "--import",
+      LOOPBACK_ONLY,
+      join(gateway, "build/start-server.js"),
+      `--port=${port}`,
+      "--headless",
+    ],
     ready: /Ready for connections/,
     env: { NODE_ENV: "production" },
   });

@@ -1,6 +1,6 @@
 /** Rounds: every contender once in each, so that what the machine does meanwhile hits all alike. */
 
-import { type LoadRequest, type LoadShape, loadWith, runH2load } from "./h2load.ts";
+import { type H2loadResult, type LoadRequest, type LoadShape, loadWith, runH2load } from "./h2load.ts";
 import { cpuSeconds } from "./machine.ts";
 import { checkSample } from "./sample-check.ts";
 import { median } from "./stats.ts";
@@ -36,6 +36,15 @@ export async function runRounds(contenders: readonly Contender[], rounds: number
   };
 }
 
+/** Answers differ a little in length, by an id or a time. */
+const LENGTH_TOLERANCE = 0.9;
+
+/** An RPC that fails is a 200 without a body to h2load: too few bytes give it away. */
+export const areWhole = (
+  { dataBytes, succeeded }: Pick<H2loadResult, "dataBytes" | "succeeded">,
+  sampleBytes: number,
+): boolean => dataBytes >= LENGTH_TOLERANCE * sampleBytes * succeeded;
+
 /** Load before the first measurement, in which the server's code is compiled. */
 const WARM_UP_SECONDS = 3;
 
@@ -49,19 +58,20 @@ export async function throughput(
   shape: LoadShape,
   pid?: number,
 ): Promise<Contender> {
-  await checkSample(request);
+  const sample = await checkSample(request);
   await loadWith(request, { ...shape, seconds: WARM_UP_SECONDS });
   return {
     name,
     measure: async () => {
       const before = pid === undefined ? 0 : cpuSeconds(pid);
       const startedMs = performance.now();
-      const { requestsPerSecond } = await runH2load(request, shape).catch((error: Error) => {
+      const result = await runH2load(request, shape).catch((error: Error) => {
         throw new Error(`${name}: ${error.message}`, { cause: error });
       });
       const elapsed = (performance.now() - startedMs) / 1_000;
+      if (!areWhole(result, sample.bytes)) throw new Error(`${name}: answers under load were not whole`);
       return {
-        value: requestsPerSecond,
+        value: result.requestsPerSecond,
         ...(pid === undefined ? {} : { busy: (cpuSeconds(pid) - before) / elapsed }),
       };
     },
