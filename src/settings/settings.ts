@@ -21,6 +21,8 @@ export type Settings = Readonly<{
   host: string;
   grpcPort: number;
   httpPort: number;
+  /** Processes that serve behind the two ports. More than one only with `databaseUrl`. */
+  workers: number;
   /** Absolute. */
   dataDir: string;
   /** Absent: the embedded database in `dataDir`. */
@@ -48,7 +50,7 @@ export type Settings = Readonly<{
   delivery: Delivery;
   /** Asked for by RPCs that change something; absent: not asked for. */
   adminToken?: string;
-  /** Signs decision tokens, at least 32 characters; absent: a random one, of this process alone. */
+  /** Signs decision tokens, at least 32 characters; absent: a random one, known to this service alone. */
   tokenSecret?: string;
   /** How long a decision token holds. */
   tokenLifetimeMs: number;
@@ -59,7 +61,7 @@ export type Settings = Readonly<{
 
 const KNOWN = new Set(
   [
-    "GRPC_PORT HTTP_PORT HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
+    "GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
     "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY ADMIN_TOKEN TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
     "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
   ]
@@ -77,6 +79,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     host: reader.text("MODELTIER_HOST") ?? "127.0.0.1",
     grpcPort: reader.port("MODELTIER_GRPC_PORT", 50_051),
     httpPort: reader.port("MODELTIER_HTTP_PORT", 8080),
+    workers: readWorkers(reader),
     dataDir: isAbsolute(dataDir) ? dataDir : resolve(folder, dataDir),
     databaseUrl: reader.url("DATABASE_URL", ["postgres", "postgresql"], undefined),
     preset: reader.choice("MODELTIER_PRESET", ["classic", "current"], "classic"),
@@ -108,6 +111,20 @@ const hasNoKey = ({ apiKey, keyRequired }: ProviderSettings): boolean => keyRequ
 /** Variables that look like ours and are not, most likely misspelt. */
 export function listUnknownVariables(environment: Environment): readonly string[] {
   return Object.keys(environment).filter((name) => name.startsWith("MODELTIER_") && !KNOWN.has(name));
+}
+
+const MOST_WORKERS = 256;
+
+/** The embedded database belongs to one process, so several need Postgres. */
+function readWorkers(reader: SettingsReader): number {
+  const workers = reader.count("MODELTIER_WORKERS", 1, MOST_WORKERS);
+  if (workers > 1 && reader.text("DATABASE_URL") === undefined) {
+    reader.problem(
+      "MODELTIER_WORKERS",
+      `is ${workers} and DATABASE_URL is not set: the embedded database serves one process; give a Postgres, or use 1`,
+    );
+  }
+  return workers;
 }
 
 function readTokenSecret(reader: SettingsReader): string | undefined {
