@@ -108,12 +108,14 @@ describe("P19 pages and other things that are not the API", () => {
 
   it("an error body that stalls still says what its status says, after a second", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let isConnected = false;
     const server = await startServer((response) => {
+      isConnected = true; // the timer of the connecting is gone
       response.writeHead(500, json);
       response.write("{");
     });
     const refused = refusalOf(providerOf("openai", openTransport(), { baseUrl: server.url }));
-    await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThan(0), { interval: 1 });
+    await vi.waitFor(() => expect([isConnected, vi.getTimerCount()]).toEqual([true, 1]), { interval: 1 });
     await vi.advanceTimersByTimeAsync(1_000);
     expect(await refused).toMatchObject({ failure: "server_error" });
     await closed(server);
