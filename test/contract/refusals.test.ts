@@ -99,6 +99,16 @@ describe("P19 pages and other things that are not the API", () => {
     },
   );
 
+  it("of an error that does not say that it is JSON no more than 4 KiB is read", async () => {
+    const quota = JSON.stringify({ error: { code: "insufficient_quota", message: "none left" } });
+    const ofBytes = (size: number) =>
+      failures("openai", 429, { "content-type": "text/plain" }, quota.padEnd(size));
+    for (const { failure } of await ofBytes(4_096)) expect(failure).toBe("quota_exhausted");
+    const longer = quota.slice(0, -1).padEnd(4_096).concat("}");
+    for (const { failure } of await failures("openai", 429, { "content-type": "text/plain" }, longer))
+      expect(failure).toBe("rate_limited");
+  });
+
   it("an endless whole answer is given up", async () => {
     const server = await endless(200, "application/json");
     const provider = providerOf("openai", openTransport(), { baseUrl: server.url });
