@@ -15,14 +15,16 @@ export type LimitSettings = Readonly<{
 const TIMERS = ["headersMs", "firstTokenMs", "byteSilenceMs", "contentSilenceMs"] as const;
 const CALL_LIMITS = ["maxAttempts", "maxAttemptsPerProvider", "callTimeoutMs"] as const;
 
-/** Their ranges are the routing configuration's to check. */
-export function readLimits(reader: SettingsReader): LimitSettings {
+/** Their ranges are the routing configuration's to check. @param providers there are, by id */
+export function readLimits(reader: SettingsReader, providers: ReadonlySet<string>): LimitSettings {
   const tiers: Record<string, LimitSettings["tiers"][Tier]> = {};
   const models: Record<string, Partial<AttemptTimers>> = {};
   for (const [name, value] of Object.entries(readObject(reader))) {
     const isTier = TIERS.some((tier) => tier === name);
-    if (!isTier && !/^[^/\s]+\/\S+$/.test(name)) {
-      reader.problem(LIMITS_VARIABLE, `names "${name}"; use ${TIERS.join(", ")} or provider/model`);
+    const [provider = "", ...model] = name.split("/");
+    if (!isTier && (!providers.has(provider) || model.join("") === "")) {
+      const known = [...TIERS, ...[...providers].map((id) => `${id}/…`)];
+      reader.problem(LIMITS_VARIABLE, `names "${name}"; use ${known.join(", ")}`);
       continue;
     }
     const limits = readNumbers(reader, name, value, isTier ? [...TIMERS, ...CALL_LIMITS] : TIMERS);

@@ -74,6 +74,7 @@ const KNOWN = new Set(
 export function readSettings(environment: Environment, folder: string): Settings {
   const reader = new SettingsReader(environment);
   const providers = readProviders(reader);
+  const ids = new Set(providers.map(({ id }) => id));
   const dataDir = reader.text("MODELTIER_DATA_DIR") ?? "data";
   const settings: Settings = {
     host: reader.text("MODELTIER_HOST") ?? "127.0.0.1",
@@ -84,11 +85,11 @@ export function readSettings(environment: Environment, folder: string): Settings
     databaseUrl: reader.url("DATABASE_URL", ["postgres", "postgresql"], undefined),
     preset: reader.choice("MODELTIER_PRESET", ["classic", "current"], "classic"),
     retiredModels: readRetiredModels(reader),
-    tierTargets: readTierTargets(reader, new Set(providers.map(({ id }) => id))),
+    tierTargets: readTierTargets(reader, ids),
     hedging: reader.flag("MODELTIER_HEDGING", undefined),
     promptCache: readPromptCache(reader),
     timers: readTimers(reader),
-    limits: readLimits(reader),
+    limits: readLimits(reader, ids),
     providers,
     sandbox: reader.flag("MODELTIER_SANDBOX", undefined) ?? providers.every(hasNoKey),
     sandboxPort: reader.port("MODELTIER_SANDBOX_PORT", 8090),
