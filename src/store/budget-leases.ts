@@ -46,8 +46,8 @@ type Row = Readonly<{
 
 /**
  * Leases a slice, or makes one larger, and takes back expired ones of others on the way.
- * @returns "lost" when the slice to extend is not there any more: it had expired and was taken back; "gone" when there is
- *   no such budget or it has no such limit
+ * @returns "lost" when the slice to extend is not there any more (it had expired and was taken back) or is of a period that
+ *   is over; "gone" when there is no such budget or it has no such limit
  */
 export async function leaseSlice(
   db: Kysely<Database>,
@@ -80,7 +80,8 @@ async function askForSlice(db: Kysely<Database>, wish: LeaseWish): Promise<Row |
   const expiresAt = sql`now() + ${leaseMs} * interval '1 millisecond'`;
   const slice = wish.extend
     ? sql`update budget_leases l set amount = l.amount + o.granted, expires_at = ${expiresAt}
-        from offer o where l.lease_id = ${leaseId} returning o.granted`
+        from offer o where l.lease_id = ${leaseId} and (l.period, l.period_start) = (o.period, o.period_start)
+        returning o.granted`
     : sql`insert into budget_leases (lease_id, budget_id, unit, period, period_start, amount, expires_at)
         select ${leaseId}, budget_id, unit, period, period_start, granted, ${expiresAt} from offer
         where granted > 0 returning amount as granted`;
