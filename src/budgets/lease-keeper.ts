@@ -40,6 +40,7 @@ export type Patience = Readonly<{ untilMs: number; signal: AbortSignal }>;
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #asking = new Map<Account, Promise<Answer>>();
+  readonly #givingBack = new Set<Promise<void>>();
   readonly #accounts: () => Iterable<Account>;
   readonly #timer: NodeJS.Timeout;
   #pause: Promise<void> | undefined;
@@ -80,12 +81,13 @@ export class LeaseKeeper {
   async giveBack(account: Account): Promise<void> {
     const part = account.takeFree();
     if (part === undefined) return;
-    try {
-      await this.#options.store.giveBack(part);
-    } catch (error) {
-      // It may have been given back all the same, so it is not put back: at the latest it comes free when it expires.
-      this.#complain("A budget's slice could not be given back", error);
-    }
+    // It may be given back all the same, so it is not put back: at the latest it comes free when it expires.
+    const giving = this.#options.store
+      .giveBack(part)
+      .catch((error: unknown) => this.#complain("A budget's slice could not be given back", error));
+    this.#givingBack.add(giving);
+    await giving;
+    this.#givingBack.delete(giving);
   }
 
   /** Keeps the slices that are used, and gives back those that are not. */
@@ -105,7 +107,7 @@ export class LeaseKeeper {
   /** Gives everything back. What is set aside then stays leased until it expires. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await Promise.allSettled(this.#asking.values());
+    await Promise.allSettled([...this.#asking.values(), ...this.#givingBack]);
     await Promise.all([...this.#accounts()].map((account) => this.giveBack(account)));
   }
 

@@ -27,6 +27,9 @@ const ASK: Ask = {
 const MOST_INPUT_TOKENS = 1_300;
 const ONE_CALL = worstCaseOf(listed, TODAY, MOST_INPUT_TOKENS, OUTPUT_TOKENS).nano_usd ?? 0n;
 
+/** How long the slices of a killed replica are withheld. */
+const LEASE_SECONDS = 3;
+
 /** By the provider's account, whatever we were told or wrote down. */
 const costOfLedger = (entries: readonly LedgerEntry[]): bigint =>
   entries.reduce((sum, { provider, model, usage }) => {
@@ -118,8 +121,9 @@ describe("M09 budget race between replicas", () => {
   it("a slice that one replica does not use serves a call of another", async () => {
     const limit = 2n * ONE_CALL;
     await setBudget(rig.replicas[0], "recalled", limit);
+    const [, other] = rig.replicas as [Replica, Replica];
     const isKnown = async () =>
-      sumOf((await rig.replicas[1]?.metrics()) ?? "", "modeltier_budget_limit", { budget: "recalled" }) > 0;
+      sumOf(await other.metrics(), "modeltier_budget_limit", { budget: "recalled" }) > 0;
     expect(await holdsWithin(3_000, isKnown)).toBe(true);
     // A small call leaves a slice behind that the large one cannot do without.
     await rig.replicas[0].call("recalled", { ...ASK, maxOutputTokens: 900, prompt: "Say hello [tokens=9]" });
@@ -128,8 +132,63 @@ describe("M09 budget race between replicas", () => {
     const need = worstCaseOf(listed, TODAY, MOST_INPUT_TOKENS, 3_300).nano_usd ?? 0n;
     expect(need).toBeGreaterThan(held.remaining);
     const large = { ...ASK, maxOutputTokens: 3_300, prompt: "Say hello [tokens=9]" };
-    const { completed, decision } = (await rig.replicas[1]?.call("recalled", large)) as Heard;
+    const { completed, decision } = await other.call("recalled", large);
     expect(completed).toBeDefined();
     expect(decision?.maxOutputTokens).toBe(3_300);
   });
+});
+
+describe("M10 reservations that nobody settles", () => {
+  let rig: Replicas;
+  beforeAll(async () => {
+    rig = await startReplicas(2, {
+      MODELTIER_BUDGET_LEASE_SECONDS: String(LEASE_SECONDS),
+      MODELTIER_HEADERS_TIMEOUT_MS: "120000",
+      MODELTIER_FIRST_TOKEN_TIMEOUT_MS: "120000",
+      LOG_LEVEL: "warn",
+    });
+  }, 60_000);
+  afterAll(() => rig?.stop());
+
+  const recorded = async (agentId: string): Promise<bigint> => {
+    const { rows } = await rig.database.query(
+      "select coalesce(sum(cost_nano_usd), 0)::text as cost from orchestration_executions where agent_id = $1",
+      [agentId],
+    );
+    return BigInt(rows[0].cost);
+  };
+
+  it("9,000 calls cancelled and 1,000 under way at a kill -9: leases expire, and the balance converges", async () => {
+    const [doomed, survivor] = rig.replicas as [Replica, Replica];
+    const limit = 2_000n * ONE_CALL;
+    await setBudget(doomed, "leak", limit);
+    rig.sandbox.setFaults({ provider: PROVIDER, model: MODEL, faults: [{ fault: "slow-headers=120000" }] });
+    const reserved = async () =>
+      sumOf(await doomed.metrics(), "modeltier_budget_reserved", { budget: "leak" });
+    const leaves: Ask = { ...ASK, leavesWhen: ({ asked }) => asked.length > 0 };
+    for (let calls = 0; calls < 9_000; calls += 500) {
+      await Promise.all(Array.from({ length: 500 }, () => doomed.call("leak", leaves)));
+    }
+    expect(await holdsWithin(5_000, async () => (await reserved()) === 0)).toBe(true);
+
+    const underWay = Array.from({ length: 1_000 }, () => doomed.call("leak", ASK));
+    const areAllUnderWay = async () => (await reserved()) >= 1_000 * (Number(ONE_CALL) / 1e9) * 0.9;
+    expect(await holdsWithin(20_000, areAllUnderWay)).toBe(true);
+    expect((await balanceOf(survivor, "leak")).leased).toBeGreaterThan(900n * ONE_CALL);
+    await doomed.kill();
+    for (const { completed } of await Promise.all(underWay)) expect(completed).toBeUndefined();
+
+    const isFree = async () => (await balanceOf(survivor, "leak")).leased === 0n;
+    expect(await holdsWithin(LEASE_SECONDS * 1_000 + 2_000, isFree)).toBe(true);
+    const { spent, remaining } = await balanceOf(survivor, "leak");
+    expect(spent).toBe(await recorded("leak"));
+    expect(remaining).toBe(limit - spent);
+
+    rig.sandbox.clearFaults();
+    const { completed } = await survivor.call("leak", { ...ASK, prompt: "Say hello [tokens=9]" });
+    const settled = spent + (completed?.costNanoUsd ?? 0n);
+    expect(await holdsWithin(5_000, async () => (await balanceOf(survivor, "leak")).spent === settled)).toBe(
+      true,
+    );
+  }, 120_000);
 });

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClient } from "@connectrpc/connect";
+import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import pg from "pg";
 import { AccessService } from "../../../gen/modeltier/v1/access_service_pb.js";
@@ -11,6 +11,11 @@ import { type Sandbox, startSandbox } from "../../../src/sandbox/sandbox.ts";
 import { startPostgres } from "../../support/postgres.ts";
 import { type RunningService, startService } from "../../support/service.ts";
 import { type Ask, call, type Heard } from "./call.ts";
+
+type Router = Client<typeof RouterService>;
+
+/** To each replica: a connection carries 100 calls at once. */
+const CONNECTIONS = 12;
 
 export type Replica = Readonly<{
   service: RunningService;
@@ -75,14 +80,17 @@ async function startReplica(
   stack.defer(async () => {
     if (!isKilled) await service.stop();
   });
-  const router = createClient(
-    RouterService,
-    createGrpcTransport({ baseUrl: `http://${service.grpcAddress}` }),
+  const routers = Array.from({ length: CONNECTIONS }, () =>
+    createClient(RouterService, createGrpcTransport({ baseUrl: `http://${service.grpcAddress}` })),
   );
+  let calls = 0;
   return {
     service,
     access: accessOf(service),
-    call: (agentId, ask) => call(router, agentId, "", ask),
+    call(agentId, ask) {
+      calls += 1;
+      return call(routers[calls % CONNECTIONS] as Router, agentId, "", ask);
+    },
     metrics: async () => (await fetch(`${service.httpUrl}/metrics`)).text(),
     async kill() {
       isKilled = true;
