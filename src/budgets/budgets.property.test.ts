@@ -11,7 +11,6 @@ const BUDGET: Budget = {
   period: "total",
   limits: { nano_usd: LIMIT, tokens: LIMIT },
 };
-const CALLER = { agentId: "a", labels: {} };
 const REPLICAS = 3;
 const never = new AbortController().signal;
 
@@ -45,7 +44,7 @@ class World {
   readonly used = { nano_usd: 0n, tokens: 0n };
 
   accountsOf({ replica }: Plan): CallAccounts {
-    const accounts = this.replicas[replica]?.find(CALLER);
+    const accounts = this.replicas[replica]?.find("a", {});
     if (accounts === undefined) throw new Error("the budget is not known");
     return accounts;
   }

@@ -12,10 +12,10 @@ const aBudget = (budgetId: string, scope: BudgetScope, limit = 1_000n): Budget =
   limits: { nano_usd: limit },
 });
 const GLOBAL = aBudget("all", { kind: "global" });
-const CALLER = { agentId: "a", labels: { team: "blue" } };
+const CALLER = ["a", { team: "blue" }] as const;
 
 async function acquired(store: MemoryStore, replica = store.addReplica(), amount = 10n) {
-  const reservation = await replica.find(CALLER)?.acquire(worst(amount), patience);
+  const reservation = await replica.find(...CALLER)?.acquire(worst(amount), patience);
   if (reservation === undefined || typeof reservation === "string") throw new Error(`it is ${reservation}`);
   return reservation;
 }
@@ -31,31 +31,31 @@ describe("the budgets of a call", () => {
       aBudget("no label", { kind: "label", key: "toString", value: "" }),
     ]).addReplica();
     const ids = replica
-      .find(CALLER)
+      .find(...CALLER)
       ?.left()
       .map(({ budgetId }) => budgetId);
     expect(ids).toEqual(["all", "a", "blue"]);
   });
 
   it("are none where none applies", () => {
-    expect(new MemoryStore([]).addReplica().find(CALLER)).toBeUndefined();
+    expect(new MemoryStore([]).addReplica().find(...CALLER)).toBeUndefined();
     const other = new MemoryStore([aBudget("b", { kind: "agent", agentId: "b" })]).addReplica();
-    expect(other.find(CALLER)).toBeUndefined();
+    expect(other.find(...CALLER)).toBeUndefined();
   });
 
   it("set aside at all of them or at none", async () => {
     const store = new MemoryStore([GLOBAL, aBudget("small", { kind: "agent", agentId: "a" }, 5n)]);
     const replica = store.addReplica();
-    expect(await replica.find(CALLER)?.acquire(worst(10n), patience)).toBe("short");
+    expect(await replica.find(...CALLER)?.acquire(worst(10n), patience)).toBe("short");
     expect(replica.list().map(({ reserved }) => reserved)).toEqual([0n, 0n]);
   });
 
   it("cannot be set aside where nothing bounds the cost, in money; in tokens they can", async () => {
     const unpriced = { tokens: 10n };
-    const inMoney = new MemoryStore([GLOBAL]).addReplica().find(CALLER);
+    const inMoney = new MemoryStore([GLOBAL]).addReplica().find(...CALLER);
     expect(await inMoney?.acquire(unpriced, patience)).toBe("short");
     expect(inMoney?.reserve(unpriced)).toBeUndefined();
-    const inTokens = new MemoryStore([{ ...GLOBAL, limits: { tokens: 10n } }]).addReplica().find(CALLER);
+    const inTokens = new MemoryStore([{ ...GLOBAL, limits: { tokens: 10n } }]).addReplica().find(...CALLER);
     expect(typeof (await inTokens?.acquire(unpriced, patience))).toBe("object");
   });
 });
@@ -72,7 +72,7 @@ describe("a slice", () => {
     const store = new MemoryStore([aBudget("all", { kind: "global" }, 1_000_000n)]);
     const replica = store.addReplica();
     for (let call = 0; call < 100; call += 1) {
-      expect(replica.find(CALLER)?.reserve(worst(10n)) !== undefined || call === 0).toBe(true);
+      expect(replica.find(...CALLER)?.reserve(worst(10n)) !== undefined || call === 0).toBe(true);
       if (call === 0) await acquired(store, replica);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
@@ -116,14 +116,14 @@ describe("without the database", () => {
     await acquired(store, replica, 10n);
     store.isAway = true;
     await acquired(store, replica, 10n);
-    expect(await replica.find(CALLER)?.acquire(worst(900n), patience)).toBe("unavailable");
+    expect(await replica.find(...CALLER)?.acquire(worst(900n), patience)).toBe("unavailable");
   });
 
   it("calls pass where the operator says so, and are charged to no slice", async () => {
     const store = new MemoryStore([GLOBAL]);
     const replica = store.addReplica({ withoutDatabase: "allow" });
     store.isAway = true;
-    const accounts = replica.find(CALLER);
+    const accounts = replica.find(...CALLER);
     const reservation = await accounts?.acquire(worst(900n), patience);
     if (reservation === undefined || typeof reservation === "string") throw new Error("it was refused");
     expect(accounts?.reserve(worst(900n))).toBeDefined();
@@ -134,10 +134,10 @@ describe("without the database", () => {
 it("a deleted budget holds nothing back any more", async () => {
   const store = new MemoryStore([aBudget("all", { kind: "global" }, 10n)]);
   const replica = store.addReplica();
-  const accounts = replica.find(CALLER);
+  const accounts = replica.find(...CALLER);
   const reservation = await acquired(store, replica);
   replica.update([]);
-  expect(replica.find(CALLER)).toBeUndefined();
+  expect(replica.find(...CALLER)).toBeUndefined();
   expect(accounts?.reserve(worst(1_000n))).toBeDefined();
   reservation.settle(worst(1n));
 });

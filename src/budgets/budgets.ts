@@ -2,7 +2,7 @@
 import { Account } from "./account.ts";
 import { CallAccounts } from "./call-accounts.ts";
 import { LeaseKeeper, type LeaseKeeperOptions } from "./lease-keeper.ts";
-import { type Caller, ScopeIndex } from "./scope-index.ts";
+import { type Labels, ScopeIndex } from "./scope-index.ts";
 import type { AccountId, BudgetState } from "./types.ts";
 
 export type BudgetsOptions = LeaseKeeperOptions &
@@ -28,9 +28,9 @@ export class Budgets {
   }
 
   /** The accounts that a call counts towards; undefined: none. Costs nothing while no budget is set. */
-  find(caller: Caller): CallAccounts | undefined {
+  find(agentId: string, labels: Labels): CallAccounts | undefined {
     if (this.#index.isEmpty) return undefined;
-    const accounts = this.#index.list(caller).flat();
+    const accounts = this.#index.list(agentId, labels).flat();
     if (accounts.length === 0) return undefined;
     return new CallAccounts({ ...this.#options, accounts, keeper: this.#keeper });
   }
@@ -70,7 +70,9 @@ export class Budgets {
   #accountOf(id: AccountId, state: BudgetState["accounts"][number]): Account {
     const known = this.#accounts.get(keyOf(id));
     if (known === undefined || known.isGone) return new Account(id, state, this.#options.onOverrun);
+    const isLowered = state.limit < known.state.limit;
     known.update(state);
+    if (isLowered) void this.#keeper.giveBack(known); // what was leased of the old limit counts no more
     return known;
   }
 

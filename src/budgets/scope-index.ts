@@ -1,8 +1,7 @@
 /** Which budgets a call counts towards: three look-ups, and none at all while no budget is set. */
 import type { BudgetScope } from "./types.ts";
 
-/** Who makes a call, as far as scopes read it. */
-export type Caller = Readonly<{ agentId: string; labels: Readonly<Record<string, string>> }>;
+export type Labels = Readonly<Record<string, string>>;
 
 export class ScopeIndex<T> {
   readonly #everyone: T[] = [];
@@ -16,7 +15,7 @@ export class ScopeIndex<T> {
   }
 
   /** Those of everyone, of the agent and of each label. */
-  list({ agentId, labels }: Caller): readonly T[] {
+  list(agentId: string, labels: Labels): readonly T[] {
     const found = [...this.#everyone, ...(this.#byAgent.get(agentId) ?? [])];
     for (const [key, values] of this.#byLabel) {
       const value = Object.hasOwn(labels, key) ? labels[key] : undefined;

@@ -18,7 +18,7 @@ const MOST_DECISIONS = 4;
 
 /** The budgets of a call; undefined when none applies to it, which takes no time. */
 export function findCallFunds(call: CompletionCall, deps: EngineDeps): CallFunds | undefined {
-  const accounts = deps.budgets?.find({ agentId: call.request.agentId, labels: call.labels });
+  const accounts = deps.budgets?.find(call.request.agentId, call.labels);
   return accounts && new CallFunds(accounts, call, deps.snapshot().config, deps);
 }
 
@@ -134,7 +134,7 @@ export function decideWithinBudgets(
   deps: EngineDeps,
 ): Decided {
   const decided = consider(request, config, deps);
-  const accounts = deps.budgets?.find({ agentId: request.agentId, labels: {} });
+  const accounts = deps.budgets?.find(request.agentId, {});
   const [target] = decided.decision.targets;
   const model = config.catalogue.findModel(target.provider, target.model);
   const day = deps.clock.wallDate().toISOString().slice(0, 10);

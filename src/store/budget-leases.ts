@@ -66,8 +66,10 @@ export async function leaseSlice(
   };
 }
 
-/** The first to lease from a period makes its account. */
+/** The first to lease from a period makes its account, and clears away what expired with periods long over. */
 async function openAccount(db: Kysely<Database>, wish: LeaseWish): Promise<Row | undefined> {
+  await sql`delete from budget_leases
+    where budget_id = ${wish.budgetId} and expires_at < now() - interval '1 day'`.execute(db);
   await sql`insert into budget_accounts (budget_id, unit, period, period_start)
     select budget_id, ${wish.unit}, period, ${periodStart(sql`period`)} from budgets
     where budget_id = ${wish.budgetId} on conflict do nothing`.execute(db);
