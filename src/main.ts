@@ -1,22 +1,26 @@
 /** The composition root: reads the settings, starts the service, stops it when told to. */
 
-import { banner } from "./service/banner.ts";
-import { startService } from "./service/service.ts";
-import { readEnvironment } from "./settings/environment.ts";
+import { banner, type Running } from "./service/banner.ts";
+import { type Environment, readEnvironment } from "./settings/environment.ts";
 import { SettingsError } from "./settings/reader.ts";
-import { listUnknownVariables, readSettings } from "./settings/settings.ts";
-import { createLog } from "./telemetry/log.ts";
+import { listUnknownVariables, readSettings, type Settings } from "./settings/settings.ts";
+import { createLog, type Log } from "./telemetry/log.ts";
 
 const folder = process.cwd();
-const read = () => readSettings(readEnvironment(process.env, folder), folder);
+
+/** The settings and the variables they come from. @throws SettingsError */
+function read(): Readonly<{ environment: Environment; settings: Settings }> {
+  const environment = readEnvironment(process.env, folder);
+  return { environment, settings: readSettings(environment, folder) };
+}
 
 async function main(): Promise<void> {
-  const settings = read();
+  const { environment, settings } = read();
   const log = createLog(settings.logLevel);
-  for (const name of listUnknownVariables(readEnvironment(process.env, folder))) {
+  for (const name of listUnknownVariables(environment)) {
     log.warn("a setting is not known; is it misspelt?", { name });
   }
-  const service = await startService({ settings, readAgain: read, log });
+  const service = await start(settings, environment, log);
   process.stdout.write(banner(service.running));
 
   let asked = 0;
@@ -31,6 +35,18 @@ async function main(): Promise<void> {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+}
+
+type Started = Readonly<{ running: Running; stop(): Promise<void> }>;
+
+/** In this process, or in several below it: the one loads nothing of the other. */
+async function start(settings: Settings, environment: Environment, log: Log): Promise<Started> {
+  if (settings.workers > 1) {
+    const { startPrimary } = await import("./workers/primary.ts");
+    return startPrimary({ settings, environment, readAgain: () => read().environment, log });
+  }
+  const { startService } = await import("./service/service.ts");
+  return startService({ settings, log, reloadProviders: async (take) => take(read().settings) });
 }
 
 main().catch((error: unknown) => {

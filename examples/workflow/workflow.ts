@@ -1,5 +1,6 @@
 // Ten steps of one agent under one system prompt, in one session. Prints where each step went, what the provider's prompt
-// cache saved, and the sum. Takes the address of the service: npx node examples/workflow/workflow.ts [http://127.0.0.1:50051]
+// cache saved, and the sum. Takes the address of the service, and a model that is to serve every step in place of the router's
+// choice: npx node examples/workflow/workflow.ts [http://127.0.0.1:50051 [anthropic/claude-sonnet-5-5]]
 import { randomUUID } from "node:crypto";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -7,7 +8,7 @@ import { type CompleteOnceResponse, Role } from "../../gen/modeltier/v1/completi
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { Intent, Tier } from "../../gen/modeltier/v1/routing_pb.js";
 
-const baseUrl = process.argv[2] ?? "http://127.0.0.1:50051";
+const [, , baseUrl = "http://127.0.0.1:50051", model = ""] = process.argv;
 const router = createClient(RouterService, createGrpcTransport({ baseUrl }));
 
 const HANDBOOK = [
@@ -47,7 +48,7 @@ function runStep({ intent, name, task, minimumTier }: Step, before: string): Pro
     intent,
     step: { name, prompt: task },
     agentAis: { combinedScore: 3 },
-    constraints: { minimumTier },
+    constraints: { minimumTier, model },
   };
   const user = before === "" ? task : `The step before said: ${before}\n\n${task}`;
   const request = {
@@ -74,7 +75,7 @@ function remark({ decision }: CompleteOnceResponse): string {
   return cache.savingNanoUsd === 0n ? "" : `stayed: ${sum}`;
 }
 
-console.log(row("step", "tier", "target", "input", "cached", "cost $", "saved $"));
+console.log(row("step", "tier", "target", "input", "cached", "written", "cost $", "saved $"));
 let before = "";
 let cost = 0n;
 let saved = 0n;
@@ -82,16 +83,16 @@ for (const step of STEPS) {
   const answer = await runStep(step, before);
   const { decision, completed } = answer;
   if (decision === undefined || completed === undefined) throw new Error("an answer without its account");
-  const { usage, costNanoUsd, cacheSavingNanoUsd, provider, model } = completed;
-  const numbers = [usage?.inputTokens, usage?.cachedInputTokens].map(String);
+  const { usage, costNanoUsd, cacheSavingNanoUsd, provider } = completed;
+  const numbers = [usage?.inputTokens, usage?.cachedInputTokens, usage?.cacheWriteTokens].map(String);
   const tier = Tier[decision.tier].toLowerCase();
   const money = [usd(costNanoUsd), usd(cacheSavingNanoUsd)];
   console.log(
-    `${row(step.name, tier, `${provider}/${model}`, ...numbers, ...money)}  ${remark(answer)}`.trimEnd(),
+    `${row(step.name, tier, `${provider}/${completed.model}`, ...numbers, ...money)}  ${remark(answer)}`.trimEnd(),
   );
   before = answer.text;
   cost += costNanoUsd;
   saved += cacheSavingNanoUsd;
 }
-console.log(row("total", "", "", "", "", usd(cost), usd(saved)));
+console.log(row("total", "", "", "", "", "", usd(cost), usd(saved)));
 console.log(`The prompt caches saved ${((100 * Number(saved)) / Number(cost + saved)).toFixed(1)} %.`);

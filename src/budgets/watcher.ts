@@ -1,7 +1,7 @@
 /** Keeps a replica's budgets as the database has them: a look about every second, and at once when Postgres says so. */
 import pg from "pg";
 import { BUDGETS_CHANNEL } from "../store/budgets.ts";
-import { failureFields } from "../store/failure.ts";
+import { failureFields, isServerAnswer } from "../store/failure.ts";
 import { isWorthALine } from "../store/retry.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Budgets } from "./budgets.ts";
@@ -11,6 +11,7 @@ const POLL_MS = 1_000;
 /** Until the budgets are known for the first time. */
 const FIRST_POLLS_MS = 100;
 const LISTEN_AGAIN_MS = 1_000;
+const UNDEFINED_TABLE = "42P01";
 
 export type WatcherOptions = Readonly<{
   budgets: Budgets;
@@ -68,14 +69,20 @@ export class BudgetWatcher {
       this.#isKnown = true;
       this.#known.resolve();
     } catch (error) {
-      this.#failures += 1;
-      if (isWorthALine(this.#failures) && !this.#isStopped) {
-        const { failures } = { failures: this.#failures };
-        this.#options.log.warn("Budgets could not be read", { ...failureFields(error), failures });
-      }
+      this.#complain(error);
     }
     if (this.#isStopped) return;
     this.#timer = setTimeout(() => void this.look(), this.#isKnown ? POLL_MS : FIRST_POLLS_MS).unref();
+  }
+
+  /** Tables that are not there yet are being made, and whoever makes them says what is in the way. */
+  #complain(error: unknown): void {
+    const areOnTheirWay = !this.#isKnown && isServerAnswer(error) && error.code === UNDEFINED_TABLE;
+    if (areOnTheirWay || this.#isStopped) return;
+    this.#failures += 1;
+    if (!isWorthALine(this.#failures)) return;
+    const fields = { ...failureFields(error), failures: this.#failures };
+    this.#options.log.warn("Budgets could not be read", fields);
   }
 
   async #listen(url: string): Promise<void> {

@@ -21,9 +21,9 @@ function attempt(stream: () => Batches, onFirstToken = () => {}): Attempt {
     complete: () => Promise.reject(new Error("not asked")),
     stream: () => ({ [Symbol.asyncIterator]: stream }),
   };
-  const { catalogue, tiers } = PRESETS.classic;
+  const { tiers } = PRESETS.classic;
   const target = { provider: "a", model: "one", tier: "fast", maxOutputTokens: 10, dropped: [] } as const;
-  const request = completionRequest(CALL, target, catalogue);
+  const request = completionRequest(CALL, target, PRESETS.classic);
   return new Attempt(provider, request, tiers.fast.timers, () => performance.now(), onFirstToken);
 }
 

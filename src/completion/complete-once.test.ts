@@ -16,6 +16,7 @@ describe("an answer in one piece", () => {
         [
           headers,
           send({ kind: "reasoning", text: "let me " }, { kind: "reasoning", text: "see" }),
+          send({ kind: "reasoning", text: "", signature: "proof" }),
           send(text("one "), text("two")),
           send({ kind: "tool_call", index: 0, id: "c0", name: "f", argumentsJson: "" }),
           send({ kind: "tool_call", index: 1, id: "c1", name: "g", argumentsJson: "{" }),
@@ -32,6 +33,7 @@ describe("an answer in one piece", () => {
       decision: { tier: "balanced" },
       text: "one two",
       reasoning: "let me see",
+      reasoningBlocks: [{ text: "let me see", signature: "proof" }],
       refusal: "",
       toolCalls: [
         { id: "c0", name: "f", argumentsJson: "{}" },

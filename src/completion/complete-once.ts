@@ -6,17 +6,20 @@
  * call has a lower bound of its cost, and a runaway answer is cut. What that costs is parsing more, smaller frames;
  * nothing is sent between, so the engine's own share is one array per read and one pass over it at the end.
  */
-import type { ToolCall } from "../providers/provider.ts";
+import type { ReasoningBlock, ToolCall } from "../providers/provider.ts";
 import type { Decision } from "../routing/types.ts";
 import type { CompletionCall, EngineDeps } from "./call.ts";
 import { complete } from "./complete.ts";
 import type { CompletedEvent, EngineEvent } from "./events.ts";
+import { ReasoningBlocks } from "./reasoning-blocks.ts";
 
 export type OnceAnswer = Readonly<{
   decisionId: string;
   decision: Decision;
   text: string;
   reasoning: string;
+  /** The same to be given back. */
+  reasoningBlocks: readonly ReasoningBlock[];
   refusal: string;
   toolCalls: readonly ToolCall[];
   completed: CompletedEvent;
@@ -34,7 +37,8 @@ export async function completeOnce(call: CompletionCall, deps: EngineDeps): Prom
 type Decided = Extract<EngineEvent, { kind: "decision" }>;
 
 class Gathered {
-  readonly #said = { text: "", reasoning: "", refusal: "" };
+  readonly #said = { text: "", refusal: "" };
+  readonly #reasoning = new ReasoningBlocks();
   readonly #toolCalls: { id: string; name: string; argumentsJson: string }[] = [];
   #decided: Decided | undefined;
   #completed: CompletedEvent | undefined;
@@ -42,9 +46,11 @@ class Gathered {
   add(event: EngineEvent): void {
     switch (event.kind) {
       case "text":
-      case "reasoning":
       case "refusal":
         this.#said[event.kind] += event.text;
+        break;
+      case "reasoning":
+        this.#reasoning.add(event);
         break;
       case "tool_call":
         this.#addToolCall(event);
@@ -67,7 +73,16 @@ class Gathered {
     }
     const { decisionId, decision } = this.#decided;
     const toolCalls = this.#toolCalls.filter((call) => call !== undefined);
-    return { decisionId, decision, ...this.#said, toolCalls, completed: this.#completed };
+    const { text: reasoning, all: reasoningBlocks } = this.#reasoning;
+    return {
+      decisionId,
+      decision,
+      ...this.#said,
+      reasoning,
+      reasoningBlocks,
+      toolCalls,
+      completed: this.#completed,
+    };
   }
 
   #addToolCall({ index, id, name, argumentsJson }: Extract<EngineEvent, { kind: "tool_call" }>): void {

@@ -1,21 +1,23 @@
 /** What one target is sent. */
+import { createHash } from "node:crypto";
 import { parametersOf } from "../pricing/catalogue.ts";
-import type { Catalogue } from "../pricing/types.ts";
 import type { CompletionRequest } from "../providers/provider.ts";
-import type { PlannedTarget } from "../routing/types.ts";
+import { cachesPrompt } from "../routing/prompt-cache.ts";
+import type { PlannedTarget, RoutingConfig } from "../routing/types.ts";
 import type { CompletionCall } from "./call.ts";
 
 /** The caller's messages with what was planned for the target; what the model does not take was left out there. */
 export function completionRequest(
   call: CompletionCall,
   target: PlannedTarget,
-  catalogue: Catalogue,
+  config: Pick<RoutingConfig, "catalogue" | "promptCache">,
 ): CompletionRequest {
   const { toolChoice, parallelToolCalls } = call;
   const { temperature, topP, stop, seed } = target;
+  const cacheKey = cachesPrompt(call.request, config) ? cacheKeyOf(call.request.sessionId) : undefined;
   return {
     model: target.model,
-    parameters: parametersOf(catalogue, target),
+    parameters: parametersOf(config.catalogue, target),
     messages: call.messages,
     tools: call.tools,
     ...(toolChoice !== undefined && { toolChoice }),
@@ -26,5 +28,10 @@ export function completionRequest(
     ...(topP !== undefined && { topP }),
     ...(stop !== undefined && { stop }),
     ...(seed !== undefined && { seed }),
+    ...(cacheKey !== undefined && { cacheKey }),
   };
 }
+
+/** The same for every call of a session, on every replica; no provider learns the caller's own id from it. */
+const cacheKeyOf = (sessionId: string): string =>
+  createHash("sha256").update(`modeltier session ${sessionId}`).digest("base64url");

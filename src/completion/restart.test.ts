@@ -37,6 +37,23 @@ describe("after content went out, LIVE", () => {
     expect(engine.attempts.map(({ outcome }) => outcome)).toEqual(["truncated", "ok"]);
   });
 
+  it("goes on though its reasoning is signed anew each time: the caller keeps the signature it has", async () => {
+    const signed = (signature: string): CompletionEvent => ({ kind: "reasoning", text: "", signature });
+    const cut = [headers, send(reasoning("Hm")), send(signed("1")), send(text("Hel")), fail("truncated")];
+    const again = [
+      headers,
+      send(reasoning("H"), reasoning("m")),
+      send(signed("2")),
+      send(text("Hello")),
+      send(finish()),
+    ];
+    const ran = await settle(start(harness({ "a/one": [cut, again] })));
+    expect(content(ran)).toEqual([reasoning("Hm"), signed("1"), text("Hel"), text("lo")]);
+    const cutBefore = [headers, send(reasoning("Hm")), fail("truncated")];
+    const lacking = await settle(start(harness({ "a/one": [cutBefore, again] })));
+    expect(content(lacking)).toEqual([reasoning("Hm"), signed("2"), text("Hello")]);
+  });
+
   it("sends nothing of the new answer before all that was delivered has been repeated", async () => {
     const engine = harness({
       "a/one": [

@@ -223,7 +223,7 @@ export class RunningAttempts {
       estimatedInputTokens,
       startedAt: deps.clock.wallDate(),
     };
-    const request = completionRequest(call, target, config.catalogue);
+    const request = completionRequest(call, target, config);
     const attempt = new Attempt(provider, request, timersOf(config, target), deps.clock.nowMs, (ttftMs) =>
       permit.firstToken(ttftMs),
     );

@@ -64,6 +64,42 @@ describe("a repeated answer", () => {
     );
   });
 
+  describe("with reasoning that is sealed", () => {
+    const thought = (said: string): ContentEvent => ({ kind: "reasoning", text: said });
+    const signed = (signature: string): ContentEvent => ({ kind: "reasoning", text: "", signature });
+    const secret = (encrypted: string): ContentEvent => ({ kind: "reasoning", text: "", encrypted });
+    const said = (text: string): ContentEvent => ({ kind: "text", text });
+
+    it("is recognised though its seals are others, and the caller keeps the first ones", () => {
+      const check = new TranscriptCheck([[thought("Hm"), signed("1"), secret("1"), said("So")]]);
+      expect(check.take([thought("Hm"), signed("2"), secret("2"), said("So."), signed("3")])).toEqual([
+        said("."),
+        signed("3"),
+      ]);
+      expect(check.isRepeated).toBe(true);
+    });
+
+    it("gives a seal that the caller lacks, and only that", () => {
+      const cutBefore = new TranscriptCheck([[thought("Hm")]]);
+      expect(cutBefore.take([thought("Hm"), signed("2")])).toEqual([signed("2")]);
+      const cutBehind = new TranscriptCheck([[thought("Hm"), signed("1")]]);
+      expect(cutBehind.take([thought("Hm")])).toEqual([]);
+      expect(cutBehind.isRepeated).toBe(false);
+      expect(cutBehind.take([signed("2"), said("So")])).toEqual([said("So")]);
+    });
+
+    it("does not give encrypted reasoning twice when that was all there was", () => {
+      const check = new TranscriptCheck([[secret("1")]]);
+      expect(check.take([secret("2"), said("So")])).toEqual([said("So")]);
+    });
+
+    it("goes on with a model that seals nothing", () => {
+      const check = new TranscriptCheck([[thought("Hm"), signed("1"), said("So")]]);
+      expect(check.take([thought("Hm"), said("So"), said(".")])).toEqual([said(".")]);
+      expect(check.isRepeated).toBe(true);
+    });
+  });
+
   it("tells a tool's name from its arguments", () => {
     const called = (name: string, argumentsJson: string): ContentEvent => ({
       kind: "tool_call",

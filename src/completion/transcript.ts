@@ -1,9 +1,11 @@
 /**
  * What was delivered, in a form that another attempt can be held against: all content in order, adjacent pieces of the
  * same kind joined, so that how an answer was cut into pieces does not matter. A tool call's id is left out: providers
- * make it up anew each time, and the caller keeps the one it was given first.
+ * make it up anew each time, and the caller keeps the one it was given first. The same goes for what seals a block of
+ * reasoning, a signature or the encrypted whole: it differs each time, and the first one proves the same text.
  */
 import type { ContentEvent } from "./events.ts";
+import { isSeal } from "./usage.ts";
 
 type Segment = { readonly channel: string; text: string };
 type Piece = Readonly<{ channel: string; text: string }>;
@@ -21,7 +23,7 @@ function headOf(event: Extract<ContentEvent, { kind: "tool_call" }>): string {
 
 /** @param event with more in it than `length` units of its piece, its head at least */
 function withoutBeginning(event: ContentEvent, length: number): ContentEvent {
-  if (event.kind !== "tool_call") return { kind: event.kind, text: event.text.slice(length) };
+  if (event.kind !== "tool_call") return { ...event, text: event.text.slice(length) };
   const argumentsJson = event.argumentsJson.slice(length - headOf(event).length);
   return { kind: "tool_call", index: event.index, argumentsJson };
 }
@@ -32,14 +34,21 @@ export class TranscriptCheck {
   #segment = 0;
   /** Units of the current segment that were repeated. */
   #repeated = 0;
+  /** Seals that were delivered and have not come again. */
+  #sealsLeft: number;
 
   /** @param delivered content with something in it */
   constructor(delivered: readonly (readonly ContentEvent[])[]) {
     this.#segments = joined(delivered);
+    this.#sealsLeft = delivered.flat().filter(isSeal).length;
   }
 
   /** All that was delivered has been said again. */
   get isRepeated(): boolean {
+    return this.#isSaid && this.#sealsLeft === 0;
+  }
+
+  get #isSaid(): boolean {
     const current = this.#segments[this.#segment];
     const isLast = this.#segment === this.#segments.length - 1;
     return current === undefined || (isLast && this.#repeated === current.text.length);
@@ -48,12 +57,26 @@ export class TranscriptCheck {
   /** Takes the next events. What lies beyond the repetition comes back; undefined when it is no repetition. */
   take(events: readonly ContentEvent[]): readonly ContentEvent[] | undefined {
     for (const [index, event] of events.entries()) {
-      if (this.isRepeated) return events.slice(index);
+      if (this.#takeSeal(event)) continue;
+      if (this.#isSaid) return this.#beyond(events.slice(index));
       const left = this.#match(event);
       if (left === undefined) return undefined;
-      if (left !== "") return [left, ...events.slice(index + 1)];
+      if (left !== "") return this.#beyond([left, ...events.slice(index + 1)]);
     }
     return [];
+  }
+
+  /** True for a seal in place of one that the caller has. */
+  #takeSeal(event: ContentEvent): boolean {
+    if (this.#sealsLeft === 0 || !isSeal(event)) return false;
+    this.#sealsLeft -= 1;
+    return true;
+  }
+
+  /** A model that seals nothing has said it all the same. */
+  #beyond(events: readonly ContentEvent[]): readonly ContentEvent[] {
+    this.#sealsLeft = 0;
+    return events;
   }
 
   /** "": the whole event repeats; an event: its part beyond the repetition; undefined: it differs. */
@@ -66,7 +89,7 @@ export class TranscriptCheck {
     if (!expected.text.startsWith(text.slice(0, length), this.#repeated)) return undefined;
     this.#repeated += length;
     if (length === text.length) return "";
-    return this.isRepeated ? withoutBeginning(event, length) : undefined;
+    return this.#isSaid ? withoutBeginning(event, length) : undefined;
   }
 
   /** The segment that comes next, if it is of this channel. */

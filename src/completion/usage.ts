@@ -38,7 +38,7 @@ export class OutputMeter {
     }
     const length =
       event.kind === "tool_call" ? event.argumentsJson.length + (event.name?.length ?? 0) : event.text.length;
-    if (length === 0) return false;
+    if (length === 0) return isSeal(event); // it goes to the caller, and is no token
     if (event.kind === "refusal") this.refused = true;
     this.pieces += 1;
     this.characters += length;
@@ -49,6 +49,10 @@ export class OutputMeter {
     return Math.max(this.pieces, Math.ceil(this.characters / CHARACTERS_PER_TOKEN));
   }
 }
+
+/** The end of a block of reasoning, or one that only its provider can read. */
+export const isSeal = (event: CompletionEvent): boolean =>
+  event.kind === "reasoning" && (event.signature !== undefined || event.encrypted !== undefined);
 
 /** An answer that came to its end: as reported, or estimated when the report is missing or cannot be true. */
 export function usageOfFinished(

@@ -254,6 +254,15 @@ describe("a decision token", () => {
     expect(second).toMatchObject({ provider: "openai", temperature: 0.7, seed: 7 });
   });
 
+  it("counts the reasoning that comes with the messages, and reports where it does not go", () => {
+    const { issue, run } = tokensIn();
+    const { token } = issue(requestWith({ agentScores: AGENT.fast }));
+    const reasoning = { texts: ["x".repeat(400)], hasUnsigned: true, hasEncrypted: false };
+    const { decision } = run(token, { chat: { ...chat("Say hello"), reasoning } });
+    expect(decision.estimatedInputTokens).toBe(Math.ceil((9 + 400) / 4));
+    expect(decision.targets[0].dropped.map(({ name }) => name)).toContain("reasoning");
+  });
+
   it("keeps to the budget that Route was given: less output, or none at all", () => {
     const { issue, run } = tokensIn();
     const { token, decision } = issue(requestWith({ agentScores: AGENT.fast, budgetRemainingTokens: 2_000 }));

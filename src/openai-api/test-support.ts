@@ -94,6 +94,7 @@ export const onceAnswer = (changes: Partial<OnceAnswer> = {}): OnceAnswer => ({
   decision: decisionOf(requestWith()),
   text: "Hello",
   reasoning: "",
+  reasoningBlocks: [],
   refusal: "",
   toolCalls: [],
   completed: completed(),

@@ -54,13 +54,16 @@ const ALWAYS_THINKING: ModelCapabilities = {
 
 const HAIKU_5_5_RATES = { fresh: 100_000n, cached: 10_000n, write: 125_000n, output: 500_000n };
 
+/** Models that think only when told to are never told to, and have nothing to get back. */
+const THINKING_PARAMETERS: ModelParameters = { ...CURRENT_PARAMETERS, reasoningBack: "signed_blocks" };
+
 const alwaysThinking = (model: string, prices: readonly Price[]): CatalogueModel => ({
   provider: "anthropic",
   model,
   contextWindowTokens: 1_000_000,
   maxOutputTokens: 128_000,
   capabilities: ALWAYS_THINKING,
-  parameters: CURRENT_PARAMETERS,
+  parameters: THINKING_PARAMETERS,
   prices,
 });
 

@@ -5,8 +5,7 @@ import type { CatalogueModel, ModelCapabilities, ModelParameters } from "./types
 const LISTS_OF_NOVEMBER = "Moonshot's list as in @earendil-works/pi-ai 1.5.2 (2026-11-10)";
 const LISTS_OF_SEPTEMBER = "Moonshot's list as in @llmgateway/models 1.324.0 (2026-09-23)";
 
-/** Sampling is fixed on these models; a value other than their own is a 400, so none is sent. */
-const CURRENT_PARAMETERS: ModelParameters = {
+const PARAMETERS: ModelParameters = {
   temperature: false,
   topP: false,
   seed: false,
@@ -14,6 +13,12 @@ const CURRENT_PARAMETERS: ModelParameters = {
   outputCap: "max_completion_tokens",
   systemRole: "system",
 };
+
+/**
+ * Sampling is fixed on these models; a value other than their own is a 400, so none is sent. All think unless told otherwise, and refuse
+ * an earlier tool call that comes without its reasoning.
+ */
+const CURRENT_PARAMETERS: ModelParameters = { ...PARAMETERS, reasoningBack: "reasoning_content" };
 
 /** A forced tool call is refused while the model thinks, which it does unless told otherwise. */
 const CURRENT_CAPABILITIES: ModelCapabilities = {
@@ -59,7 +64,7 @@ export const KIMI_MODELS: readonly CatalogueModel[] = [
       jsonSchema: false,
       thinking: "never",
     },
-    parameters: { ...CURRENT_PARAMETERS, temperature: { minimum: 0, maximum: 1 }, topP: true },
+    parameters: { ...PARAMETERS, temperature: { minimum: 0, maximum: 1 }, topP: true },
     prices: [
       price("2025-09-05", LISTS_OF_SEPTEMBER, { fresh: 600_000n, cached: 150_000n, output: 2_500_000n }),
     ],

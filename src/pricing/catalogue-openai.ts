@@ -25,6 +25,7 @@ const GPT_4O: Omit<CatalogueModel, "model" | "prices"> = {
     stopSequences: 4,
     outputCap: "max_completion_tokens",
     systemRole: "system",
+    promptCacheKey: true,
   },
 };
 
@@ -36,19 +37,32 @@ const REASONING_PARAMETERS: ModelParameters = {
   stopSequences: 0,
   outputCap: "max_completion_tokens",
   systemRole: "developer",
+  promptCacheKey: true,
 };
 
-/**
- * From gpt-5.6 on, chat completions takes function tools only with the reasoning effort `none`, which this service does
- * not send (and gpt-6.1-sol and gpt-6-astra do not know): to us these models have no tools.
- */
-const WITHOUT_TOOLS = {
-  tools: false,
-  forcedTools: false,
+const REASONING_CAPABILITIES: ModelCapabilities = {
+  tools: true,
+  forcedTools: true,
   images: true,
   jsonObject: true,
   jsonSchema: true,
-} as const;
+  thinking: "optional",
+};
+
+/**
+ * From gpt-5.6 on, chat completions takes function tools only with the reasoning effort `none`. A model that cannot stop
+ * thinking does not know that effort, so over chat completions it has no tools.
+ */
+const TOOLS_BY_THINKING = {
+  optional: {
+    capabilities: REASONING_CAPABILITIES,
+    parameters: { ...REASONING_PARAMETERS, effortWithTools: "none" },
+  },
+  always: {
+    capabilities: { ...REASONING_CAPABILITIES, tools: false, forcedTools: false, thinking: "always" },
+    parameters: REASONING_PARAMETERS,
+  },
+} as const satisfies Record<string, Pick<CatalogueModel, "capabilities" | "parameters">>;
 
 const LONG_PROMPT_TOKENS = 272_000;
 
@@ -61,15 +75,14 @@ const withLongPrompts = (effectiveFrom: string, source: string, rates: Rates): P
 
 const largeModel = (
   model: string,
-  thinking: ModelCapabilities["thinking"],
+  thinking: keyof typeof TOOLS_BY_THINKING,
   prices: readonly Price[],
 ): CatalogueModel => ({
   provider: "openai",
   model,
   contextWindowTokens: 1_050_000,
   maxOutputTokens: 128_000,
-  capabilities: { ...WITHOUT_TOOLS, thinking },
-  parameters: REASONING_PARAMETERS,
+  ...TOOLS_BY_THINKING[thinking],
   prices,
 });
 
@@ -93,14 +106,7 @@ export const OPENAI_MODELS: readonly CatalogueModel[] = [
     model: "gpt-5.4-mini",
     contextWindowTokens: 400_000,
     maxOutputTokens: 128_000,
-    capabilities: {
-      tools: true,
-      forcedTools: true,
-      images: true,
-      jsonObject: true,
-      jsonSchema: true,
-      thinking: "optional",
-    },
+    capabilities: REASONING_CAPABILITIES,
     parameters: REASONING_PARAMETERS,
     // Every list has it without a band for long prompts; only the models with the window of a million have one.
     prices: [

@@ -38,6 +38,15 @@ export type ModelParameters = Readonly<{
   /** The name of the output cap on the wire. */
   outputCap: "max_tokens" | "max_completion_tokens";
   systemRole: "system" | "developer";
+  /** Function tools are refused without this `reasoning_effort`, so it goes with them; absent: none is sent. */
+  effortWithTools?: "none";
+  /** The provider takes a `prompt_cache_key`, which keeps the calls of a session at one of its caches. */
+  promptCacheKey?: boolean;
+  /**
+   * How the reasoning of earlier answers goes back to the model, which wants it while it calls tools; absent: it takes none.
+   * `signed_blocks`: only reasoning that its provider has signed, with the signature.
+   */
+  reasoningBack?: "reasoning_content" | "signed_blocks";
   /** Sent as `anthropic-version`; only the Anthropic dialect reads it. */
   anthropicVersion?: "2023-06-01" | "2026-10-21";
 }>;

@@ -7,7 +7,13 @@ export type Dialect = (typeof DIALECTS)[number];
 export type ChatMessage =
   | Readonly<{ role: "system"; text: string }>
   | Readonly<{ role: "user"; parts: readonly UserPart[] }>
-  | Readonly<{ role: "assistant"; text: string; toolCalls: readonly ToolCall[] }>
+  | Readonly<{
+      role: "assistant";
+      text: string;
+      toolCalls: readonly ToolCall[];
+      /** What the model thought before; absent: nothing that is known. */
+      reasoning?: readonly ReasoningBlock[];
+    }>
   | Readonly<{ role: "tool"; toolCallId: string; text: string; isError: boolean }>;
 export type UserPart =
   | Readonly<{ kind: "text"; text: string }>
@@ -15,6 +21,19 @@ export type UserPart =
   | Readonly<{ kind: "image_url"; url: string }>;
 /** `argumentsJson` is exactly what the model wrote; it need not be JSON when the answer was cut. */
 export type ToolCall = Readonly<{ id: string; name: string; argumentsJson: string }>;
+
+/**
+ * A block of a model's reasoning, as it came. Each dialect sends back what it can and leaves the rest out: a signature and encrypted
+ * reasoning go only to the dialect that has them, so one provider's never reach another.
+ */
+export type ReasoningBlock = Readonly<{
+  /** What can be read; "" where its provider shows none of it. */
+  text: string;
+  /** Its provider's proof that the text is its model's. */
+  signature?: string;
+  /** Reasoning that only its provider can read; there is neither text nor signature then. */
+  encrypted?: string;
+}>;
 
 export type ToolDefinition = Readonly<{
   name: string;
@@ -42,6 +61,8 @@ export type CompletionRequest = Readonly<{
   topP?: number;
   stop?: readonly string[];
   seed?: number;
+  /** The next call that has it repeats the beginning of this one's prompt. Absent: nobody will read what is cached. */
+  cacheKey?: string;
 }>;
 
 /** As billed. Cached and cache-written tokens are part of `inputTokens`; reasoning is part of `outputTokens`. */
@@ -58,7 +79,8 @@ export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 
 export type CompletionEvent =
   | Readonly<{ kind: "text"; text: string }>
-  | Readonly<{ kind: "reasoning"; text: string }>
+  /** `signature` ends a block and `encrypted` is one; with either the text is "". */
+  | Readonly<{ kind: "reasoning"; text: string; signature?: string; encrypted?: string }>
   | Readonly<{ kind: "refusal"; text: string }>
   /** `index` is the call's ordinal in this answer, from 0; `id` and `name` come with its first piece only. */
   | Readonly<{ kind: "tool_call"; index: number; id?: string; name?: string; argumentsJson: string }>
@@ -81,6 +103,8 @@ export type CompletionEvent =
 export type Completion = Readonly<{
   text: string;
   reasoning: string;
+  /** The same to be given back. */
+  reasoningBlocks: readonly ReasoningBlock[];
   refusal: string;
   toolCalls: readonly ToolCall[];
   finishReason: FinishReason;

@@ -1,6 +1,7 @@
 /** What a call is expected to use, cost and take. */
 import type { BilledTokens } from "../pricing/types.ts";
-import { chatCharacters } from "./measure.ts";
+import { chatCharacters, reasoningCharacters } from "./measure.ts";
+import { cachesPrompt } from "./prompt-cache.ts";
 import type { Situation } from "./situation.ts";
 import {
   type ModelTarget,
@@ -23,12 +24,10 @@ export const tokensOf = (characters: number): number => Math.ceil(characters / C
  * step's own text. Input data and images are not estimated: how much of them reaches the model is not known here.
  * @param scoredCharacters length of the scored text, the messages' or the step's, in code points; 0 when nothing was
  */
-export const estimateInputTokens = (request: RoutingRequest, scoredCharacters: number): number =>
-  tokensOf(
-    request.step !== undefined && request.chat !== undefined
-      ? chatCharacters(request.chat)
-      : scoredCharacters,
-  );
+export function estimateInputTokens({ step, chat }: RoutingRequest, scoredCharacters: number): number {
+  if (chat === undefined) return tokensOf(scoredCharacters);
+  return tokensOf(step === undefined ? scoredCharacters + reasoningCharacters(chat) : chatCharacters(chat));
+}
 
 /** Tokens of this call that a target is expected to read from its cache: what it holds of the session, no more than there are. */
 export function warmTokensAt(target: ModelTarget, { request, state, inputTokens }: Situation): number {
@@ -37,19 +36,25 @@ export function warmTokensAt(target: ModelTarget, { request, state, inputTokens 
 }
 
 /**
- * What a call is expected to be billed for. What it will write to a cache is not known and counts as fresh.
- * @param cachedTokens of the input
+ * What a call is expected to be billed for at a target. What a session's call does not read from the cache it may write to it, as far
+ * as the provider does that, so all of it counts as written: the most that it can cost. Where a write has no price of its
+ * own that is the price of fresh input.
  */
-export const expectedTokens = (
-  inputTokens: number,
-  cachedTokens: number,
+export function expectedTokens(
+  target: ModelTarget,
+  situation: Situation,
   outputTokens: number,
-): BilledTokens => ({
-  freshInputTokens: inputTokens - cachedTokens,
-  cachedInputTokens: cachedTokens,
-  cacheWriteTokens: 0,
-  outputTokens,
-});
+): BilledTokens {
+  const cachedInputTokens = warmTokensAt(target, situation);
+  const rest = situation.inputTokens - cachedInputTokens;
+  const writes = cachesPrompt(situation.request, situation.config);
+  return {
+    freshInputTokens: writes ? 0 : rest,
+    cachedInputTokens,
+    cacheWriteTokens: writes ? rest : 0,
+    outputTokens,
+  };
+}
 
 /** The target's median of the last hour once there are 20 calls of it; the configured figure of its tier before. */
 export function estimateLatency(

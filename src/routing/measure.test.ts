@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { measureChat, measureStep } from "./measure.ts";
-import { stepWith } from "./test-support.ts";
+import { estimateInputTokens } from "./estimate.ts";
+import { chatCharacters, measureChat, measureStep } from "./measure.ts";
+import { requestWith, stepWith } from "./test-support.ts";
 import type { Condition } from "./types.ts";
 
 const leaf = (expression = "a > b"): Condition => ({ kind: "leaf", expression });
@@ -76,6 +77,17 @@ describe("what is measured of chat messages", () => {
   it("is their text, with attachments as data and conditions and references as found", () => {
     const chat = { texts: ["If {{ x }} é", "unless {{ y }}"], attachmentBytes: 5000 };
     expect(measureChat(chat)).toEqual({ prompt: 12 + 14, data: 13 + 14 + 5000, conditions: 2, context: 2 });
+  });
+
+  it("is not the model's own reasoning, which is sent and counts as tokens all the same", () => {
+    const reasoning = { texts: ["If {{ z }}", "é"], hasUnsigned: true, hasEncrypted: false };
+    const chat = { texts: ["Hi"], attachmentBytes: 0 };
+    expect(measureChat({ ...chat, reasoning })).toEqual(measureChat(chat));
+    expect(chatCharacters({ ...chat, reasoning })).toBe(2 + 10 + 1);
+    for (const step of [undefined, stepWith()]) {
+      const request = requestWith({ step, chat: { ...chat, reasoning } });
+      expect(estimateInputTokens(request, measureChat(chat).prompt)).toBe(4);
+    }
   });
 
   it("does not join a reference over two messages", () => {

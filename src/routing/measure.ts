@@ -33,10 +33,17 @@ export function measureChat(chat: ChatInput): Measurements {
   return { prompt, data, conditions, context };
 }
 
-/** Length of the messages' text in Unicode code points. */
+/** Length of the messages' text in Unicode code points, reasoning included. */
 export function chatCharacters(chat: ChatInput): number {
-  let characters = 0;
+  let characters = reasoningCharacters(chat);
   for (const text of chat.texts) characters += codePoints(text);
+  return characters;
+}
+
+/** Length of the reasoning that goes back with the messages, in Unicode code points. */
+export function reasoningCharacters({ reasoning }: ChatInput): number {
+  let characters = 0;
+  for (const text of reasoning?.texts ?? []) characters += codePoints(text);
   return characters;
 }
 

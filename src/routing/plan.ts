@@ -5,7 +5,7 @@ import { type Candidate, outputTokensOf, wantedOutputTokens } from "./candidates
 import type { Move } from "./causes.ts";
 import { findTightest } from "./funds.ts";
 import type { Situation } from "./situation.ts";
-import type { DroppedParameter, PlannedTarget, Sampling } from "./types.ts";
+import type { DroppedParameter, PlannedTarget, ReasoningInput, Sampling } from "./types.ts";
 
 /** The call a candidate would get. The caller's temperature wins over the tier's. */
 export function planTarget(candidate: Candidate, situation: Situation): PlannedTarget {
@@ -14,7 +14,10 @@ export function planTarget(candidate: Candidate, situation: Situation): PlannedT
   const temperature = request.sampling.temperature ?? config.tiers[tier].temperature;
   const parameters = parametersOf(config.catalogue, target);
   const wanted = temperature === undefined ? request.sampling : { ...request.sampling, temperature };
-  const dropped = listDropped(target.model, wanted, parameters);
+  const dropped = [
+    ...listDropped(target.model, wanted, parameters),
+    ...listDroppedReasoning(target.model, request.chat?.reasoning, parameters),
+  ];
   return {
     provider: target.provider,
     model: target.model,
@@ -60,6 +63,26 @@ function listDropped(model: string, wanted: Sampling, parameters: ModelParameter
   const stops = findStopProblem(wanted.stop?.length ?? 0, parameters.stopSequences);
   if (stops !== undefined) dropped.push({ name: "stop", detail: `${model} ${stops}` });
   return dropped;
+}
+
+/**
+ * Reasoning that the adapter will leave out. It is reported like a parameter: the answer can do without it, and a conversation may
+ * go from one provider's model to another's at any step.
+ */
+function listDroppedReasoning(
+  model: string,
+  reasoning: ReasoningInput | undefined,
+  { reasoningBack }: ModelParameters,
+): DroppedParameter[] {
+  const dropped = (detail: string): DroppedParameter[] => [
+    { name: "reasoning", detail: `${model} ${detail}` },
+  ];
+  if (reasoning === undefined) return [];
+  if (reasoningBack === undefined) return dropped("takes no reasoning back");
+  if (reasoningBack === "signed_blocks") {
+    return reasoning.hasUnsigned ? dropped("takes back only reasoning that its provider signed") : [];
+  }
+  return reasoning.hasEncrypted ? dropped("cannot read the encrypted reasoning of another provider") : [];
 }
 
 function findTemperatureProblem(

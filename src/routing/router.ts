@@ -6,7 +6,7 @@ import { costOf } from "../pricing/cost.ts";
 import type { CatalogueModel } from "../pricing/types.ts";
 import { type Candidate, isSameTarget, resolveCandidate } from "./candidates.ts";
 import { chainMoves, type Move } from "./causes.ts";
-import { estimateLatency, expectedTokens, warmTokensAt } from "./estimate.ts";
+import { estimateLatency, expectedTokens } from "./estimate.ts";
 import { explain, ROUTER_ERROR_REASON } from "./explain.ts";
 import { listShortBudgets } from "./funds.ts";
 import { listOutputCuts, planTarget } from "./plan.ts";
@@ -226,7 +226,7 @@ function estimates(
   | "latencySource"
 > {
   const { config, state, inputTokens } = situation;
-  const tokens = expectedTokens(inputTokens, warmTokensAt(chosen, situation), chosen.maxOutputTokens);
+  const tokens = expectedTokens(chosen, situation, chosen.maxOutputTokens);
   const cost = costOf(model, state.today, tokens);
   const latency = estimateLatency(chosen, config, state);
   return {

@@ -36,14 +36,16 @@ describe("what a target cannot take", () => {
   });
 
   it.each([
-    ["tools", "openai gpt-6-luna", CURRENT],
+    ["tools", "openai gpt-6.1-sol", CURRENT],
     ["forcedTools", "kimi kimi-k2.6", CURRENT],
     ["images", "kimi kimi-k2-0905-preview", CLASSIC],
     ["jsonObject", "anthropic claude-3-haiku-20240307", CLASSIC],
     ["jsonSchema", "anthropic claude-3-haiku-20240307", CLASSIC],
   ] as const)("%s: %s is passed over", (need, name, config) => {
     const state = stateWith({ sandbox: true });
-    const { rejected } = decisionOf(requestWith({ needs: { ...NO_NEEDS, [need]: true } }), state, config);
+    const agentScores = name.endsWith("sol") ? AGENT.powerful : AGENT.balanced;
+    const request = requestWith({ agentScores, needs: { ...NO_NEEDS, [need]: true } });
+    const { rejected } = decisionOf(request, state, config);
     expect(rejected.map(({ target }) => `${target.provider} ${target.model}`)).toContain(name);
   });
 

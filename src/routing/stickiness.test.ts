@@ -62,13 +62,13 @@ describe("a session whose prompt is cached one tier up", () => {
       target: { provider: "kimi", model: "kimi-k2-0905-preview" },
       warmTokens: 20_000,
       switchCostNanoUsd: 9_000_000n,
-      savingNanoUsd: 7_300_000n,
+      savingNanoUsd: 6_275_000n,
       kept: true,
     });
     expect(decision.estimatedCostNanoUsd).toBe(3_550_000n);
     expect(movesOf(decision)).toEqual(["cache_affinity: fast -> balanced"]);
     expect(decision.causes.at(-1)?.detail).toBe(
-      `${KIMI} has 20000 tokens of this session cached: leaving costs 9000000 nano-USD for them and saves 7300000 on the call`,
+      `${KIMI} has 20000 tokens of this session cached: leaving costs 9000000 nano-USD for them and saves 6275000 on the call`,
     );
     expect(decision.reason).toContain("then balanced to stay where the session is cached. Runs on kimi/");
   });
@@ -79,14 +79,14 @@ describe("a session whose prompt is cached one tier up", () => {
     expect(decision.cache).toMatchObject({
       warmTokens: 10_000,
       switchCostNanoUsd: 4_500_000n,
-      savingNanoUsd: 7_300_000n,
+      savingNanoUsd: 6_275_000n,
       kept: false,
     });
     expect(movesOf(decision)).toEqual([]);
   });
 
   it("leaves when it comes to the same", () => {
-    const call = { tier: "fast", inputTokens: 9_000, outputTokens: 360 } as const;
+    const call = { tier: "fast", inputTokens: 9_000, outputTokens: 720 } as const;
     expect(decisionOf(callOf(call), warmKimi(8_000)).cache).toMatchObject({
       switchCostNanoUsd: 3_600_000n,
       savingNanoUsd: 3_600_000n,
@@ -214,6 +214,29 @@ describe("a session whose prompt is cached in the tier itself", () => {
   });
 });
 
+describe("a session at Anthropic, which asks more for a write than for fresh input", () => {
+  const firstCall = callOf({ tier: "fast", inputTokens: 10_000 });
+
+  it("is estimated to write its whole prompt with the first call", () => {
+    expect(decisionOf(firstCall, SANDBOX).estimatedCostNanoUsd).toBe(10_000n * 300n + 100n * 1_250n);
+  });
+
+  it("writes nothing outside a session, and nothing where the cache is off", () => {
+    const fresh = 10_000n * 250n + 100n * 1_250n;
+    expect(decisionOf({ ...firstCall, sessionId: "" }, SANDBOX).estimatedCostNanoUsd).toBe(fresh);
+    const off = { ...CLASSIC, promptCache: "off" } as const;
+    expect(decisionOf(firstCall, SANDBOX, off).estimatedCostNanoUsd).toBe(fresh);
+  });
+
+  it("is warm from its first call on, and stays where it is", () => {
+    const warm = warmWith({ [HAIKU]: { tokens: 9_000, tier: "balanced" } });
+    const decision = decisionOf(callOf({ tier: "balanced", inputTokens: 10_000 }), warm);
+    expect(namesOf(decision)[0]).toBe(HAIKU.replace("/", " "));
+    expect(decision.cache).toMatchObject({ kept: true, switchCostNanoUsd: 9_000n * (250n - 30n) });
+    expect(decision.estimatedCostNanoUsd).toBe(9_000n * 30n + 1_000n * 300n + 100n * 1_250n);
+  });
+});
+
 const anyWarm = fc
   .dictionary(
     fc.constantFrom(KIMI, HAIKU, SONNET, MINI, GPT_4O),
@@ -254,9 +277,9 @@ function costAt(
   const { provider, model, maxOutputTokens } = target;
   const cached = Math.min(warm?.get(`${provider}/${model}`)?.tokens ?? 0, estimatedInputTokens);
   return costOf(CLASSIC.catalogue.findModel(provider, model), today, {
-    freshInputTokens: estimatedInputTokens - cached,
+    freshInputTokens: 0,
     cachedInputTokens: cached,
-    cacheWriteTokens: 0,
+    cacheWriteTokens: estimatedInputTokens - cached, // these are calls of a session
     outputTokens: maxOutputTokens,
   }).costNanoUsd;
 }

@@ -5,7 +5,7 @@
  * It is a rule of money and never serves a step below its score: a warm target counts only where its last call of the
  * session was for this tier or a stronger one, and another tier is kept only when it is the next one up.
  */
-import { cacheSavingOf, costOf } from "../pricing/cost.ts";
+import { costOf } from "../pricing/cost.ts";
 import { type Candidate, findObjection, isSameTarget, listCandidates, outputTokensOf } from "./candidates.ts";
 import type { Move } from "./causes.ts";
 import { expectedTokens, warmTokensAt } from "./estimate.ts";
@@ -31,7 +31,7 @@ type Priced = Readonly<{
   candidate: Candidate;
   /** With what is cached there at the cached price. */
   costNanoUsd: bigint;
-  /** What that spares. */
+  /** What these would cost more at the full price. */
   cacheNanoUsd: bigint;
 }>;
 
@@ -103,14 +103,12 @@ function isWarm({ target, tier }: Candidate, { state }: Situation): boolean {
 function priceOf(candidate: Candidate, situation: Situation): Priced | undefined {
   const { model, target } = candidate;
   const { today } = situation.state;
-  const tokens = expectedTokens(
-    situation.inputTokens,
-    warmTokensAt(target, situation),
-    outputTokensOf(candidate, situation),
-  );
+  const tokens = expectedTokens(target, situation, outputTokensOf(candidate, situation));
   const { costNanoUsd, priceStatus } = costOf(model, today, tokens);
   if (priceStatus === "UNKNOWN") return undefined;
-  return { candidate, costNanoUsd, cacheNanoUsd: cacheSavingOf(model, today, tokens) };
+  const { cachedInputTokens, freshInputTokens } = tokens;
+  const unread = { ...tokens, cachedInputTokens: 0, freshInputTokens: freshInputTokens + cachedInputTokens };
+  return { candidate, costNanoUsd, cacheNanoUsd: costOf(model, today, unread).costNanoUsd - costNanoUsd };
 }
 
 const findCheapest = (priced: readonly Priced[]): Priced | undefined =>

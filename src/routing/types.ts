@@ -74,6 +74,18 @@ export type ChatInput = Readonly<{
   texts: readonly string[];
   /** Bytes of images and other attachments. */
   attachmentBytes: number;
+  /** Of the assistant's messages; absent: there is none. It is sent, and not scored: it is the model's own. */
+  reasoning?: ReasoningInput;
+}>;
+
+/** The reasoning of earlier answers, as far as it matters where it goes. */
+export type ReasoningInput = Readonly<{
+  /** The text of it. */
+  texts: readonly string[];
+  /** Some has no signature. */
+  hasUnsigned: boolean;
+  /** Some can be read by its provider alone. */
+  hasEncrypted: boolean;
 }>;
 
 /** Dimensionless, in [0, 10]. Absent is not 0. */
@@ -152,6 +164,10 @@ export type TierConfig = Readonly<{
   timers: AttemptTimers;
 }>;
 
+export const PROMPT_CACHE_POLICIES = ["sessions", "off"] as const;
+/** Which calls ask the providers to cache their prompt: see `cachesPrompt`. */
+export type PromptCachePolicy = (typeof PROMPT_CACHE_POLICIES)[number];
+
 /** All in ms, per attempt. */
 export type AttemptTimers = Readonly<{
   headersMs: number;
@@ -187,6 +203,7 @@ export type RoutingConfig = Readonly<{
   /** The smallest answer worth making, in output tokens. */
   minimumOutputTokens: number;
   retiredModels: "substitute" | "skip" | "try";
+  promptCache: PromptCachePolicy;
   tiers: Readonly<Record<Tier, TierConfig>>;
   /** By `targetKey`: what one model has of its own, whatever the tier it runs under. */
   modelTimers?: Readonly<Record<string, Partial<AttemptTimers>>>;
@@ -299,7 +316,10 @@ export type RejectedTarget = Readonly<{
   detail: string;
 }>;
 
-export type DroppedParameter = Readonly<{ name: "temperature" | "top_p" | "seed" | "stop"; detail: string }>;
+export type DroppedParameter = Readonly<{
+  name: "temperature" | "top_p" | "seed" | "stop" | "reasoning";
+  detail: string;
+}>;
 
 /** A target with what it would be sent: each model takes other parameters. */
 export type PlannedTarget = ModelTarget &

@@ -11,6 +11,7 @@ import {
   type StatusObject,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { batchesOf } from "./batched.ts";
 import { grpcStatusOf } from "./errors.ts";
 import { GrpcHandlerContext } from "./grpc-context.ts";
 import { LIMITS } from "./limits.ts";
@@ -29,14 +30,18 @@ export function grpcDefinition(service: DescService): ServiceDefinition {
   return Object.fromEntries(service.methods.map((method) => [method.localName, methodDefinition(method)]));
 }
 
-function methodDefinition(method: DescMethod): MethodDefinition<Message, Message> {
+/** Of a stream the pump serializes, because `writeAhead` has to know how long a message is. */
+function methodDefinition(method: DescMethod): MethodDefinition<Message, Message | Buffer> {
+  const responseStream = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
   return {
     path: `/${method.parent.typeName}/${method.name}`,
     requestStream: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
-    responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
+    responseStream,
     requestSerialize: (message) => asBuffer(toBinary(method.input, message)),
     requestDeserialize: (bytes) => decode(method, bytes) as Message,
-    responseSerialize: (message) => asBuffer(toBinary(method.output, message)),
+    responseSerialize: responseStream
+      ? (bytes) => bytes as Buffer
+      : (message) => asBuffer(toBinary(method.output, message as Message)),
     responseDeserialize: (bytes) => fromBinary(method.output, bytes),
   };
 }
@@ -83,8 +88,12 @@ function unaryHandler(
 ): handleUnaryCall<unknown, unknown> {
   return (call, callback) => {
     const context = new GrpcHandlerContext(call, method, shutdownSignal);
-    const fail = (error: unknown) => callback(statusFor(error, context));
+    const fail = (error: unknown) => {
+      context.answered();
+      callback(statusFor(error, context));
+    };
     const succeed = (response: unknown) => {
+      context.answered();
       const { header, trailer } = context.outgoing;
       if (header !== undefined) call.sendMetadata(metadataOf(header));
       callback(null, response, trailer === undefined ? undefined : metadataOf(trailer));
@@ -109,10 +118,14 @@ function streamHandler(
     const context = new GrpcHandlerContext(call, method, shutdownSignal);
     pump(call, context, run).then(
       () => {
+        context.answered();
         const { trailer } = context.outgoing;
         call.end(trailer === undefined ? undefined : metadataOf(trailer));
       },
-      (error: unknown) => call.emit("error", statusFor(error, context)),
+      (error: unknown) => {
+        context.answered();
+        call.emit("error", statusFor(error, context));
+      },
     );
   };
 }
@@ -124,14 +137,21 @@ async function pump(
   run: Implementation,
 ): Promise<void> {
   checkCall(call.metadata, call.request);
-  const { signal } = context;
-  let headersSent = false;
-  for await (const response of run(call.request as Message, context) as AsyncIterable<unknown>) {
-    if (!headersSent && context.outgoing.header !== undefined)
-      call.sendMetadata(metadataOf(context.outgoing.header));
-    headersSent = true;
-    if (!call.write(response)) await drained(call, signal);
-    if (signal.aborted) return;
+  const { signal, method } = context;
+  const events = (run(call.request as Message, context) as AsyncIterable<Message>)[Symbol.asyncIterator]();
+  const batches = batchesOf(events);
+  try {
+    let headersSent = false;
+    for (let batch = await batches.nextBatch(); batch; batch = await batches.nextBatch()) {
+      if (!headersSent && context.outgoing.header !== undefined)
+        call.sendMetadata(metadataOf(context.outgoing.header));
+      headersSent = true;
+      for (const message of batch) call.write(asBuffer(toBinary(method.output, message)));
+      if (call.writableNeedDrain) await drained(call, signal);
+      if (signal.aborted) return;
+    }
+  } finally {
+    await events.return?.();
   }
 }
 

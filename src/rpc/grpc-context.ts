@@ -24,6 +24,7 @@ export class GrpcHandlerContext implements HandlerContext {
   readonly #call: GrpcCall;
   readonly #shutdownSignal: AbortSignal;
   #signal?: AbortSignal;
+  #isAnswered = false;
   #requestHeader?: Headers;
   #responseHeader?: Headers;
   #responseTrailer?: Headers;
@@ -45,8 +46,13 @@ export class GrpcHandlerContext implements HandlerContext {
   }
 
   get signal(): AbortSignal {
-    this.#signal ??= signalOf(this.#call, this.#shutdownSignal);
+    this.#signal ??= this.#follow();
     return this.#signal;
+  }
+
+  /** The handler has had its say: whatever ends the call now interrupts nothing. */
+  answered(): void {
+    this.#isAnswered = true;
   }
 
   readonly timeoutMs = (): number | undefined => {
@@ -79,22 +85,23 @@ export class GrpcHandlerContext implements HandlerContext {
   get outgoing(): Readonly<{ header?: Headers; trailer?: Headers }> {
     return { header: this.#responseHeader, trailer: this.#responseTrailer };
   }
-}
 
-/** grpc-js says "cancelled" at the end of every call, also of one that went well: the place to let go of the shutdown. */
-function signalOf(call: GrpcCall, shutdownSignal: AbortSignal): AbortSignal {
-  const controller = new AbortController();
-  const shutDown = () => controller.abort(shutdownSignal.reason);
-  const end = () => {
-    shutdownSignal.removeEventListener("abort", shutDown);
-    controller.abort(endOf(call));
-  };
-  if (call.cancelled) end();
-  else {
-    call.once("cancelled", end);
-    shutdownSignal.addEventListener("abort", shutDown);
+  /** grpc-js says "cancelled" at the end of every call, also of one that went well: the place to let go of the shutdown. */
+  #follow(): AbortSignal {
+    const call = this.#call;
+    const controller = new AbortController();
+    const shutDown = () => controller.abort(this.#shutdownSignal.reason);
+    const end = () => {
+      this.#shutdownSignal.removeEventListener("abort", shutDown);
+      if (!this.#isAnswered) controller.abort(endOf(call));
+    };
+    if (call.cancelled) end();
+    else {
+      call.once("cancelled", end);
+      this.#shutdownSignal.addEventListener("abort", shutDown);
+    }
+    return controller.signal;
   }
-  return controller.signal;
 }
 
 /** grpc-js says "cancelled" for both; the clock tells which it was. */

@@ -9,6 +9,7 @@ import { HealthImplementation, protoPath as healthProto } from "grpc-health-chec
 import { grpcDefinition, grpcHandlers } from "./grpc-adapter.ts";
 import { LIMITS } from "./limits.ts";
 import type { ServiceEntry } from "./service-entry.ts";
+import { writeAhead } from "./write-ahead.ts";
 
 /** The contract as `buf build` compiled it; what reflection answers from. */
 const IMAGE = new URL("../../gen/modeltier.binpb", import.meta.url);
@@ -45,6 +46,7 @@ export async function listenGrpc({
     "grpc.max_connection_idle_ms": LIMITS.idleConnectionMs,
     "grpc.keepalive_time_ms": LIMITS.keepaliveMs,
     "grpc.keepalive_timeout_ms": LIMITS.keepaliveTimeoutMs,
+    interceptors: [writeAhead],
   });
   for (const entry of services)
     server.addService(grpcDefinition(entry.service), grpcHandlers(entry, shutdownSignal));

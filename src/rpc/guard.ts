@@ -2,6 +2,7 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import type { Log } from "../telemetry/log.ts";
+import { type Batched, batchesOf } from "./batched.ts";
 import { toConnectError } from "./errors.ts";
 import type { AnyMethod, ServiceEntry } from "./service-entry.ts";
 import type { FieldStyle } from "./validate/violations.ts";
@@ -48,27 +49,35 @@ function guardStream(method: DescMethod, run: AnyMethod, { authorize, log }: Gua
       throw toConnectError(error, { style: fieldStyleOf(context), method, log, signal: context.signal });
     };
     let events: AsyncIterator<Message> | undefined;
+    let batches: Batched<Message> | undefined;
     const start = (): AsyncIterator<Message> => {
       authorize(method, context);
       return (run(request, context) as AsyncIterable<Message>)[Symbol.asyncIterator]();
     };
-    return {
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-      // No generator: it would add its own promises to every event.
-      next(): Promise<IteratorResult<Message>> {
-        try {
+    const guarded = <T>(next: () => Promise<T>): Promise<T> => {
+      try {
+        return next().catch(fail);
+      } catch (error) {
+        return Promise.reject(error).catch(fail);
+      }
+    };
+    // No generator: it would add its own promises to every event.
+    const stream: AsyncIterableIterator<Message> & Batched<Message> = {
+      [Symbol.asyncIterator]: () => stream,
+      next: () =>
+        guarded(() => {
           events ??= start();
-          return events.next().catch(fail);
-        } catch (error) {
-          return Promise.reject(error).catch(fail);
-        }
-      },
-      return(): Promise<IteratorResult<Message>> {
-        return events?.return?.() ?? Promise.resolve({ done: true, value: undefined });
-      },
-    } as AsyncIterableIterator<Message>;
+          return events.next();
+        }),
+      nextBatch: () =>
+        guarded(() => {
+          events ??= start();
+          batches ??= batchesOf(events);
+          return batches.nextBatch();
+        }),
+      return: () => events?.return?.() ?? Promise.resolve({ done: true, value: undefined }),
+    };
+    return stream;
   };
 }
 

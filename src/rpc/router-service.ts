@@ -15,10 +15,11 @@ import type { EngineEvent } from "../completion/events.ts";
 import { type DecisionTokens, UntrustedTokenError } from "../decision-token/decision-tokens.ts";
 import type { Idempotency } from "../idempotency/idempotency.ts";
 import type { RoutingRequest } from "../routing/types.ts";
+import { BatchedStream } from "./batched.ts";
 import { completionFromProto } from "./convert/complete.ts";
 import { completedToProto, eventToProto } from "./convert/events.ts";
+import { reasoningToProto } from "./convert/reasoning.ts";
 import { decisionToProto, routingRequestFromProto } from "./convert/route.ts";
-import { flatten } from "./flatten.ts";
 import { IdempotentCalls } from "./idempotent/idempotent-calls.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
 import { type CompletionRules, validateComplete, validateCompleteOnce } from "./validate/complete.ts";
@@ -53,7 +54,7 @@ export function routerService(deps: RouterServiceDeps): ServiceEntry {
     complete: (request, context) => {
       validateComplete(request, rules);
       const run = (): AsyncIterable<CompleteResponse> =>
-        flatten(complete(callOf(request, context, deps, [])), eventToProto);
+        new BatchedStream(complete(callOf(request, context, deps, [])), eventToProto);
       return request.idempotencyKey === "" ? run() : idempotent.stream(request, context, run);
     },
     completeOnce: (message, context) => {
@@ -91,11 +92,12 @@ function openToken(token: string, tokens: DecisionTokens, at: FieldPath) {
 }
 
 function answerToProto(answer: OnceAnswer): CompleteOnceResponse {
-  const { decisionId, decision, text, reasoning, refusal, toolCalls, completed } = answer;
+  const { decisionId, decision, text, reasoning, reasoningBlocks, refusal, toolCalls, completed } = answer;
   return create(CompleteOnceResponseSchema, {
     decision: decisionToProto(decisionId, decision),
     text,
     reasoning,
+    reasoningBlocks: reasoningBlocks.map(reasoningToProto),
     refusal,
     toolCalls: toolCalls.map(({ id, name, argumentsJson }) => ({ id, name, argumentsJson })),
     completed: completedToProto(completed),

@@ -224,6 +224,7 @@ describe("answers", () => {
 
     it("Anthropic at cache breakpoints only, written once and then read", async () => {
       const asked = (question: string, cached: boolean) => ({
+        model: "claude-sonnet-5-5",
         body: {
           system: [
             { type: "text", text: system, ...(cached ? { cache_control: { type: "ephemeral" } } : {}) },
@@ -251,6 +252,7 @@ describe("answers", () => {
 
     it("Anthropic not at blocks before a breakpoint, when what follows them differs", async () => {
       const asked = (second: string) => ({
+        model: "claude-sonnet-5-5",
         body: {
           system: [
             { type: "text", text: `First. ${system}` },
@@ -261,6 +263,44 @@ describe("answers", () => {
       const first = await cachedOf("anthropic", asked("Be brief."));
       expect(recordOf(first.usage.cache_creation).ephemeral_1h_input_tokens).toBeGreaterThan(words);
       expect((await cachedOf("anthropic", asked("Be long."))).entry.usage.cachedInputTokens).toBe(0);
+    });
+
+    it("Anthropic only what is long enough for the model", async () => {
+      const marked = (model: string) => ({
+        model,
+        body: { system: [{ type: "text", text: system, cache_control: { type: "ephemeral" } }] },
+      });
+      for (const [model, written] of [
+        ["claude-sonnet-4-5", words],
+        ["claude-3-haiku-20240307", 0],
+        ["claude-haiku-4-5-20251001", 0],
+      ] as const) {
+        expect((await cachedOf("anthropic", marked(model))).entry.usage.cacheWriteTokens).toBe(written);
+      }
+    });
+
+    it("Anthropic up to twenty blocks before a mark, and no further", async () => {
+      const asked = (blocks: number) => ({
+        model: "claude-sonnet-5-5",
+        body: {
+          system: [{ type: "text", text: `Look back. ${system}` }],
+          messages: [
+            {
+              role: "user",
+              content: Array.from({ length: blocks }, (_, index) => ({
+                type: "text",
+                text: `part ${index}`,
+                ...(index === blocks - 1 ? { cache_control: { type: "ephemeral" } } : {}),
+              })),
+            },
+          ],
+        },
+      });
+      const cachedWith = async (blocks: number) =>
+        (await cachedOf("anthropic", asked(blocks))).entry.usage.cachedInputTokens;
+      expect(await cachedWith(1)).toBe(0);
+      expect(await cachedWith(21)).toBeGreaterThan(words);
+      expect(await cachedWith(43)).toBe(0);
     });
 
     it("not from another model's cache", async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DIALECTS, type Dialect } from "../providers/provider.ts";
+import { sign } from "./dialects/signatures.ts";
 import { COMPLETION_PATHS } from "./http-api.ts";
 import type { JsonRecord } from "./json.ts";
 import { parseJson, recordOf } from "./json.ts";
@@ -10,6 +11,21 @@ const NEW_VERSION = { "anthropic-version": "2026-10-21" };
 const FUNCTION = { type: "function", function: { name: "add", parameters: { type: "object" } } };
 const TOOL = { name: "add", input_schema: { type: "object" } };
 const user = { role: "user", content: "Hi" };
+const CALLED = {
+  role: "assistant",
+  tool_calls: [{ id: "a", type: "function", function: { name: "add", arguments: "{}" } }],
+};
+const RESULT = { role: "tool", tool_call_id: "a", content: "3" };
+const MARKED = { type: "text", text: "Hi", cache_control: { type: "ephemeral" } };
+const signed = (thinking: string) => ({
+  type: "thinking",
+  thinking,
+  signature: sign(thinking, "0123456789abcdef"),
+});
+const thought = (block: JsonRecord) => ({
+  role: "assistant",
+  content: [block, { type: "text", text: "So." }],
+});
 
 /** What a provider refuses, who it is, and what its message says. */
 const REFUSED: readonly [string, Dialect, CallOptions, RegExp][] = [
@@ -137,6 +153,59 @@ const REFUSED: readonly [string, Dialect, CallOptions, RegExp][] = [
     },
     /tool_use_id/,
   ],
+  [
+    "an effort of none to a model that cannot stop thinking",
+    "openai",
+    { model: "gpt-6.1-sol", body: { max_tokens: undefined, reasoning_effort: "none" } },
+    /'none'/,
+  ],
+  [
+    "an effort to a model that does not think",
+    "openai",
+    { body: { reasoning_effort: "none" } },
+    /reasoning_effort/,
+  ],
+  [
+    "a tool call of a thinking model without its reasoning",
+    "kimi",
+    { model: "kimi-k3", body: { messages: [user, CALLED, RESULT] } },
+    /reasoning_content is missing .* at index 1$/,
+  ],
+  [
+    "thinking that nobody signed",
+    "anthropic",
+    { body: { messages: [user, thought({ type: "thinking", thinking: "Hm", signature: "" }), user] } },
+    /signature/,
+  ],
+  [
+    "thinking that was altered",
+    "anthropic",
+    { body: { messages: [user, thought({ ...signed("Hm"), thinking: "Hm." }), user] } },
+    /Invalid `signature`/,
+  ],
+  [
+    "a mark on thinking",
+    "anthropic",
+    {
+      body: {
+        messages: [user, thought({ ...signed("Hm"), cache_control: { type: "ephemeral" } }), user],
+      },
+    },
+    /thinking blocks/,
+  ],
+  [
+    "redacted thinking of another's",
+    "anthropic",
+    { body: { messages: [user, thought({ type: "redacted_thinking", data: "secret" }), user] } },
+    /messages\.1\.content\.0/,
+  ],
+  [
+    "five marks",
+    "anthropic",
+    { body: { messages: [{ role: "user", content: Array.from({ length: 5 }, () => MARKED) }] } },
+    /Found 5/,
+  ],
+  ["a mark on an empty text", "anthropic", { body: { system: [{ ...MARKED, text: "" }] } }, /empty text/],
 ];
 
 /** The nearest requests that are fine: the refusals above are no wider than they should be. */
@@ -162,6 +231,26 @@ const TAKEN: readonly [string, Dialect, CallOptions][] = [
     { model: "kimi-k2.6", body: { temperature: 0.6, thinking: { type: "disabled" } } },
   ],
   ["a forced tool without thinking", "kimi", { body: { tools: [FUNCTION], tool_choice: "required" } }],
+  [
+    "a tool call of a thinking model with its reasoning",
+    "kimi",
+    { model: "kimi-k3", body: { messages: [user, { ...CALLED, reasoning_content: "Add." }, RESULT] } },
+  ],
+  [
+    "a tool call without reasoning when it does not think",
+    "kimi",
+    { model: "kimi-k2.6", body: { thinking: { type: "disabled" }, messages: [user, CALLED, RESULT] } },
+  ],
+  [
+    "thinking with the signature it went out with",
+    "anthropic",
+    { body: { messages: [user, thought(signed("Hm")), user] } },
+  ],
+  [
+    "four marks",
+    "anthropic",
+    { body: { messages: [{ role: "user", content: [MARKED, MARKED, MARKED, MARKED] }] } },
+  ],
   ["a temperature under the older version", "anthropic", { body: { temperature: 1 } }],
   ["a key in x-api-key", "anthropic", { headers: { authorization: "", "x-api-key": "any" } }],
 ];

@@ -1,11 +1,12 @@
 /** What the HTTP listener serves beside the RPCs: signs of life, metrics, and OpenAI's API. */
 import type { FastifyInstance } from "fastify";
-import type { Registry } from "prom-client";
+import { Registry } from "prom-client";
 import type { ChatDeps } from "../openai-api/chat-completions.ts";
 import { addOpenAiApi } from "../openai-api/routes.ts";
 
 export type HttpRoutesDeps = Readonly<{
-  registry: Registry;
+  /** As Prometheus reads them. */
+  renderMetrics: () => Promise<string>;
   /** What keeps the service from taking calls; undefined when nothing does. */
   findObstacle: () => string | undefined;
   openAi: ChatDeps;
@@ -13,12 +14,12 @@ export type HttpRoutesDeps = Readonly<{
 
 export function addHttpRoutes(
   app: FastifyInstance,
-  { registry, findObstacle, openAi }: HttpRoutesDeps,
+  { renderMetrics, findObstacle, openAi }: HttpRoutesDeps,
 ): void {
   let render: Promise<string> | undefined;
   /** Scrapes that come together share one rendering. */
   const metrics = (): Promise<string> => {
-    render ??= registry.metrics().finally(() => {
+    render ??= renderMetrics().finally(() => {
       render = undefined;
     });
     return render;
@@ -30,6 +31,6 @@ export function addHttpRoutes(
       ? reply.send({ status: "ready" })
       : reply.code(503).send({ status: "not ready", reason: obstacle });
   });
-  app.get("/metrics", async (_, reply) => reply.type(registry.contentType).send(await metrics()));
+  app.get("/metrics", async (_, reply) => reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await metrics()));
   addOpenAiApi(app, openAi);
 }

@@ -11,4 +11,11 @@ describe("the configuration from the environment", () => {
     expect(configOf({ MODELTIER_HEDGING: "true" }).hedging).toEqual({ enabled: true, shareOfCalls: 0.05 });
     expect(listUnknownVariables({ MODELTIER_HEDGING: "true" })).toEqual([]);
   });
+
+  it("caches the prompts of sessions unless that is switched off", () => {
+    expect(configOf({}).promptCache).toBe("sessions");
+    expect(configOf({ MODELTIER_PROMPT_CACHE: "off" }).promptCache).toBe("off");
+    expect(() => configOf({ MODELTIER_PROMPT_CACHE: "always" })).toThrow("use sessions or off");
+    expect(listUnknownVariables({ MODELTIER_PROMPT_CACHE: "off" })).toEqual([]);
+  });
 });

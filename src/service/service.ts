@@ -25,59 +25,88 @@ import { guard } from "../rpc/guard.ts";
 import { listenHttp } from "../rpc/http.ts";
 import { providerService } from "../rpc/provider-service.ts";
 import { routerService } from "../rpc/router-service.ts";
-import { type Sandbox, startSandbox } from "../sandbox/sandbox.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Settings } from "../settings/settings.ts";
 import { openDatabase } from "../store/database.ts";
 import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
 import { createRecorder } from "../store/recorder.ts";
 import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
-import { createMetrics } from "../telemetry/metrics.ts";
+import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import type { Running } from "./banner.ts";
 import { startBudgets } from "./budgets.ts";
 import { decide } from "./decide.ts";
 import { addHttpRoutes } from "./http-routes.ts";
 import { logBreaker, observe } from "./observe.ts";
+import { openSandbox } from "./open-sandbox.ts";
 import { providerStateOf } from "./provider-state.ts";
 import { routingConfigOf } from "./routing-config.ts";
 import { warmStateOf } from "./warm-state.ts";
 
 export type Service = Readonly<{
   running: Running;
+  metrics: Metrics;
+  /** Takes keys and base URLs from the settings, and nothing else. @returns the ids of the providers that differ */
+  reload(settings: Settings): readonly string[];
   /** Stops taking calls, lets those in flight end within the grace, writes the last records. Safe to call twice. */
   stop(): Promise<void>;
 }>;
 
 export type ServiceOptions = Readonly<{
   settings: Settings;
-  /** Reads the settings again, for keys and base URLs. @throws SettingsError */
-  readAgain: () => Settings;
   log: Log;
+  /**
+   * Reads the settings again and has this process, and every other behind its ports, take keys and base URLs from them.
+   * Gives the ids of the providers that differ. Rejects with SettingsError.
+   * @param take for this process
+   */
+  reloadProviders(take: (settings: Settings) => readonly string[]): Promise<readonly string[]>;
+  /** Absent: this process serves alone. */
+  shared?: Shared;
+}>;
+
+/** What several processes behind the same ports have in common, for one of them. The tables are up to date, too. */
+export type Shared = Readonly<{
+  /** Absent: the real providers answer. */
+  sandbox?: Pick<Sandbox, "url" | "baseUrls">;
+  /** The metrics of all. */
+  renderMetrics(): Promise<string>;
 }>;
 
 /** For the last statuses to leave once the grace is over. */
 const GOODBYE_MS = 500;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { settings, log } = options;
+  const { settings, log, shared } = options;
   const config = routingConfigOf(settings);
   const metrics = createMetrics();
-  const [database, sandbox] = await Promise.all([
+  const [database, ownSandbox] = await Promise.all([
     openDatabase({ url: settings.databaseUrl, dataDir: settings.dataDir, log }),
-    settings.sandbox ? openSandbox(settings, log) : undefined,
+    settings.sandbox && shared === undefined ? openSandbox(settings, log) : undefined,
   ]);
+  const sandbox = shared?.sandbox ?? ownSandbox;
   const closing = new AbortController();
-  const migrated = migrateUntilDone(database.migrate, { log, signal: closing.signal });
+  const migrated = shared ? undefined : migrateUntilDone(database.migrate, { log, signal: closing.signal });
   // Postgres may be down for a while: records wait for it, and calls do not need it.
   if (database.engine === "pglite") await migrated;
   const recorder = createRecorder({ db: database.db, log, metrics });
   const transport = createTransport();
-  const hub = new ProviderHub(transport, settings.providers, sandbox?.baseUrls);
+  const hub = new ProviderHub(
+    transport,
+    settings.providers,
+    settings.sandbox ? sandbox?.baseUrls : undefined,
+  );
   const { budgets, admin, ...ofBudgets } = await startBudgets({ settings, database, metrics, log });
   const engine = engineOf({ config, hub, budgets, recorder, metrics, log });
   const idempotency = createIdempotency({ db: database.db, log });
   metrics.configVersion.set(config.version);
   const life = new Lifecycle();
+
+  const reload = (latest: Settings): readonly string[] => {
+    const changed = hub.replace(latest.providers, latest.sandbox ? sandbox?.baseUrls : undefined);
+    engine.health.reset();
+    return changed;
+  };
 
   /** The same behind every door. */
   const calls = {
@@ -104,7 +133,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       hub,
       config: () => config,
       state: engine.state,
-      reload: async () => reloadProviders(options, hub, sandbox, engine.health),
+      reload: () => options.reloadProviders(reload),
     }),
     accessService({ budgets: admin, log }),
   ].map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }));
@@ -116,23 +145,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     wallMs: Date.now,
     log,
   };
-  const [grpc, http] = await Promise.all([
-    listenGrpc({
-      host: settings.host,
-      port: settings.grpcPort,
-      services,
-      shutdownSignal: life.shutdownSignal,
-    }),
-    listenHttp({
-      host: settings.host,
-      port: settings.httpPort,
-      services,
-      shutdownSignal: life.shutdownSignal,
-      routes: (app) =>
-        addHttpRoutes(app, { registry: metrics.registry, findObstacle: () => life.obstacle, openAi }),
-      log,
-    }),
-  ]);
+  const { host, grpcPort, httpPort } = settings;
+  const { shutdownSignal } = life;
+  // One after the other: workers that ask for port 0 share what they ask for in the same order.
+  const grpc = await listenGrpc({ host, port: grpcPort, services, shutdownSignal });
+  const renderMetrics = shared?.renderMetrics ?? (() => metrics.registry.metrics());
+  const http = await listenHttp({
+    host,
+    port: httpPort,
+    services,
+    shutdownSignal,
+    routes: (app) => addHttpRoutes(app, { renderMetrics, findObstacle: () => life.obstacle, openAi }),
+    log,
+  });
   grpc.setServing(true);
   life.obstacle = undefined;
 
@@ -148,7 +173,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.all([recorder.close(), idempotency.close()]);
     await ofBudgets.close();
     closing.abort();
-    await Promise.all([database.close(), transport.close(), sandbox?.close()]);
+    await Promise.all([database.close(), transport.close(), ownSandbox?.close()]);
   };
   return {
     running: {
@@ -160,6 +185,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       socketFolder: database.socketFolder,
       retired: listRetired(config, engine.state().today),
     },
+    metrics,
+    reload,
     stop: () => life.once(stop),
   };
 }
@@ -215,30 +242,6 @@ function engineOf({ config, hub, budgets, recorder, metrics, log }: EngineParts)
     newId: randomUUID,
   };
   return { deps, health, state, stateFor: warm.stateFor };
-}
-
-/** On the configured port, or on any when that one is taken: two services on one machine both want a sandbox. */
-async function openSandbox({ sandboxPort, sandboxTokensPerSecond }: Settings, log: Log): Promise<Sandbox> {
-  const options = { tokensPerSecond: sandboxTokensPerSecond };
-  try {
-    return await startSandbox({ ...options, port: sandboxPort });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
-    log.warn("the sandbox's port is taken; it uses another", { port: sandboxPort });
-    return startSandbox({ ...options, port: 0 });
-  }
-}
-
-async function reloadProviders(
-  { readAgain }: ServiceOptions,
-  hub: ProviderHub,
-  sandbox: Sandbox | undefined,
-  health: TargetHealth,
-): Promise<readonly string[]> {
-  const settings = readAgain();
-  const changed = hub.replace(settings.providers, settings.sandbox ? sandbox?.baseUrls : undefined);
-  health.reset();
-  return changed;
 }
 
 const listRetired = ({ tiers, catalogue }: RoutingConfig, today: string): readonly string[] => {

@@ -47,6 +47,15 @@ export class SettingsReader {
     return this.#reject(name, `is "${value}"; use a number above 0`, fallback);
   }
 
+  /** A whole number from 1. */
+  count(name: string, fallback: number, most: number): number {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    const count = Number(value);
+    if (Number.isInteger(count) && count >= 1 && count <= most) return count;
+    return this.#reject(name, `is "${value}"; use a whole number from 1 to ${most}`, fallback);
+  }
+
   /** A whole number of ms from 1; undefined when it is not set. */
   milliseconds(name: string, mostMs: number): number | undefined {
     const value = this.text(name);

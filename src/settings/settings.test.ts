@@ -75,6 +75,20 @@ describe("settings", () => {
     ]);
   });
 
+  it("serve with one process, and with several only where they can share a Postgres", () => {
+    const url = "postgres://localhost/x";
+    expect(readSettings({}, "/srv").workers).toBe(1);
+    expect(readSettings({ MODELTIER_WORKERS: "4", DATABASE_URL: url }, "/srv").workers).toBe(4);
+    expect(problemsOf({ MODELTIER_WORKERS: "1" })).toEqual([]);
+    expect(problemsOf({ MODELTIER_WORKERS: "4" })).toEqual([
+      "MODELTIER_WORKERS is 4 and DATABASE_URL is not set: the embedded database serves one process; give a Postgres, or use 1",
+    ]);
+    expect(problemsOf({ MODELTIER_WORKERS: "1.5", DATABASE_URL: url })).toEqual([
+      'MODELTIER_WORKERS is "1.5"; use a whole number from 1 to 256',
+    ]);
+    expect(listUnknownVariables({ MODELTIER_WORKERS: "4" })).toEqual([]);
+  });
+
   it("never quote a key or a database password", () => {
     const problems = problemsOf({ OPENAI_API_KEY: "sk secret", DATABASE_URL: "pg://user:hunter2@host/db" });
     expect(problems).toHaveLength(2);

@@ -1,7 +1,14 @@
 /** The environment, read once into one frozen value. Every problem is reported at once, by the name of its variable. */
 import { isAbsolute, resolve } from "node:path";
 import { DELIVERIES, type Delivery } from "../completion/call.ts";
-import { type AttemptTimers, type ModelTarget, TIERS, type Tier } from "../routing/types.ts";
+import {
+  type AttemptTimers,
+  type ModelTarget,
+  PROMPT_CACHE_POLICIES,
+  type PromptCachePolicy,
+  TIERS,
+  type Tier,
+} from "../routing/types.ts";
 import type { Environment } from "./environment.ts";
 import { type ProviderSettings, readProviders } from "./providers.ts";
 import { SettingsReader } from "./reader.ts";
@@ -13,6 +20,8 @@ export type Settings = Readonly<{
   host: string;
   grpcPort: number;
   httpPort: number;
+  /** Processes that serve behind the two ports. More than one only with `databaseUrl`. */
+  workers: number;
   /** Absolute. */
   dataDir: string;
   /** Absent: the embedded database in `dataDir`. */
@@ -24,6 +33,8 @@ export type Settings = Readonly<{
   tierTargets: Readonly<Partial<Record<Tier, readonly ModelTarget[]>>>;
   /** A second attempt beside a late one; absent: as the preset says. */
   hedging?: boolean;
+  /** Which calls ask providers to cache their prompt; absent: as the preset says. */
+  promptCache?: PromptCachePolicy;
   /** Limits of an attempt that replace those of every tier. */
   timers: Partial<AttemptTimers>;
   providers: readonly ProviderSettings[];
@@ -36,7 +47,7 @@ export type Settings = Readonly<{
   delivery: Delivery;
   /** Asked for by RPCs that change something; absent: not asked for. */
   adminToken?: string;
-  /** Signs decision tokens, at least 32 characters; absent: a random one, of this process alone. */
+  /** Signs decision tokens, at least 32 characters; absent: a random one, known to this service alone. */
   tokenSecret?: string;
   /** How long a decision token holds. */
   tokenLifetimeMs: number;
@@ -51,9 +62,10 @@ export type Settings = Readonly<{
 
 const KNOWN = new Set(
   [
-    "GRPC_PORT HTTP_PORT HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
+    "GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
     "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY ADMIN_TOKEN TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
-    "BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS HEDGING HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
+    "HEDGING PROMPT_CACHE HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
+    "BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
   ]
     .join(" ")
     .split(" ")
@@ -69,12 +81,14 @@ export function readSettings(environment: Environment, folder: string): Settings
     host: reader.text("MODELTIER_HOST") ?? "127.0.0.1",
     grpcPort: reader.port("MODELTIER_GRPC_PORT", 50_051),
     httpPort: reader.port("MODELTIER_HTTP_PORT", 8080),
+    workers: readWorkers(reader),
     dataDir: isAbsolute(dataDir) ? dataDir : resolve(folder, dataDir),
     databaseUrl: reader.url("DATABASE_URL", ["postgres", "postgresql"], undefined),
     preset: reader.choice("MODELTIER_PRESET", ["classic", "current"], "classic"),
     retiredModels: readRetiredModels(reader),
     tierTargets: readTierTargets(reader, new Set(providers.map(({ id }) => id))),
     hedging: reader.flag("MODELTIER_HEDGING", undefined),
+    promptCache: readPromptCache(reader),
     timers: readTimers(reader),
     providers,
     sandbox: reader.flag("MODELTIER_SANDBOX", undefined) ?? providers.every(hasNoKey),
@@ -102,6 +116,20 @@ export function listUnknownVariables(environment: Environment): readonly string[
   return Object.keys(environment).filter((name) => name.startsWith("MODELTIER_") && !KNOWN.has(name));
 }
 
+const MOST_WORKERS = 256;
+
+/** The embedded database belongs to one process, so several need Postgres. */
+function readWorkers(reader: SettingsReader): number {
+  const workers = reader.count("MODELTIER_WORKERS", 1, MOST_WORKERS);
+  if (workers > 1 && reader.text("DATABASE_URL") === undefined) {
+    reader.problem(
+      "MODELTIER_WORKERS",
+      `is ${workers} and DATABASE_URL is not set: the embedded database serves one process; give a Postgres, or use 1`,
+    );
+  }
+  return workers;
+}
+
 function readTokenSecret(reader: SettingsReader): string | undefined {
   const secret = reader.text("MODELTIER_TOKEN_SECRET");
   if (secret !== undefined && secret.length < 32) {
@@ -117,6 +145,11 @@ function readRetiredModels(reader: SettingsReader): Settings["retiredModels"] {
     ["substitute", "skip", "try"],
     "substitute",
   );
+}
+
+function readPromptCache(reader: SettingsReader): Settings["promptCache"] {
+  if (reader.text("MODELTIER_PROMPT_CACHE") === undefined) return undefined;
+  return reader.choice("MODELTIER_PROMPT_CACHE", PROMPT_CACHE_POLICIES, "sessions");
 }
 
 const TIMER_VARIABLES: Readonly<Record<keyof AttemptTimers, string>> = {

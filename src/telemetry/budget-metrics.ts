@@ -1,4 +1,7 @@
-/** Gauges of budgets, read when they are scraped. Money is in US dollars here; the labels are the operator's own words. */
+/**
+ * Gauges of budgets, read when they are scraped. Money is in US dollars here; the labels are the operator's own words.
+ * What several workers have set aside is added up; limit and spent are the same for all of them.
+ */
 import { Gauge, type Registry } from "prom-client";
 import type { Account } from "../budgets/account.ts";
 
@@ -7,8 +10,9 @@ export const unitLabel = ({ id }: Pick<Account, "id">): string => (id.unit === "
 
 /** @param list the accounts there are at the moment */
 export function addBudgetGauges(registry: Registry, list: () => readonly Account[]): void {
-  const gauge = (name: string, help: string, read: (account: Account) => bigint) =>
+  const gauge = (name: string, help: string, aggregator: "max" | "sum", read: (account: Account) => bigint) =>
     new Gauge({
+      aggregator,
       name: `modeltier_budget_${name}`,
       help,
       labelNames: ["budget", "unit"],
@@ -20,11 +24,22 @@ export function addBudgetGauges(registry: Registry, list: () => readonly Account
         }
       },
     });
-  gauge("limit", "What a budget allows in a period, in US dollars or tokens.", ({ state }) => state.limit);
-  gauge("spent", "What is recorded as spent in the period, by all replicas.", ({ state }) => state.spent);
+  gauge(
+    "limit",
+    "What a budget allows in a period, in US dollars or tokens.",
+    "max",
+    ({ state }) => state.limit,
+  );
+  gauge(
+    "spent",
+    "What is recorded as spent in the period, by all replicas.",
+    "max",
+    ({ state }) => state.spent,
+  );
   gauge(
     "reserved",
     "What this replica has set aside for attempts that run; 0 when it is idle.",
+    "sum",
     ({ reserved }) => reserved,
   );
 }

@@ -11,12 +11,20 @@ export type Log = Readonly<{
   error(message: string, fields?: LogFields): void;
 }>;
 
-/** One JSON line per event on standard error, so that standard output stays for people. */
-export function createLog(level: LogLevel, destination: DestinationStream = pino.destination(2)): Log {
+export type LogOptions = Readonly<{ everywhere?: LogFields; destination?: DestinationStream }>;
+
+/**
+ * One JSON line per event on standard error, so that standard output stays for people.
+ * @param everywhere fields of every line
+ */
+export function createLog(
+  level: LogLevel,
+  { everywhere, destination = pino.destination(2) }: LogOptions = {},
+): Log {
   const logger: Logger = pino(
     {
       level,
-      base: undefined,
+      base: everywhere,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },

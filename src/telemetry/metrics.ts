@@ -1,4 +1,7 @@
-/** Every metric of the service in one list. Labels come from configuration and the catalogue, never from callers. */
+/**
+ * Every metric of the service in one list. Labels come from configuration and the catalogue, never from callers.
+ * Several workers are added up; a gauge that is no amount names its `aggregator`.
+ */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { MoneyCounter, MoneyGauge } from "./money-counter.ts";
 
@@ -91,8 +94,9 @@ export function createMetrics() {
     }),
     breakerState: new Gauge({
       name: "modeltier_breaker_state",
-      help: "0 closed, 1 half open, 2 open, 3 parked.",
+      help: "0 closed, 1 half open, 2 open, 3 parked; of several workers, the highest.",
       labelNames: target,
+      aggregator: "max",
       registers,
     }),
     unknownPrice: new Counter({
@@ -103,6 +107,7 @@ export function createMetrics() {
     configVersion: new Gauge({
       name: "modeltier_config_version",
       help: "Version of the routing configuration in force; 0 is the preset.",
+      aggregator: "max",
       registers,
     }),
     budgetOverruns: new Counter({

@@ -7,6 +7,9 @@ type Options<L extends string> = Readonly<{
   registers: Registry[];
 }>;
 
+/** Of one series. */
+export type Money = Readonly<{ labels: Readonly<Record<string, string>>; nanoUsd: bigint }>;
+
 /**
  * Sums of US dollars, added in whole nano-USD and divided once, when they are read: a float sum would drift from the
  * records by the millionth call. Exact up to nine million dollars a series, the reach of a double.
@@ -21,6 +24,10 @@ class MoneySums<L extends string> {
     else total.nanoUsd += nanoUsd;
   }
 
+  list(): readonly Money[] {
+    return [...this.#totals.values()];
+  }
+
   *inUsd(): Generator<readonly [labels: Record<L, string>, usd: number]> {
     for (const { labels, nanoUsd } of this.#totals.values()) yield [labels, Number(nanoUsd) / 1e9];
   }
@@ -28,10 +35,12 @@ class MoneySums<L extends string> {
 
 /** Money that only grows. */
 export class MoneyCounter<L extends string> {
+  readonly name: string;
   readonly #sums = new MoneySums<L>();
 
   constructor({ labelNames, ...options }: Options<L>) {
     const sums = this.#sums;
+    this.name = options.name;
     new Counter({
       ...options,
       labelNames: [...labelNames],
@@ -45,14 +54,21 @@ export class MoneyCounter<L extends string> {
   add(labels: Record<L, string>, nanoUsd: bigint): void {
     this.#sums.add(labels, nanoUsd);
   }
+
+  /** Every series, exactly. */
+  list(): readonly Money[] {
+    return this.#sums.list();
+  }
 }
 
 /** Money that grows and shrinks. */
 export class MoneyGauge<L extends string> {
+  readonly name: string;
   readonly #sums = new MoneySums<L>();
 
   constructor({ labelNames, ...options }: Options<L>) {
     const sums = this.#sums;
+    this.name = options.name;
     new Gauge({
       ...options,
       labelNames: [...labelNames],
@@ -65,5 +81,10 @@ export class MoneyGauge<L extends string> {
 
   add(labels: Record<L, string>, nanoUsd: bigint): void {
     this.#sums.add(labels, nanoUsd);
+  }
+
+  /** Every series, exactly. */
+  list(): readonly Money[] {
+    return this.#sums.list();
   }
 }

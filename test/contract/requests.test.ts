@@ -1,30 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { ModelParameters } from "../../src/pricing/types.ts";
 import type { CompletionRequest, Dialect } from "../../src/providers/provider.ts";
-import { KEY, listen, providerOf, question, refusalOf, unwatched } from "./ask.ts";
-import { getFixture } from "./fixtures.ts";
-import { openTransport, type SeenRequest, startServer } from "./local-server.ts";
+import { KEY, listen, providerOf, question, refusalOf, sentBy } from "./ask.ts";
+import { openTransport, startServer } from "./local-server.ts";
 
-const WHOLE: Readonly<Record<Dialect, string>> = {
-  openai: "openai/text.json",
-  kimi: "kimi/text-cached.json",
-  anthropic: "anthropic/text.json",
-};
 const CHAT: readonly Dialect[] = ["openai", "kimi"];
 const ALL: readonly Dialect[] = ["openai", "kimi", "anthropic"];
-
-/** What the provider's server received for a request. */
-async function sent(dialect: Dialect, request: CompletionRequest, apiKey = KEY): Promise<SeenRequest> {
-  const server = await startServer((response) => {
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(getFixture(WHOLE[dialect]).body);
-  });
-  const provider = providerOf(dialect, openTransport(), { baseUrl: `${server.url}/base`, apiKey });
-  await provider.complete(request, new AbortController().signal, unwatched);
-  const [seen] = server.seen;
-  if (seen === undefined) throw new Error("the server saw no request");
-  return seen;
-}
 
 const parameters = (changes: Partial<ModelParameters>): Pick<CompletionRequest, "parameters"> => ({
   parameters: { ...question().parameters, ...changes },
@@ -77,7 +58,7 @@ const tooled = question({
 
 describe("a request to a provider that speaks chat completions", () => {
   it.each(CHAT)("%s: authorises, and says nothing that was not asked", async (dialect) => {
-    const { method, path, headers, json } = await sent(dialect, question());
+    const { method, path, headers, json } = await sentBy(dialect, question());
     expect(`${method} ${path}`).toBe("POST /base/chat/completions");
     expect(headers).toMatchObject({
       authorization: `Bearer ${KEY}`,
@@ -95,7 +76,7 @@ describe("a request to a provider that speaks chat completions", () => {
 
   it.each(CHAT)("%s: names the cap and the system role as the model wants them", async (dialect) => {
     const request = { ...conversation, ...parameters({ outputCap: "max_tokens", systemRole: "developer" }) };
-    const { json } = await sent(dialect, request);
+    const { json } = await sentBy(dialect, request);
     expect(json).toHaveProperty("max_tokens", 4_096);
     expect(json).not.toHaveProperty("max_completion_tokens");
     expect(json).toHaveProperty("messages.0", { role: "developer", content: "Be brief." });
@@ -104,7 +85,7 @@ describe("a request to a provider that speaks chat completions", () => {
   it.each(CHAT)(
     "%s: sends a conversation with tools, without the message that says nothing",
     async (dialect) => {
-      const { json } = await sent(dialect, conversation);
+      const { json } = await sentBy(dialect, conversation);
       expect(json.messages).toEqual([
         { role: "system", content: "Be brief." },
         { role: "user", content: "Weather in Florence?" },
@@ -125,7 +106,7 @@ describe("a request to a provider that speaks chat completions", () => {
   );
 
   it.each(CHAT)("%s: sends images inline and by address", async (dialect) => {
-    const { json } = await sent(dialect, picture);
+    const { json } = await sentBy(dialect, picture);
     expect(json).toHaveProperty("messages.0.content", [
       { type: "text", text: "What is this?" },
       { type: "image_url", image_url: { url: "data:image/png;base64,AQID" } },
@@ -134,7 +115,7 @@ describe("a request to a provider that speaks chat completions", () => {
   });
 
   it.each(CHAT)("%s: sends tools and the choice among them", async (dialect) => {
-    const { json } = await sent(dialect, {
+    const { json } = await sentBy(dialect, {
       ...tooled,
       toolChoice: { kind: "tool", name: "weather" },
       parallelToolCalls: false,
@@ -156,13 +137,28 @@ describe("a request to a provider that speaks chat completions", () => {
       parallel_tool_calls: false,
     });
     for (const kind of ["auto", "none", "required"] as const) {
-      expect((await sent(dialect, { ...tooled, toolChoice: { kind } })).json.tool_choice).toBe(kind);
+      expect((await sentBy(dialect, { ...tooled, toolChoice: { kind } })).json.tool_choice).toBe(kind);
     }
   });
 
+  it.each(CHAT)(
+    "%s: says with tools, and only with tools, how hard to think, where the model asks for that",
+    async (dialect) => {
+      const effort = parameters({ effortWithTools: "none" });
+      for (const toolChoice of [undefined, { kind: "required" }, { kind: "tool", name: "now" }] as const) {
+        const { json } = await sentBy(dialect, { ...tooled, ...effort, ...(toolChoice && { toolChoice }) });
+        expect(json.reasoning_effort).toBe("none");
+      }
+      expect((await sentBy(dialect, { ...question(), ...effort })).json).not.toHaveProperty(
+        "reasoning_effort",
+      );
+      expect((await sentBy(dialect, tooled)).json).not.toHaveProperty("reasoning_effort");
+    },
+  );
+
   it.each(CHAT)("%s: sends every sampling parameter that was asked for", async (dialect) => {
     const request = question({ temperature: 0, topP: 0.5, seed: 7, stop: ["END"] });
-    expect((await sent(dialect, request)).json).toMatchObject({
+    expect((await sentBy(dialect, request)).json).toMatchObject({
       temperature: 0,
       top_p: 0.5,
       seed: 7,
@@ -172,7 +168,7 @@ describe("a request to a provider that speaks chat completions", () => {
 
   it.each(ALL)("%s: leaves out the choice of tools when there are none, and empty stops", async (dialect) => {
     const request = question({ toolChoice: { kind: "auto" }, parallelToolCalls: true, stop: [] });
-    const { json } = await sent(dialect, request);
+    const { json } = await sentBy(dialect, request);
     for (const name of ["tools", "tool_choice", "parallel_tool_calls", "stop", "stop_sequences"]) {
       expect(json).not.toHaveProperty(name);
     }
@@ -181,9 +177,9 @@ describe("a request to a provider that speaks chat completions", () => {
   it.each(CHAT)("%s: asks for JSON, and for JSON by a schema", async (dialect) => {
     const schemaJson = '{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object"}';
     const format = { kind: "json_schema", name: "answer", schemaJson, strict: true } as const;
-    const json = (await sent(dialect, question({ responseFormat: { kind: "json" } }))).json;
+    const json = (await sentBy(dialect, question({ responseFormat: { kind: "json" } }))).json;
     expect(json.response_format).toEqual({ type: "json_object" });
-    const { response_format: bySchema } = (await sent(dialect, question({ responseFormat: format }))).json;
+    const { response_format: bySchema } = (await sentBy(dialect, question({ responseFormat: format }))).json;
     // Kimi takes no $schema.
     const schema = dialect === "kimi" ? { type: "object" } : JSON.parse(schemaJson);
     expect(bySchema).toEqual({ type: "json_schema", json_schema: { name: "answer", strict: true, schema } });
@@ -204,7 +200,7 @@ describe("a request to a provider that speaks chat completions", () => {
 
 describe("a request to Anthropic", () => {
   it("authorises, names the API version, and says nothing that was not asked", async () => {
-    const { method, path, headers, json } = await sent("anthropic", question());
+    const { method, path, headers, json } = await sentBy("anthropic", question());
     expect(`${method} ${path}`).toBe("POST /base/v1/messages");
     expect(headers).toMatchObject({
       authorization: `Bearer ${KEY}`,
@@ -224,13 +220,13 @@ describe("a request to Anthropic", () => {
       ...question({ temperature: 0.2, topP: 0.9, stop: ["END"] }),
       ...parameters({ anthropicVersion: "2023-06-01" }),
     };
-    const { headers, json } = await sent("anthropic", request);
+    const { headers, json } = await sentBy("anthropic", request);
     expect(headers["anthropic-version"]).toBe("2023-06-01");
     expect(json).toMatchObject({ temperature: 0.2, top_p: 0.9, stop_sequences: ["END"] });
   });
 
   it("collects system prompts, merges neighbours of one role, and returns tool results as the user", async () => {
-    const { json } = await sent("anthropic", conversation);
+    const { json } = await sentBy("anthropic", conversation);
     expect(json.system).toBe("Be brief.\n\nAnswer in Italian.");
     expect(json.messages).toEqual([
       { role: "user", content: [{ type: "text", text: "Weather in Florence?" }] },
@@ -254,7 +250,7 @@ describe("a request to Anthropic", () => {
   });
 
   it("sends images inline and by address", async () => {
-    const { json } = await sent("anthropic", picture);
+    const { json } = await sentBy("anthropic", picture);
     expect(json).toHaveProperty("messages.0.content", [
       { type: "text", text: "What is this?" },
       { type: "image", source: { type: "base64", media_type: "image/png", data: "AQID" } },
@@ -264,8 +260,8 @@ describe("a request to Anthropic", () => {
 
   it("sends tools and the choice among them", async () => {
     const choose = async (changes: Partial<CompletionRequest>) =>
-      (await sent("anthropic", { ...tooled, ...changes })).json.tool_choice;
-    expect((await sent("anthropic", tooled)).json.tools).toEqual([
+      (await sentBy("anthropic", { ...tooled, ...changes })).json.tool_choice;
+    expect((await sentBy("anthropic", tooled)).json.tools).toEqual([
       {
         name: "weather",
         description: "The weather",
@@ -298,13 +294,13 @@ describe("a request to Anthropic", () => {
       schemaJson: '{"type":"object"}',
       strict: true,
     } as const;
-    expect((await sent("anthropic", question({ responseFormat }))).json.output_config).toEqual({
+    expect((await sentBy("anthropic", question({ responseFormat }))).json.output_config).toEqual({
       format: { type: "json_schema", schema: { type: "object" } },
     });
   });
 
   it("puts no words into the model's mouth", async () => {
-    const { json } = await sent("anthropic", question());
+    const { json } = await sentBy("anthropic", question());
     expect(json).toHaveProperty("messages.length", 1);
     expect(json).toHaveProperty("messages.0.role", "user");
   });
@@ -339,7 +335,7 @@ describe("a request that cannot be said is rejected and not sent", () => {
   });
 
   it("arguments with hostile keys are sent as they are, and change nothing here", async () => {
-    const { json } = await sent("anthropic", question(assistant('{"__proto__":{"polluted":1}}')));
+    const { json } = await sentBy("anthropic", question(assistant('{"__proto__":{"polluted":1}}')));
     expect(JSON.stringify(json)).toContain('{"__proto__":{"polluted":1}}');
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
@@ -365,7 +361,7 @@ describe("keys and the environment", () => {
     "%s: nothing in the environment reaches the provider, and it is left as it was",
     async (dialect) => {
       Object.assign(process.env, VARIABLES);
-      const { headers } = await sent(dialect, question());
+      const { headers } = await sentBy(dialect, question());
       expect(JSON.stringify(headers)).not.toContain("leaked");
       expect(headers.authorization).toBe(`Bearer ${KEY}`);
       expect(process.env).toMatchObject(VARIABLES);
@@ -373,7 +369,7 @@ describe("keys and the environment", () => {
   );
 
   it.each(ALL)("%s: no key sends no authorisation", async (dialect) => {
-    expect((await sent(dialect, question(), "")).headers).not.toHaveProperty("authorization");
+    expect((await sentBy(dialect, question(), "")).headers).not.toHaveProperty("authorization");
   });
 
   it.each(ALL)("%s: a key that no header can carry fails the call, and is not shown", async (dialect) => {

@@ -168,7 +168,8 @@ describe("tool calls of a whole answer", () => {
 
   it("anthropic: input, thinking and text are read from their blocks, unknown blocks are passed over", async () => {
     const content = [
-      { type: "thinking", thinking: "Hm", signature: "no" },
+      { type: "thinking", thinking: "Hm", signature: "proof" },
+      { type: "redacted_thinking", data: "secret" },
       { type: "hologram", text: "no" },
       null,
       { type: "text", text: "Let me look." },
@@ -178,6 +179,10 @@ describe("tool calls of a whole answer", () => {
     expect(await complete("anthropic", { content, stop_reason: "tool_use" })).toEqual({
       text: "Let me look.",
       reasoning: "Hm",
+      reasoningBlocks: [
+        { text: "Hm", signature: "proof" },
+        { text: "", encrypted: "secret" },
+      ],
       refusal: "",
       toolCalls: [
         { id: "a", name: "weather", argumentsJson: '{"city":"Florence"}' },

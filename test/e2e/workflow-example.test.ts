@@ -15,26 +15,29 @@ type LedgerEntry = Readonly<{
   provider: string;
   model: string;
   cost_nano_usd: string;
-  usage: Readonly<{ cached_input_tokens: number }>;
+  usage: Readonly<{ cached_input_tokens: number; cache_write_tokens: number }>;
 }>;
 
-describe("the workflow of ten steps", () => {
+describe.each([
+  ["where the router sends them", 0, []],
+  ["at one Anthropic model", 1, ["anthropic/claude-sonnet-5-5"]],
+] as const)("the ten steps of the workflow, %s", (_, table, model) => {
   let service: RunningService;
   let printed: string;
   beforeAll(async () => {
     service = await startService();
     const run = promisify(execFile);
-    const { stdout } = await run(process.execPath, [EXAMPLE, `http://${service.grpcAddress}`]);
+    const { stdout } = await run(process.execPath, [EXAMPLE, `http://${service.grpcAddress}`, ...model]);
     printed = stdout;
   });
   afterAll(() => service?.stop());
 
   it("prints what its README shows", () => {
-    const shown = /```text\n([^`]*)```/.exec(readFileSync(README, "utf8"))?.[1];
-    expect(printed).toBe(shown);
+    const shown = [...readFileSync(README, "utf8").matchAll(/```text\n([^`]*)```/g)].map(([, text]) => text);
+    expect(printed).toBe(shown[table]);
   });
 
-  it("saves, by its records, its metric and the ledger alike, what the cached tokens cost less", async () => {
+  it("saves, by its records, its metric and the ledger alike, what reading costs less, less what writing costs more", async () => {
     const entries = await ledgerOf(service);
     const saved = entries.reduce((sum, entry) => sum + savedBy(entry), 0n);
     const cost = entries.reduce((sum, entry) => sum + BigInt(entry.cost_nano_usd), 0n);
@@ -55,12 +58,15 @@ async function ledgerOf({ sandboxUrl }: RunningService): Promise<readonly Ledger
   return body.entries;
 }
 
-/** By the price list and nothing else; the classic models have one price band, and no writes are billed here. */
+/** By the price list and nothing else; these models have one price band. */
 function savedBy({ provider, model, usage }: LedgerEntry): bigint {
   const band = CATALOGUE.findModel(provider, model)?.prices.at(-1)?.bands[0];
   if (band === undefined) throw new Error(`no price for ${provider}/${model}`);
-  const perMtok = band.freshInputMicroUsdPerMtok - band.cachedInputMicroUsdPerMtok;
-  return (BigInt(usage.cached_input_tokens) * perMtok) / 1_000n;
+  const readPerMtok = band.freshInputMicroUsdPerMtok - band.cachedInputMicroUsdPerMtok;
+  const writePerMtok = band.cacheWriteMicroUsdPerMtok - band.freshInputMicroUsdPerMtok;
+  const savedPicoUsd =
+    BigInt(usage.cached_input_tokens) * readPerMtok - BigInt(usage.cache_write_tokens) * writePerMtok;
+  return savedPicoUsd / 1_000n;
 }
 
 /** Waits for the recorder, which writes behind the calls. */

@@ -188,6 +188,14 @@ export declare type Part = Message$1<"modeltier.v1.Part"> & {
      */
     value: ToolResult;
     case: "toolResult";
+  } | {
+    /**
+     * What the model thought, in a message of the assistant.
+     *
+     * @generated from field: modeltier.v1.Reasoning reasoning = 5;
+     */
+    value: Reasoning;
+    case: "reasoning";
   } | { case: undefined; value?: undefined };
 };
 
@@ -196,6 +204,41 @@ export declare type Part = Message$1<"modeltier.v1.Part"> & {
  * Use `create(PartSchema)` to create a new message.
  */
 export declare const PartSchema: GenMessage<Part>;
+
+/**
+ * A block of a model's reasoning, given back as it came: models that think want it while they call tools. What the model that is
+ * asked next cannot take is left out, and the decision says so; a signature goes only to the provider that made it.
+ *
+ * @generated from message modeltier.v1.Reasoning
+ */
+export declare type Reasoning = Message$1<"modeltier.v1.Reasoning"> & {
+  /**
+   * What can be read. Empty where the provider shows none of it.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * The provider's proof that the text is its model's: opaque, at most 1 MiB. Empty: it signs none.
+   *
+   * @generated from field: string signature = 2;
+   */
+  signature: string;
+
+  /**
+   * Reasoning that only its provider can read: opaque, at most 1 MiB. There is neither text nor signature then.
+   *
+   * @generated from field: string encrypted = 3;
+   */
+  encrypted: string;
+};
+
+/**
+ * Describes the message modeltier.v1.Reasoning.
+ * Use `create(ReasoningSchema)` to create a new message.
+ */
+export declare const ReasoningSchema: GenMessage<Reasoning>;
 
 /**
  * A picture, inline or by address.
@@ -618,11 +661,25 @@ export declare const TextDeltaSchema: GenMessage<TextDelta>;
  */
 export declare type ReasoningDelta = Message$1<"modeltier.v1.ReasoningDelta"> & {
   /**
-   * At least one character.
+   * At least one character, unless one of the following is there.
    *
    * @generated from field: string text = 1;
    */
   text: string;
+
+  /**
+   * Ends a block of reasoning: the text since the last one, and this, are a Reasoning to be given back.
+   *
+   * @generated from field: string signature = 2;
+   */
+  signature: string;
+
+  /**
+   * A block of its own, that only its provider can read.
+   *
+   * @generated from field: string encrypted = 3;
+   */
+  encrypted: string;
 };
 
 /**
@@ -1064,6 +1121,13 @@ export declare type CompleteOnceResponse = Message$1<"modeltier.v1.CompleteOnceR
    * @generated from field: modeltier.v1.Completed completed = 6;
    */
   completed?: Completed | undefined;
+
+  /**
+   * The same reasoning block by block, to be put into the next request ahead of the answer's other parts.
+   *
+   * @generated from field: repeated modeltier.v1.Reasoning reasoning_blocks = 7;
+   */
+  reasoningBlocks: Reasoning[];
 };
 
 /**

@@ -590,7 +590,7 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
 
   /**
    * What the call is estimated to cost at the first target, in nano-USD, with what is known to be cached there at the cached
-   * price. Meaningless when the price is unknown.
+   * price and the rest of a session's prompt at the price of writing it to the cache. Meaningless when the price is unknown.
    *
    * @generated from field: int64 estimated_cost_nano_usd = 20;
    */
@@ -861,7 +861,7 @@ export declare const RejectedTargetSchema: GenMessage<RejectedTarget>;
  */
 export declare type DroppedParameter = Message<"modeltier.v1.DroppedParameter"> & {
   /**
-   * The parameter's name: "temperature", "top_p", "seed" or "stop".
+   * The parameter's name: "temperature", "top_p", "seed" or "stop"; "reasoning" is that of earlier answers.
    *
    * @generated from field: string name = 1;
    */

@@ -82,6 +82,32 @@ describe("a stream", () => {
     expect(deltasOf(events).slice(1)).toEqual([{ reasoning_content: "Hm" }, { refusal: "No" }]);
   });
 
+  it("gives reasoning whole at the end of an answer that calls tools, and at no other", () => {
+    const thought: EngineEvent[] = [
+      decided,
+      { kind: "reasoning", text: "H" },
+      { kind: "reasoning", text: "m" },
+      { kind: "reasoning", text: "", signature: "proof" },
+      { kind: "reasoning", text: "", encrypted: "secret" },
+    ];
+    const called: EngineEvent = { kind: "tool_call", index: 0, id: "c1", name: "look", argumentsJson: "{}" };
+    const deltas = deltasOf([...thought, called, completed()]);
+    expect(deltas.slice(1, 3)).toEqual([{ reasoning_content: "H" }, { reasoning_content: "m" }]);
+    expect(deltas.slice(4)).toEqual([
+      {
+        reasoning_details: [
+          { type: "reasoning.text", text: "Hm", signature: "proof", format: "anthropic-claude-v1", index: 0 },
+          { type: "reasoning.encrypted", data: "secret", format: "anthropic-claude-v1", index: 1 },
+        ],
+      },
+      {},
+      "[DONE]",
+    ]);
+    expect(JSON.stringify(deltasOf([...thought, text("Hi"), completed()]))).not.toContain(
+      "reasoning_details",
+    );
+  });
+
   it("has the usage in one more chunk when asked, and null in every other", () => {
     const chunks = chunksOf([decided, started(1), text("Hi"), completed()], true);
     const last = chunks.at(-2) as Chunk;

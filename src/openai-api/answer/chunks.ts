@@ -1,12 +1,16 @@
 /** An answer in the chunks of a stream. Of each chunk only what is new is written down anew. */
 import type { OpenAI } from "openai";
 import type { CompletedEvent, ContentEvent, EngineEvent } from "../../completion/events.ts";
+import { ReasoningBlocks } from "../../completion/reasoning-blocks.ts";
 import type { FinishReason } from "../../providers/provider.ts";
 import { targetKey } from "../../routing/types.ts";
 import { type Known, Progress } from "./progress.ts";
+import { reasoningDetails, type WithReasoningDetails } from "./reasoning-details.ts";
 import { reportOf, usageOf } from "./report.ts";
 
-type Delta = OpenAI.ChatCompletionChunk.Choice.Delta & Readonly<{ reasoning_content?: string }>;
+type Delta = OpenAI.ChatCompletionChunk.Choice.Delta &
+  Readonly<{ reasoning_content?: string }> &
+  WithReasoningDetails;
 
 export const completionId = (executionId: string): string => `chatcmpl-${executionId}`;
 
@@ -18,9 +22,11 @@ export class ChunkWriter {
   readonly #includeUsage: boolean;
   readonly #progress = new Progress();
   readonly #tail: string;
+  readonly #reasoning = new ReasoningBlocks();
   /** What every chunk begins with; absent when it has to be written anew. */
   #written: string | undefined;
   #hasBegun = false;
+  #callsTools = false;
 
   /** @param created when the call came, in seconds of Unix time */
   constructor({ created, includeUsage }: Readonly<{ created: number; includeUsage: boolean }>) {
@@ -49,9 +55,12 @@ export class ChunkWriter {
     switch (event.kind) {
       case "text":
       case "refusal":
-      case "reasoning":
       case "tool_call":
+        this.#callsTools ||= event.kind === "tool_call";
         return this.#beginning() + this.#delta(deltaOf(event), null);
+      case "reasoning":
+        this.#reasoning.add(event);
+        return event.text === "" ? "" : this.#beginning() + this.#delta(deltaOf(event), null);
       case "completed":
         this.#note(event);
         return this.#beginning() + this.#end(event);
@@ -74,8 +83,10 @@ export class ChunkWriter {
   }
 
   #end(completed: CompletedEvent): string {
+    const details = reasoningDetails(this.#reasoning.all, this.#callsTools);
+    const reasoning = details.reasoning_details === undefined ? "" : this.#delta(details, null);
     const last = this.#delta({}, completed.finishReason);
-    return last + (this.#includeUsage ? this.#usage(completed) : "") + DONE;
+    return reasoning + last + (this.#includeUsage ? this.#usage(completed) : "") + DONE;
   }
 
   #delta(delta: Delta, finishReason: FinishReason | null): string {

@@ -3,9 +3,10 @@ import type { OnceAnswer } from "../../completion/complete-once.ts";
 import { targetKey } from "../../routing/types.ts";
 import { completionId } from "./chunks.ts";
 import { knownOf } from "./progress.ts";
+import { reasoningDetails, type WithReasoningDetails } from "./reasoning-details.ts";
 import { type Report, reportOf, usageOf } from "./report.ts";
 
-type Message = OpenAI.ChatCompletionMessage & Readonly<{ reasoning_content?: string }>;
+type Message = OpenAI.ChatCompletionMessage & Readonly<{ reasoning_content?: string }> & WithReasoningDetails;
 export type WholeAnswer = OpenAI.ChatCompletion & Readonly<{ modeltier: Report }>;
 
 /** @param created when the call came, in seconds of Unix time */
@@ -25,13 +26,14 @@ export function wholeAnswer(answer: OnceAnswer, created: number): WholeAnswer {
 }
 
 /** An answer that only calls tools, or only refuses, has no content. */
-function messageOf({ text, reasoning, refusal, toolCalls }: OnceAnswer): Message {
+function messageOf({ text, reasoning, reasoningBlocks, refusal, toolCalls }: OnceAnswer): Message {
   const saysElsewhere = toolCalls.length > 0 || refusal !== "";
   return {
     role: "assistant",
     content: text === "" && saysElsewhere ? null : text,
     refusal: refusal === "" ? null : refusal,
     ...(reasoning !== "" && { reasoning_content: reasoning }),
+    ...reasoningDetails(reasoningBlocks, toolCalls.length > 0),
     ...(toolCalls.length > 0 && { tool_calls: toolCalls.map(toolCall) }),
   };
 }

@@ -52,6 +52,33 @@ describe("a conversation", () => {
     ]);
   });
 
+  it("has the reasoning of earlier answers, by its details where there are any", () => {
+    const reasoningOf = (fields: Record<string, unknown>) => {
+      const [assistant] = callOf({
+        messages: [{ role: "assistant", content: "So.", ...fields }, user],
+      }).messages;
+      return assistant?.role === "assistant" ? assistant.reasoning : "another message";
+    };
+    expect(reasoningOf({})).toBeUndefined();
+    expect(reasoningOf({ reasoning_content: "Hm" })).toEqual([{ text: "Hm" }]);
+    const details = [
+      { type: "reasoning.text", text: "Hm", signature: "proof", format: "anthropic-claude-v1", index: 0 },
+      { type: "reasoning.encrypted", data: "secret", format: "anthropic-claude-v1", index: 1 },
+      { type: "reasoning.summary", summary: "no" },
+      { type: "reasoning.text", text: "Of", signature: "another's", format: "openai-responses-v1" },
+      { type: "reasoning.encrypted", data: "another's", format: "openai-responses-v1" },
+    ];
+    expect(reasoningOf({ reasoning_content: "m", reasoning_details: details })).toEqual([
+      { text: "Hm", signature: "proof" },
+      { text: "", encrypted: "secret" },
+      { text: "Of" },
+    ]);
+    const long = [{ type: "reasoning.text", text: "Hm", signature: "s".repeat(1_048_577) }];
+    expect(
+      refusal({ messages: [{ role: "assistant", content: "So.", reasoning_details: long }, user] }),
+    ).toContain("messages[0].reasoning_details[0].signature");
+  });
+
   it("is scored and held against what the models take, as over gRPC", () => {
     const { request } = callOf({
       messages: [

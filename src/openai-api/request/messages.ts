@@ -5,6 +5,7 @@ import { unsupportedParameter } from "../api-error.ts";
 import { type ImageRules, readImage } from "./image.ts";
 import type { JsonValue } from "./json-value.ts";
 import { nameOf } from "./names.ts";
+import { readReasoning } from "./reasoning.ts";
 
 type Reader = (message: JsonValue, rules: ImageRules) => ChatMessage | undefined;
 
@@ -86,7 +87,13 @@ function readAssistant(message: JsonValue): ChatMessage {
   }
   const content = readText(message.at("content"), ["text", "refusal"]);
   const text = content === "" ? (message.at("refusal").text() ?? "") : content;
-  return { role: "assistant", text, toolCalls: message.at("tool_calls").items().map(readToolCall) };
+  const reasoning = readReasoning(message);
+  return {
+    role: "assistant",
+    text,
+    toolCalls: message.at("tool_calls").items().map(readToolCall),
+    ...(reasoning.length > 0 && { reasoning }),
+  };
 }
 
 function readToolCall(call: JsonValue): ToolCall {

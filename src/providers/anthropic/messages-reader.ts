@@ -13,6 +13,8 @@ type OpenCall = { readonly ordinal: number; readonly startInput: unknown; hasArg
 
 /** More blocks than any answer has; a larger index is nonsense. */
 const MAX_BLOCKS = 4_096;
+/** More than the signatures and the encrypted reasoning of any answer; they are no tokens, so the output cap does not bound them. */
+const MOST_SEAL_CHARACTERS = 1_048_576;
 
 /**
  * Goes by the `type` in each event's JSON. Unknown events, blocks and deltas are passed over, and so is every block of a tool that the
@@ -25,6 +27,9 @@ export class MessagesReader implements AnswerReader {
   readonly #usage = new MessagesUsage();
   /** By block index, a number that was checked. It counts all blocks, so it is not the call's ordinal. */
   readonly #calls = new Map<number, OpenCall>();
+  /** Of the block of reasoning that is open. */
+  #signature = "";
+  #sealCharacters = 0;
   #stopReason = "";
   #stopped = false;
   #model = "";
@@ -46,6 +51,7 @@ export class MessagesReader implements AnswerReader {
     if (report !== undefined) throw this.#failures.reported(report);
     if (body.type === "content_block_delta") this.#readDelta(body, out);
     else if (body.type === "content_block_start") this.#startBlock(body, out);
+    else if (body.type === "content_block_stop") this.#endReasoning(out);
     else if (body.type === "message_start") this.#readMessage(asRecord(body.message), out);
     else if (body.type === "message_delta") this.#readEnd(body, out);
     else if (body.type === "message_stop") this.#stopped = true;
@@ -86,6 +92,7 @@ export class MessagesReader implements AnswerReader {
     const delta = asRecord(body.delta);
     if (delta?.type === "text_delta") this.#emit("text", asText(delta.text), out);
     else if (delta?.type === "thinking_delta") this.#emit("reasoning", asText(delta.thinking), out);
+    else if (delta?.type === "signature_delta") this.#signature += this.#sealed(asText(delta.signature));
     else if (delta?.type === "input_json_delta") {
       const call = this.#calls.get(asCount(body.index) ?? -1);
       if (call !== undefined) this.#continueCall(call, asText(delta.partial_json), out);
@@ -95,8 +102,31 @@ export class MessagesReader implements AnswerReader {
   #startBlock(body: JsonRecord, out: CompletionEvent[]): void {
     const block = asRecord(body.content_block);
     if (block?.type === "text") this.#emit("text", asText(block.text), out);
-    else if (block?.type === "thinking") this.#emit("reasoning", asText(block.thinking), out);
+    else if (block?.type === "thinking") this.#startReasoning(block, out);
+    else if (block?.type === "redacted_thinking") this.#emitEncrypted(asText(block.data), out);
     else if (block?.type === "tool_use") this.#startCall(asCount(body.index), block, out);
+  }
+
+  #startReasoning(block: JsonRecord, out: CompletionEvent[]): void {
+    this.#emit("reasoning", asText(block.thinking), out);
+    this.#signature = this.#sealed(asText(block.signature));
+  }
+
+  /** The signature comes in pieces or whole, and counts once its block has ended. */
+  #endReasoning(out: CompletionEvent[]): void {
+    if (this.#signature === "") return;
+    out.push({ kind: "reasoning", text: "", signature: this.#signature });
+    this.#signature = "";
+  }
+
+  #emitEncrypted(encrypted: string, out: CompletionEvent[]): void {
+    if (encrypted !== "") out.push({ kind: "reasoning", text: "", encrypted: this.#sealed(encrypted) });
+  }
+
+  #sealed(seal: string): string {
+    this.#sealCharacters += seal.length;
+    if (this.#sealCharacters <= MOST_SEAL_CHARACTERS) return seal;
+    throw this.#failures.failed("output_limit", "signatures without end");
   }
 
   #startCall(key: number | undefined, block: JsonRecord, out: CompletionEvent[]): void {

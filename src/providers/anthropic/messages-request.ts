@@ -1,7 +1,16 @@
 /** A request in the words of Anthropic's messages. */
 import type { Anthropic } from "@anthropic-ai/sdk";
-import type { ChatMessage, CompletionRequest, ToolChoice, ToolDefinition, UserPart } from "../provider.ts";
+import type { ModelParameters } from "../../pricing/types.ts";
+import type {
+  ChatMessage,
+  CompletionRequest,
+  ReasoningBlock,
+  ToolChoice,
+  ToolDefinition,
+  UserPart,
+} from "../provider.ts";
 import { parseObject, UnsendableRequest } from "../unsendable-request.ts";
+import { systemText, type Turn, withMarks } from "./prompt-marks.ts";
 
 /** The newest API version refuses sampling parameters and the SDK's types no longer have them; older models take them still. */
 type Payload = Anthropic.MessageCreateParams & {
@@ -9,35 +18,39 @@ type Payload = Anthropic.MessageCreateParams & {
   top_p?: number | undefined;
 };
 type Block = Anthropic.ContentBlockParam;
-type Turn = { role: "user" | "assistant"; content: Block[] };
+type AssistantMessage = Extract<ChatMessage, { role: "assistant" }>;
 
 /**
  * The body of a messages request. The last message is the caller's last: no words are put into the model's mouth.
  * @throws UnsendableRequest for a schema or tool call arguments that are not a JSON object, and for JSON without a schema
  */
 export function messagesPayload(request: CompletionRequest, stream: boolean): Payload {
-  const system = request.messages.flatMap((message) => (message.role === "system" ? [message.text] : []));
+  const { messages, parameters } = request;
+  const prompt = {
+    system: systemText(messages),
+    ...toolList(request.tools),
+    messages: turns(messages, parameters),
+  };
   return {
     model: request.model,
     max_tokens: request.maxOutputTokens,
-    system: system.length > 0 ? system.join("\n\n") : undefined,
-    messages: turns(request.messages),
+    ...(request.cacheKey === undefined ? prompt : withMarks(prompt, messages)),
     stop_sequences: request.stop?.length ? [...request.stop] : undefined,
     temperature: request.temperature,
     top_p: request.topP,
     output_config: outputConfig(request),
-    ...toolParams(request),
+    ...choiceParam(request),
     stream,
   };
 }
 
 /** Turns must alternate, so neighbours of one role become one: tool results and the user's next words, for instance. */
-function turns(messages: readonly ChatMessage[]): Turn[] {
+function turns(messages: readonly ChatMessage[], parameters: ModelParameters): Turn[] {
   const merged: Turn[] = [];
   for (const message of messages) {
     if (message.role === "system") continue;
     const role = message.role === "assistant" ? "assistant" : "user";
-    const content = blocks(message);
+    const content = blocks(message, parameters);
     const last = merged.at(-1);
     if (last?.role === role) last.content.push(...content);
     else if (content.length > 0) merged.push({ role, content });
@@ -45,15 +58,31 @@ function turns(messages: readonly ChatMessage[]): Turn[] {
   return merged;
 }
 
-function blocks(message: Exclude<ChatMessage, { role: "system" }>): Block[] {
+function blocks(message: Exclude<ChatMessage, { role: "system" }>, parameters: ModelParameters): Block[] {
   switch (message.role) {
     case "user":
       return message.parts.flatMap(userBlocks);
     case "assistant":
-      return [...textBlocks(message.text), ...message.toolCalls.map(toolUseBlock)];
+      return assistantBlocks(message, parameters);
     case "tool":
       return [toolResultBlock(message)];
   }
+}
+
+/** Reasoning comes first, and never alone: a message that says nothing else is left out. */
+function assistantBlocks(
+  { text, toolCalls, reasoning = [] }: AssistantMessage,
+  parameters: ModelParameters,
+): Block[] {
+  const said = [...textBlocks(text), ...toolCalls.map(toolUseBlock)];
+  const takesReasoning = parameters.reasoningBack === "signed_blocks" && said.length > 0;
+  return takesReasoning ? [...reasoning.flatMap(reasoningBlock), ...said] : said;
+}
+
+/** None of reasoning without a signature: it is of another provider's model, and would be refused. */
+function reasoningBlock({ text, signature, encrypted }: ReasoningBlock): Block[] {
+  if (encrypted !== undefined) return [{ type: "redacted_thinking", data: encrypted }];
+  return signature === undefined ? [] : [{ type: "thinking", thinking: text, signature }];
 }
 
 /** An empty text block is refused. */
@@ -101,12 +130,11 @@ function toolResultBlock(message: Extract<ChatMessage, { role: "tool" }>): Block
   };
 }
 
-function toolParams(request: CompletionRequest): Partial<Payload> {
-  if (request.tools.length === 0) return {};
-  return {
-    tools: request.tools.map(toolParam),
-    tool_choice: toolChoiceParam(request.toolChoice, request.parallelToolCalls),
-  };
+const toolList = (tools: readonly ToolDefinition[]): { tools?: Anthropic.Tool[] } =>
+  tools.length === 0 ? {} : { tools: tools.map(toolParam) };
+
+function choiceParam({ tools, toolChoice, parallelToolCalls }: CompletionRequest): Partial<Payload> {
+  return tools.length === 0 ? {} : { tool_choice: toolChoiceParam(toolChoice, parallelToolCalls) };
 }
 
 function toolParam({ name, description, parametersJson, strict }: ToolDefinition): Anthropic.Tool {

@@ -1,6 +1,6 @@
 /** A whole answer of Anthropic's messages. */
 import { asList, asRecord, asText, type JsonRecord } from "../json.ts";
-import type { Completion, ToolCall } from "../provider.ts";
+import type { Completion, ReasoningBlock, ToolCall } from "../provider.ts";
 import type { ResponseFailures } from "../response-failures.ts";
 import { messagesFinishReason } from "./messages-finish.ts";
 import { MessagesUsage } from "./messages-usage.ts";
@@ -19,6 +19,7 @@ export function readMessage(body: JsonRecord, failures: ResponseFailures): Compl
   return {
     text: join("text"),
     reasoning: join("thinking"),
+    reasoningBlocks: blocks.flatMap(reasoningBlocks),
     refusal: "",
     toolCalls: blocks.filter((block) => block.type === "tool_use").map((block) => toolCall(block, failures)),
     finishReason: messagesFinishReason(asText(body.stop_reason), failures),
@@ -26,6 +27,13 @@ export function readMessage(body: JsonRecord, failures: ResponseFailures): Compl
     ...(usage.total && { usage: usage.total }),
     ...(model !== "" && { model }),
   };
+}
+
+function reasoningBlocks({ type, thinking, signature, data }: JsonRecord): ReasoningBlock[] {
+  if (type === "redacted_thinking") return [{ text: "", encrypted: asText(data) }];
+  if (type !== "thinking") return [];
+  const proof = asText(signature);
+  return [{ text: asText(thinking), ...(proof !== "" && { signature: proof }) }];
 }
 
 function toolCall(block: JsonRecord, failures: ResponseFailures): ToolCall {

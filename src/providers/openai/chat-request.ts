@@ -1,5 +1,6 @@
 /** A request in the words of chat completions. */
 import type { OpenAI } from "openai";
+import type { ModelParameters } from "../../pricing/types.ts";
 import type {
   ChatMessage,
   CompletionRequest,
@@ -18,8 +19,10 @@ export type ChatVariant = Readonly<{
   takesSchemaKeyword: boolean;
 }>;
 
+type AssistantMessage = Extract<ChatMessage, { role: "assistant" }>;
 type Payload = OpenAI.Chat.ChatCompletionCreateParams;
-type Message = OpenAI.Chat.ChatCompletionMessageParam;
+/** `reasoning_content` is not OpenAI's own; Kimi and others have it. */
+type Message = OpenAI.Chat.ChatCompletionMessageParam & { reasoning_content?: string };
 
 /**
  * The body of a chat completions request. What is absent in the request is absent here: a parameter that is not sent cannot be refused.
@@ -29,12 +32,13 @@ export function chatPayload(request: CompletionRequest, stream: boolean, variant
   const usage = variant.asksForUsage ? { stream_options: { include_usage: true } } : {};
   return {
     model: request.model,
-    messages: request.messages.flatMap((message) => messageParams(message, request.parameters.systemRole)),
+    messages: request.messages.flatMap((message) => messageParams(message, request.parameters)),
     [request.parameters.outputCap]: request.maxOutputTokens,
     temperature: request.temperature,
     top_p: request.topP,
     stop: request.stop?.length ? [...request.stop] : undefined,
     seed: request.seed,
+    prompt_cache_key: request.parameters.promptCacheKey ? request.cacheKey : undefined,
     response_format: responseFormat(request.responseFormat, variant),
     ...toolParams(request),
     ...(stream ? { stream: true, ...usage } : { stream: false }),
@@ -42,20 +46,20 @@ export function chatPayload(request: CompletionRequest, stream: boolean, variant
 }
 
 /** None for an assistant message that says nothing: some hosts refuse it, and it means nothing. */
-function messageParams(message: ChatMessage, systemRole: "system" | "developer"): Message[] {
+function messageParams(message: ChatMessage, parameters: ModelParameters): Message[] {
   switch (message.role) {
     case "system":
-      return [{ role: systemRole, content: message.text }];
+      return [{ role: parameters.systemRole, content: message.text }];
     case "user":
       return [{ role: "user", content: userContent(message.parts) }];
     case "tool":
       return [{ role: "tool", tool_call_id: message.toolCallId, content: message.text }];
     case "assistant":
-      return assistantParams(message);
+      return assistantParams(message, parameters);
   }
 }
 
-function assistantParams(message: Extract<ChatMessage, { role: "assistant" }>): Message[] {
+function assistantParams(message: AssistantMessage, parameters: ModelParameters): Message[] {
   if (message.text === "" && message.toolCalls.length === 0) return [];
   const toolCalls = message.toolCalls.map(({ id, name, argumentsJson }) => ({
     id,
@@ -66,9 +70,20 @@ function assistantParams(message: Extract<ChatMessage, { role: "assistant" }>): 
     {
       role: "assistant",
       content: message.text === "" ? null : message.text,
+      ...(parameters.reasoningBack === "reasoning_content" && reasoningParam(message)),
       ...(toolCalls.length > 0 && { tool_calls: toolCalls }),
     },
   ];
+}
+
+/**
+ * The reasoning as text. A tool call without any is refused, though there is none to give where another model made it: a space is
+ * the least that is taken.
+ */
+function reasoningParam({ reasoning = [], toolCalls }: AssistantMessage): { reasoning_content?: string } {
+  const text = reasoning.map((block) => block.text).join("");
+  if (text !== "") return { reasoning_content: text };
+  return toolCalls.length > 0 ? { reasoning_content: " " } : {};
 }
 
 /** A lone text stays a string: every compatible host takes that, not all take parts. */
@@ -100,6 +115,7 @@ function toolParams(request: CompletionRequest): Partial<Payload> {
     tools: request.tools.map(toolParam),
     tool_choice: request.toolChoice && toolChoiceParam(request.toolChoice),
     parallel_tool_calls: request.parallelToolCalls,
+    reasoning_effort: request.parameters.effortWithTools,
   };
 }
 

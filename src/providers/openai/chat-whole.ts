@@ -14,9 +14,11 @@ export function readChatCompletion(body: JsonRecord, failures: ResponseFailures)
   const message = asRecord(choice.message);
   const toolCalls = asList(message?.tool_calls).map((call) => toolCall(call, failures));
   const model = asText(body.model);
+  const reasoning = asText(message?.reasoning_content) || asText(message?.reasoning);
   return {
     text: asText(message?.content),
-    reasoning: asText(message?.reasoning_content) || asText(message?.reasoning),
+    reasoning,
+    reasoningBlocks: reasoning === "" ? [] : [{ text: reasoning }],
     refusal: asText(message?.refusal),
     toolCalls:
       finishReason === "length" ? toolCalls.filter(({ argumentsJson }) => isJson(argumentsJson)) : toolCalls,

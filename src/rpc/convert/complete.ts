@@ -22,6 +22,7 @@ import type {
   UserPart,
 } from "../../providers/provider.ts";
 import type { RoutingRequest, Sampling } from "../../routing/types.ts";
+import { reasoningFromProto } from "./reasoning.ts";
 import { routingRequestFromProto } from "./route.ts";
 import { chatInputOf, needsOf } from "./routing-inputs.ts";
 
@@ -88,12 +89,25 @@ function messagesFromProto({ role, parts }: ProtoMessage): ChatMessage[] {
     case Role.SYSTEM:
       return [{ role: "system", text: textOf(parts) }];
     case Role.ASSISTANT:
-      return [{ role: "assistant", text: textOf(parts), toolCalls: parts.flatMap(toolCallsOf) }];
+      return [assistantFromProto(parts)];
     case Role.TOOL:
       return parts.flatMap(toolResultsOf);
     default:
       return [{ role: "user", parts: parts.flatMap(userPartsOf) }];
   }
+}
+
+/** The parts of a kind stand together: reasoning first, then text, then calls, as models give them. */
+function assistantFromProto(parts: readonly Part[]): ChatMessage {
+  const reasoning = parts.flatMap(({ content }) =>
+    content.case === "reasoning" ? [reasoningFromProto(content.value)] : [],
+  );
+  return {
+    role: "assistant",
+    text: textOf(parts),
+    toolCalls: parts.flatMap(toolCallsOf),
+    ...(reasoning.length > 0 && { reasoning }),
+  };
 }
 
 const textOf = (parts: readonly Part[]): string =>

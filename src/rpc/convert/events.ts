@@ -25,8 +25,10 @@ function eventInit(event: EngineEvent): EventInit {
       return { case: "textDelta", value: { text: event.text } };
     case "refusal":
       return { case: "textDelta", value: { text: event.text, refusal: true } };
-    case "reasoning":
-      return { case: "reasoningDelta", value: { text: event.text } };
+    case "reasoning": {
+      const { text, signature, encrypted } = event;
+      return { case: "reasoningDelta", value: { text, signature, encrypted } };
+    }
     case "tool_call": {
       const { index, id, name, argumentsJson } = event;
       return { case: "toolCallDelta", value: { index, id, name, argumentsJson } };

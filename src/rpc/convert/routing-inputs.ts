@@ -1,6 +1,6 @@
 /** What the router reads of a conversation, whichever door it came through. */
 import type { ChatMessage, ResponseFormat, ToolChoice, ToolDefinition } from "../../providers/provider.ts";
-import type { ChatInput, Needs } from "../../routing/types.ts";
+import type { ChatInput, Needs, ReasoningInput } from "../../routing/types.ts";
 
 /** What scoring reads of the conversation: its text, and the size of everything attached. */
 export function chatInputOf(messages: readonly ChatMessage[]): ChatInput {
@@ -16,7 +16,22 @@ export function chatInputOf(messages: readonly ChatMessage[]): ChatInput {
       }
     }
   }
-  return { texts, attachmentBytes };
+  const reasoning = reasoningInputOf(messages);
+  return { texts, attachmentBytes, ...(reasoning !== undefined && { reasoning }) };
+}
+
+function reasoningInputOf(messages: readonly ChatMessage[]): ReasoningInput | undefined {
+  const blocks = messages.flatMap((message) =>
+    message.role === "assistant" ? (message.reasoning ?? []) : [],
+  );
+  if (blocks.length === 0) return undefined;
+  return {
+    texts: blocks.map(({ text }) => text),
+    hasUnsigned: blocks.some(
+      ({ signature, encrypted }) => signature === undefined && encrypted === undefined,
+    ),
+    hasEncrypted: blocks.some(({ encrypted }) => encrypted !== undefined),
+  };
 }
 
 /** What a target has to be able to take. */

@@ -33,17 +33,36 @@ const text = fc.oneof(
   fc.integer({ min: 16_380, max: 40_000 }).map((length) => "a".repeat(length % 5) + "😀".repeat(length >> 1)),
 );
 
+/** Blocks as a stream tells them: one without a signature ends only where an encrypted one begins, or the answer. */
+const anyBlocks = fc
+  .array(
+    fc.oneof(
+      fc.record({ text, signature: fc.string({ minLength: 1 }) }),
+      fc.record({ text: fc.constant(""), encrypted: fc.string({ minLength: 1 }) }),
+    ),
+    { maxLength: 3 },
+  )
+  .chain((blocks) => text.map((last) => (last === "" ? blocks : [...blocks, { text: last }])));
+
 const anyAnswer = fc
   .record({
     text,
-    reasoning: text,
+    reasoningBlocks: anyBlocks,
     refusal: text,
     toolCalls: fc.array(
       fc.record({ id: fc.string({ minLength: 1 }), name: fc.string({ minLength: 1 }), argumentsJson: text }),
       { maxLength: 3 },
     ),
   })
-  .map((said) => create(CompleteOnceResponseSchema, { ...said, decision: { decisionId: "d" }, completed }));
+  .map((said) => {
+    const reasoning = said.reasoningBlocks.map((block) => block.text).join("");
+    return create(CompleteOnceResponseSchema, {
+      ...said,
+      reasoning,
+      decision: { decisionId: "d" },
+      completed,
+    });
+  });
 
 describe("a kept answer", () => {
   it("says as a stream what it says as a whole: decision first, completed last, no piece larger than 16 Ki", () => {
@@ -63,11 +82,19 @@ describe("a kept answer", () => {
     );
   });
 
+  it("of an earlier version, which has no blocks, still tells its reasoning", () => {
+    const old = create(CompleteOnceResponseSchema, { reasoning: "hm", completed });
+    expect(whole(eventsOf(old))).toMatchObject({ reasoning: "hm", reasoningBlocks: [{ text: "hm" }] });
+  });
+
   it("is gathered from the pieces of a stream, tool calls by their index", () => {
     const stream = events(
       { case: "decision", value: { decisionId: "d" } },
       { case: "attemptStarted", value: { attempt: 1 } },
-      { case: "reasoningDelta", value: { text: "hm" } },
+      { case: "reasoningDelta", value: { text: "h" } },
+      { case: "reasoningDelta", value: { text: "m" } },
+      { case: "reasoningDelta", value: { signature: "proof" } },
+      { case: "reasoningDelta", value: { encrypted: "secret" } },
       { case: "textDelta", value: { text: "Hel" } },
       { case: "toolCallDelta", value: { index: 1, id: "b", name: "send", argumentsJson: "{" } },
       { case: "textDelta", value: { text: "lo" } },
@@ -80,6 +107,10 @@ describe("a kept answer", () => {
       decision: { decisionId: "d" },
       text: "Hello",
       reasoning: "hm",
+      reasoningBlocks: [
+        { text: "hm", signature: "proof" },
+        { text: "", encrypted: "secret" },
+      ],
       refusal: "I would rather not",
       toolCalls: [
         { id: "a", name: "look", argumentsJson: "{}" },

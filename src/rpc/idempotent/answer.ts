@@ -6,7 +6,11 @@ import {
   CompleteOnceResponseSchema,
   type CompleteResponse,
   CompleteResponseSchema,
+  type Reasoning,
+  type ReasoningDelta,
 } from "../../../gen/modeltier/v1/completion_pb.js";
+import { ReasoningBlocks } from "../../completion/reasoning-blocks.ts";
+import { reasoningToProto } from "../convert/reasoning.ts";
 
 type ToolCallInit = { id: string; name: string; argumentsJson: string };
 
@@ -14,7 +18,7 @@ type ToolCallInit = { id: string; name: string; argumentsJson: string };
 export class GatheredAnswer {
   #decision: CompleteOnceResponse["decision"];
   #text = "";
-  #reasoning = "";
+  #reasoning = new ReasoningBlocks();
   #refusal = "";
   #toolCalls: ToolCallInit[] = [];
 
@@ -28,7 +32,7 @@ export class GatheredAnswer {
         else this.#text += event.value.text;
         break;
       case "reasoningDelta":
-        this.#reasoning += event.value.text;
+        this.#reasoning.add(reasoningPiece(event.value));
         break;
       case "toolCallDelta":
         this.#addToolCall(event.value);
@@ -44,7 +48,8 @@ export class GatheredAnswer {
     return create(CompleteOnceResponseSchema, {
       decision: this.#decision,
       text: this.#text,
-      reasoning: this.#reasoning,
+      reasoning: this.#reasoning.text,
+      reasoningBlocks: this.#reasoning.all.map(reasoningToProto),
       refusal: this.#refusal,
       toolCalls: this.#toolCalls.filter((call) => call !== undefined),
       completed,
@@ -59,11 +64,17 @@ export class GatheredAnswer {
 
   #forget(): void {
     this.#text = "";
-    this.#reasoning = "";
+    this.#reasoning = new ReasoningBlocks();
     this.#refusal = "";
     this.#toolCalls = [];
   }
 }
+
+const reasoningPiece = ({ text, signature, encrypted }: ReasoningDelta) => ({
+  text,
+  ...(signature !== "" && { signature }),
+  ...(encrypted !== "" && { encrypted }),
+});
 
 type EventInit = NonNullable<MessageInitShape<typeof CompleteResponseSchema>["event"]>;
 
@@ -73,9 +84,9 @@ export function* eventsOf(answer: CompleteOnceResponse): Generator<CompleteRespo
 }
 
 function* eventInits(answer: CompleteOnceResponse): Generator<EventInit, void> {
-  const { decision, reasoning, text, refusal, toolCalls, completed } = answer;
+  const { decision, text, refusal, toolCalls, completed } = answer;
   if (decision !== undefined) yield { case: "decision", value: decision };
-  for (const piece of pieces(reasoning)) yield { case: "reasoningDelta", value: { text: piece } };
+  for (const block of reasoningOf(answer)) yield* reasoningInits(block);
   for (const piece of pieces(text)) yield { case: "textDelta", value: { text: piece } };
   for (const piece of pieces(refusal)) yield { case: "textDelta", value: { text: piece, refusal: true } };
   for (const [index, { id, name, argumentsJson }] of toolCalls.entries()) {
@@ -84,6 +95,17 @@ function* eventInits(answer: CompleteOnceResponse): Generator<EventInit, void> {
     for (const piece of rest) yield { case: "toolCallDelta", value: { index, argumentsJson: piece } };
   }
   if (completed !== undefined) yield { case: "completed", value: completed };
+}
+
+type Blocks = readonly Pick<Reasoning, "text" | "signature" | "encrypted">[];
+
+/** An answer that was kept by an earlier version has the text alone. */
+const reasoningOf = ({ reasoning, reasoningBlocks }: CompleteOnceResponse): Blocks =>
+  reasoningBlocks.length > 0 ? reasoningBlocks : [{ text: reasoning, signature: "", encrypted: "" }];
+
+function* reasoningInits({ text, signature, encrypted }: Blocks[number]): Generator<EventInit, void> {
+  for (const piece of pieces(text)) yield { case: "reasoningDelta", value: { text: piece } };
+  if (signature !== "" || encrypted !== "") yield { case: "reasoningDelta", value: { signature, encrypted } };
 }
 
 /** In UTF-16 units: clients refuse large messages, and one who streams expects none. */

@@ -69,6 +69,15 @@ describe("the hash of a body", () => {
     ["the seed", { sampling: { seed: 8n, temperature: 0 } }],
     ["a temperature that is absent, not 0", { sampling: { seed: 7n } }],
     ["a tool's schema", { tools: [{ name: "look_up", parameters: { ...parameters, required: ["a"] } }] }],
+    [
+      "what the model thought",
+      {
+        messages: [
+          { parts: [{ content: { case: "reasoning", value: { text: "Hm" } } }] },
+          ...(init.messages ?? []),
+        ],
+      },
+    ],
     ["acceptance of a restart", { acceptRestart: true }],
   ])("differs with %s", (_, parts) => {
     expect(hashOf(parts)).not.toBe(hashOf());

@@ -26,4 +26,6 @@ export const LONGEST = {
   idempotencyKey: 256,
   labelKey: 64,
   labelValue: 256,
+  /** A signature of reasoning, or reasoning that is encrypted. */
+  reasoningSeal: 1_048_576,
 } as const;

@@ -5,6 +5,7 @@ import {
   type Image,
   type Message,
   type Part,
+  type Reasoning,
   type ResponseFormat,
   ResponseFormatKind,
   Role,
@@ -21,7 +22,7 @@ const PARTS_OF_ROLE: Readonly<Record<Role, readonly Part["content"]["case"][]>> 
   [Role.UNSPECIFIED]: [],
   [Role.SYSTEM]: ["text"],
   [Role.USER]: ["text", "image"],
-  [Role.ASSISTANT]: ["text", "toolCall"],
+  [Role.ASSISTANT]: ["text", "toolCall", "reasoning"],
   [Role.TOOL]: ["toolResult"],
 };
 
@@ -108,7 +109,7 @@ function checkMessage(found: Violations, message: Message, rules: CompletionRule
   message.parts.forEach((part, index) => {
     const path = [...at, "parts", index];
     if (part.content.case === undefined) {
-      found.add(path, "has no content: set text, image, tool_call or tool_result");
+      found.add(path, "has no content: set text, image, tool_call, tool_result or reasoning");
     } else if (!allowed.includes(part.content.case)) {
       found.add(path, `is a ${part.content.case}, which a message of ${Role[message.role]} cannot hold`);
     } else {
@@ -132,7 +133,22 @@ function checkPart(found: Violations, { content }: Part, rules: CompletionRules,
     case "toolResult":
       found.require(content.value.toolCallId !== "", [...at, "tool_result", "tool_call_id"], "is missing");
       break;
+    case "reasoning":
+      checkReasoning(found, content.value, [...at, "reasoning"]);
+      break;
   }
+}
+
+function checkReasoning(found: Violations, { text, signature, encrypted }: Reasoning, at: FieldPath): void {
+  const isReadable = text !== "" || signature !== "";
+  found.require(isReadable || encrypted !== "", at, "is empty: leave the part out");
+  found.require(
+    !isReadable || encrypted === "",
+    [...at, "encrypted"],
+    "stands beside text or a signature: it is a block of its own",
+  );
+  requireLength(found, signature, LONGEST.reasoningSeal, [...at, "signature"]);
+  requireLength(found, encrypted, LONGEST.reasoningSeal, [...at, "encrypted"]);
 }
 
 function checkImage(

@@ -104,6 +104,32 @@ describe("a CompleteRequest", () => {
     expect(fieldsOf(complete({ messages: [{ role: Role.USER, parts: [image] }] }))).toEqual([]);
   });
 
+  it("takes reasoning back from the assistant alone, readable or encrypted but not both, and not without end", () => {
+    const reasoned = (role: Role, value: { text?: string; signature?: string; encrypted?: string }) =>
+      fieldsOf(
+        complete({
+          messages: [{ role, parts: [{ content: { case: "reasoning" as const, value } }] }, hello],
+        }),
+      );
+    const { ASSISTANT, USER } = Role;
+    for (const taken of [
+      { text: "Hm" },
+      { text: "Hm", signature: "s" },
+      { signature: "s" },
+      { encrypted: "e" },
+    ]) {
+      expect(reasoned(ASSISTANT, taken)).toEqual([]);
+    }
+    expect(reasoned(USER, { text: "Hm" })).toEqual(["messages[0].parts[0]"]);
+    expect(reasoned(ASSISTANT, {})).toEqual(["messages[0].parts[0].reasoning"]);
+    expect(reasoned(ASSISTANT, { text: "Hm", encrypted: "e" })).toEqual([
+      "messages[0].parts[0].reasoning.encrypted",
+    ]);
+    expect(reasoned(ASSISTANT, { signature: "s".repeat(1_048_577) })).toEqual([
+      "messages[0].parts[0].reasoning.signature",
+    ]);
+  });
+
   it("refuses an image by address unless the server allows it", () => {
     const image = {
       content: {

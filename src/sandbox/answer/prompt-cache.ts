@@ -11,7 +11,10 @@ export type CachePolicy = Readonly<{
   minimumTokens: number;
   /** Cached lengths are multiples of this. */
   stepTokens: number;
-  /** Anthropic caches at the caller's breakpoints; the others at every message. */
+  /**
+   * Anthropic writes at the caller's breakpoints, and reads what was written there or up to 20 blocks before; the others do
+   * both at every message.
+   */
   breakpointsOnly: boolean;
   /** Whether tokens written to the cache are counted apart. */
   countsWrites: boolean;
@@ -30,6 +33,8 @@ export type PromptReading = Readonly<{
 type Prefix = Readonly<{ digest: string; tokens: number; cacheFor?: "5m" | "1h" }>;
 
 const MOST_PREFIXES = 50_000;
+/** How far before a breakpoint an earlier one is looked for. */
+const LOOKBACK_BLOCKS = 20;
 
 export class PromptCache {
   readonly #seen = new Set<string>();
@@ -74,13 +79,13 @@ function prefixesOf(owner: string, blocks: readonly PromptBlock[]): readonly Pre
   });
 }
 
+const isInReach = (position: number, prefixes: readonly Prefix[]): boolean =>
+  prefixes.slice(position, position + LOOKBACK_BLOCKS + 1).some(({ cacheFor }) => cacheFor !== undefined);
+
 /** Shortest first, with their lengths rounded down to what the provider caches. */
 function cacheablePrefixes(prefixes: readonly Prefix[], policy: CachePolicy): readonly Prefix[] {
-  const end = policy.breakpointsOnly
-    ? prefixes.findLastIndex((prefix) => prefix.cacheFor !== undefined) + 1
-    : prefixes.length;
   return prefixes
-    .slice(0, end)
+    .filter((_, position) => !policy.breakpointsOnly || isInReach(position, prefixes))
     .map((prefix) => ({
       ...prefix,
       tokens: Math.floor(prefix.tokens / policy.stepTokens) * policy.stepTokens,

@@ -1,4 +1,5 @@
 import { isRecord, isSent, type JsonRecord, listOf, numberOf, recordOf, stringOf } from "../json.ts";
+import { marksAreFew, marksStandOnContent, thinkingIsUnaltered } from "./anthropic-reasoning-rules.ts";
 import { anthropicTraits } from "./model-traits.ts";
 import { hasMessages, hasModel, type Rule } from "./rules.ts";
 
@@ -114,4 +115,7 @@ export const ANTHROPIC_RULES: readonly Rule[] = [
   forcedTool,
   thinkingBudget,
   resultsAnswerCalls,
+  thinkingIsUnaltered,
+  marksAreFew,
+  marksStandOnContent,
 ];

@@ -6,10 +6,13 @@ import { type JsonRecord, parseJson } from "../json.ts";
 import { anthropicBadRequest, anthropicError } from "./anthropic-errors.ts";
 import { readAnthropicAsk } from "./anthropic-read.ts";
 import { ANTHROPIC_RULES } from "./anthropic-rules.ts";
+import { creationJson, inputJson, outputJson, usageField, wholeUsage } from "./anthropic-usage.ts";
 import { PAYLOAD_CANARY } from "./canaries.ts";
 import { STRAY_INDEXES } from "./chat-frames.ts";
 import { collect, Tally } from "./collect.ts";
+import { anthropicTraits } from "./model-traits.ts";
 import { firstProblem } from "./rules.ts";
+import { sign } from "./signatures.ts";
 import { differing, finalReport, toldUsage } from "./usage-style.ts";
 import type { Rendering, Voice } from "./voice.ts";
 
@@ -25,7 +28,7 @@ const INTERIM_OUTPUT_TOKENS = 1;
 
 const messageId = ({ salt }: Rendering): string => `msg_01${salt.slice(0, 22)}`;
 const callId = ({ salt }: Rendering, ordinal: number): string => `toolu_01${ordinal}${salt.slice(22, 43)}`;
-const signature = ({ salt }: Rendering): string => `sandbox${salt}`;
+const signatureOf = (thinking: string, { salt }: Rendering): string => sign(thinking, salt);
 
 /** An event as Anthropic sends it: its name stands in the JSON too. */
 const event = (
@@ -35,36 +38,6 @@ const event = (
   more: Partial<Omit<Frame, "kind" | "part" | "data">> = {},
 ): Frame => frame(part, { type, ...fields }, { event: type, ...more });
 
-/** Cached and written tokens are no part of `input_tokens`. */
-const inputJson = (usage: Usage): JsonRecord => ({
-  input_tokens: usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens,
-  cache_creation_input_tokens: usage.cacheWriteTokens,
-  cache_read_input_tokens: usage.cachedInputTokens,
-});
-
-function outputJson(usage: Usage, { ask }: Rendering): JsonRecord {
-  const thinking = { output_tokens_details: { thinking_tokens: usage.reasoningTokens } };
-  return { output_tokens: usage.outputTokens, ...(ask.reasoning === "none" ? {} : thinking) };
-}
-
-const creationJson = ({ prompt }: Rendering, usage: Usage): JsonRecord => ({
-  ephemeral_5m_input_tokens: prompt.writtenFor === "5m" ? usage.cacheWriteTokens : 0,
-  ephemeral_1h_input_tokens: prompt.writtenFor === "1h" ? usage.cacheWriteTokens : 0,
-});
-
-const wholeUsage = (usage: Usage, rendering: Rendering): JsonRecord => ({
-  ...inputJson(usage),
-  cache_creation: creationJson(rendering, usage),
-  ...outputJson(usage, rendering),
-  service_tier: "standard",
-  inference_geo: "not_available",
-});
-
-const usageField = (rendering: Rendering, usage: () => JsonRecord): JsonRecord => {
-  if (rendering.usageStyle === "absent") return {};
-  return { usage: rendering.usageStyle === "null" ? null : usage() };
-};
-
 /** A refused answer shows nothing: its tokens are billed and its text stays away. */
 type ShownPiece = Exclude<Piece, { kind: "hidden" | "refusal" }>;
 
@@ -73,6 +46,8 @@ class Blocks {
   readonly #rendering: Rendering;
   #index = -1;
   #open = "";
+  /** Of the block that is open. */
+  #thinking = "";
 
   constructor(rendering: Rendering) {
     this.#rendering = rendering;
@@ -87,6 +62,7 @@ class Blocks {
     } else if (piece.kind === "reasoning") {
       if (this.#open !== "thinking")
         yield* this.#begin("thinking", { type: "thinking", thinking: "", signature: "" });
+      this.#thinking += piece.text;
       yield this.#token({ type: "thinking_delta", thinking: piece.text }, 1);
     } else {
       if (this.#open !== "text") yield* this.#begin("text", { type: "text", text: "" });
@@ -96,7 +72,9 @@ class Blocks {
 
   *end(): Generator<Frame> {
     if (this.#open === "thinking") {
-      yield this.#delta({ type: "signature_delta", signature: signature(this.#rendering) });
+      const signature = signatureOf(this.#thinking, this.#rendering);
+      yield this.#delta({ type: "signature_delta", signature });
+      this.#thinking = "";
     }
     if (this.#open !== "") yield event("content_block_stop", { index: this.#index });
     this.#open = "";
@@ -183,7 +161,7 @@ function body(rendering: Rendering): JsonRecord {
   const { answer, ask } = rendering;
   const { text, reasoning, calls, tally } = collect(answer.pieces);
   const usage = toldUsage(tally, rendering);
-  const thinking = { type: "thinking", thinking: reasoning, signature: signature(rendering) };
+  const thinking = { type: "thinking", thinking: reasoning, signature: signatureOf(reasoning, rendering) };
   const toolUses = calls.map((call, ordinal) => ({
     type: "tool_use",
     id: callId(rendering, ordinal),
@@ -215,7 +193,12 @@ export const anthropicVoice: Voice = {
   dialect: "anthropic",
   findProblem: (incoming) => firstProblem(ANTHROPIC_RULES, incoming),
   readAsk: readAnthropicAsk,
-  cachePolicy: () => ({ minimumTokens: 1, stepTokens: 1, breakpointsOnly: true, countsWrites: true }),
+  cachePolicy: (model) => ({
+    minimumTokens: anthropicTraits(model).leastCachedTokens,
+    stepTokens: 1,
+    breakpointsOnly: true,
+    countsWrites: true,
+  }),
   headers: ({ requestId }, wallMs) => ({
     "request-id": requestId,
     "anthropic-ratelimit-requests-limit": "4000",

@@ -64,9 +64,11 @@ function headBlocks(body: JsonRecord): readonly PromptBlock[] {
 
 function messageBlock(message: JsonRecord): PromptBlock {
   const calls = listOf(message.tool_calls).length === 0 ? "" : JSON.stringify(message.tool_calls);
+  const reasoning = stringOf(message.reasoning_content);
   const images = listOf(message.content).filter((part) => recordOf(part).type === "image_url");
   return {
-    identity: JSON.stringify([message.role, message.content, calls, message.tool_call_id]),
-    characters: textOf(message.content).length + calls.length + images.length * IMAGE_CHARACTERS,
+    identity: JSON.stringify([message.role, message.content, calls, message.tool_call_id, reasoning]),
+    characters:
+      textOf(message.content).length + calls.length + reasoning.length + images.length * IMAGE_CHARACTERS,
   };
 }

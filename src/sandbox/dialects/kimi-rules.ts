@@ -65,6 +65,21 @@ const assistantSaysSomething: Rule = ({ body }) => {
       };
 };
 
+/** While a model thinks, the calls it has made come back with the thoughts that led to them. */
+const callsComeWithReasoning: Rule = ({ body, model }) => {
+  if (!kimiThinks(model, body)) return undefined;
+  const bare = listOf(body.messages)
+    .map(recordOf)
+    .findIndex(
+      ({ tool_calls, reasoning_content }) => listOf(tool_calls).length > 0 && !stringOf(reasoning_content),
+    );
+  return bare < 0
+    ? undefined
+    : {
+        message: `thinking is enabled but reasoning_content is missing in assistant tool call message at index ${bare}`,
+      };
+};
+
 const forcedTool: Rule = ({ body, model }) =>
   forcesTool(body) && kimiThinks(model, body)
     ? {
@@ -90,6 +105,7 @@ export const KIMI_RULES: readonly Rule[] = [
   stops,
   roles,
   assistantSaysSomething,
+  callsComeWithReasoning,
   forcedTool,
   namedToolIsOffered,
   resultsAnswerCalls,

@@ -9,6 +9,8 @@ export type OpenAiTraits = Readonly<{
   countsCacheWrites: boolean;
   /** Takes function tools on chat completions only with reasoning effort "none" (gpt-5.6 and later). */
   toolsNeedNoEffort: boolean;
+  /** Can be told not to think. */
+  knowsNoEffort: boolean;
   /** Names the `system_fingerprint`; null with the others. */
   hasFingerprint: boolean;
 }>;
@@ -19,6 +21,7 @@ export function openAiTraits(model: string): OpenAiTraits {
     reasons: version >= 5 || /^o\d/.test(model),
     countsCacheWrites: version >= 5.6,
     toolsNeedNoEffort: version >= 5.6,
+    knowsNoEffort: version >= 5.1 && !/^gpt-6(?:\.\d+)?-(?:sol|astra)/.test(model),
     hasFingerprint: Math.floor(version) === 4,
   };
 }
@@ -47,6 +50,8 @@ export type AnthropicTraits = Readonly<{
   thinks: "optional" | "always";
   /** Takes sampling parameters under API versions before 2026-10-21. */
   samples: boolean;
+  /** A shorter prefix is not cached, mark or not. */
+  leastCachedTokens: number;
 }>;
 
 export function anthropicTraits(model: string): AnthropicTraits {
@@ -54,7 +59,14 @@ export function anthropicTraits(model: string): AnthropicTraits {
   return {
     thinks: /^claude-(?:fable|(?:sonnet|opus)-5-5)/.test(model) ? "always" : "optional",
     samples: version < 5 && !/^claude-opus-4-[78]/.test(model),
+    leastCachedTokens: leastCachedTokens(model),
   };
+}
+
+/** Documented for the 3 and 4 families; the 5 family is taken to be like most of these. */
+function leastCachedTokens(model: string): number {
+  if (/^claude-(?:haiku-4-5|opus-4-[5-8])/.test(model)) return 4096;
+  return /^claude-3(?:-5)?-haiku/.test(model) ? 2048 : 1024;
 }
 
 /** 5.6 of "gpt-5.6-luna" and of "claude-x-5-6"; 0 when there is no version. Dates are not minor versions. */

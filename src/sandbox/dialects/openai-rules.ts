@@ -69,6 +69,19 @@ const toolsWithReasoning: Rule = ({ body, model }) =>
       }
     : undefined;
 
+const effort: Rule = ({ body, model }) => {
+  const { reasons, knowsNoEffort } = openAiTraits(model);
+  if (!isSent(body.reasoning_effort)) return undefined;
+  if (!reasons) return unsupportedParameter("reasoning_effort");
+  return body.reasoning_effort !== "none" || knowsNoEffort
+    ? undefined
+    : {
+        message: "Unsupported value: 'reasoning_effort' does not support 'none' with this model.",
+        param: "reasoning_effort",
+        code: "unsupported_value",
+      };
+};
+
 const streamOptions: Rule = ({ body }) =>
   isSent(body.stream_options) && body.stream !== true
     ? {
@@ -85,6 +98,7 @@ export const OPENAI_RULES: readonly Rule[] = [
   temperatureRange,
   sampling,
   stops,
+  effort,
   toolsWithReasoning,
   namedToolIsOffered,
   resultsAnswerCalls,
