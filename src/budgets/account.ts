@@ -6,20 +6,22 @@ import { remainingOf } from "./types.ts";
 export class Slice {
   readonly leaseId: string;
   readonly period: PeriodStart;
+  /** When it was leased, on the monotonic clock, as are the other times. */
+  readonly startedMs: number;
   /** Not spent yet. Below 0 once attempts cost more than was set aside for them. */
   held = 0n;
   /** Set aside for attempts that run. */
   reserved = 0n;
-  /** On the monotonic clock; nothing is set aside after it. Earlier than the lease's own end. */
+  /** Nothing is set aside after it. Earlier than the lease's own end. */
   usableUntilMs = 0;
-  /** On the monotonic clock. */
   readonly periodEndsMs: number;
   /** Something was set aside since it was last renewed. */
   wasUsed = true;
 
-  constructor(leaseId: string, period: PeriodStart, periodEndsMs: number) {
+  constructor(leaseId: string, period: PeriodStart, startedMs: number, periodEndsMs: number) {
     this.leaseId = leaseId;
     this.period = period;
+    this.startedMs = startedMs;
     this.periodEndsMs = periodEndsMs;
   }
 

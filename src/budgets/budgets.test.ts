@@ -91,6 +91,26 @@ describe("a slice", () => {
     expect(replica.list()[0]?.reserved).toBe(0n);
   });
 
+  it("that has expired is given back, as far as it is free, before another is leased", async () => {
+    const store = new MemoryStore([GLOBAL]);
+    let laterMs = 0;
+    const replica = store.addReplica({ nowMs: () => performance.now() + laterMs });
+    (await acquired(store, replica, 100n)).settle(worst(0n));
+    laterMs = 60_000;
+    const [charge] = (await acquired(store, replica, 1_000n)).settle(worst(1n));
+    expect(charge?.from?.leaseId).toBe("replica-0-2");
+    expect(store.leases.get("replica-0-1")?.amount).toBe(0n);
+  });
+
+  it("is replaced after five leases' time, however much it is used", async () => {
+    const store = new MemoryStore([GLOBAL]);
+    const replica = store.addReplica({ leaseMs: 40 });
+    const leaseId = async () => (await acquired(store, replica)).settle(worst(1n))[0]?.from?.leaseId;
+    const first = await leaseId();
+    await expect.poll(leaseId, { interval: 5 }).not.toBe(first);
+    await replica.close();
+  });
+
   it("that nobody uses is given back at its renewal", async () => {
     const store = new MemoryStore([GLOBAL]);
     const replica = store.addReplica({ leaseMs: 80 });
