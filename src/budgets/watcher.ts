@@ -20,6 +20,8 @@ export type WatcherOptions = Readonly<{
   url?: string;
   replicaId: string;
   log: Log;
+  /** Between two looks, once the budgets are known; absent: 1,000. */
+  pollMs?: number;
 }>;
 
 export class BudgetWatcher {
@@ -72,7 +74,10 @@ export class BudgetWatcher {
       this.#complain(error);
     }
     if (this.#isStopped) return;
-    this.#timer = setTimeout(() => void this.look(), this.#isKnown ? POLL_MS : FIRST_POLLS_MS).unref();
+    this.#timer = setTimeout(
+      () => void this.look(),
+      this.#isKnown ? (this.#options.pollMs ?? POLL_MS) : FIRST_POLLS_MS,
+    ).unref();
   }
 
   /** Tables that are not there yet are being made, and whoever makes them says what is in the way. */
@@ -101,6 +106,7 @@ export class BudgetWatcher {
     try {
       await client.connect();
       await client.query(`listen ${BUDGETS_CHANNEL}`);
+      void this.look(); // for what was said while nobody listened
     } catch {
       again(); // the poll, which does without it, says that the database is away
     }

@@ -100,7 +100,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     tokenSecret: readTokenSecret(reader),
     tokenLifetimeMs: 1_000 * reader.positive("MODELTIER_TOKEN_LIFETIME_SECONDS", 300),
     budgetWithoutDatabase: reader.choice("MODELTIER_BUDGET_WITHOUT_DATABASE", ["refuse", "allow"], "refuse"),
-    budgetLeaseMs: 1_000 * reader.positive("MODELTIER_BUDGET_LEASE_SECONDS", 120),
+    budgetLeaseMs: readBudgetLease(reader),
     logLevel: reader.choice("LOG_LEVEL", LOG_LEVELS, "info"),
     graceMs: 1000 * reader.positive("MODELTIER_GRACE_SECONDS", 30),
   };
@@ -136,6 +136,13 @@ function readTokenSecret(reader: SettingsReader): string | undefined {
     reader.problem("MODELTIER_TOKEN_SECRET", "is too short to sign with: use at least 32 random characters");
   }
   return secret;
+}
+
+/** Renewed four times in its time, so a very short one would keep the database busy with nothing else. */
+function readBudgetLease(reader: SettingsReader): number {
+  const seconds = reader.positive("MODELTIER_BUDGET_LEASE_SECONDS", 120);
+  if (seconds < 1) reader.problem("MODELTIER_BUDGET_LEASE_SECONDS", `is "${seconds}"; use at least 1`);
+  return 1_000 * seconds;
 }
 
 function readRetiredModels(reader: SettingsReader): Settings["retiredModels"] {
