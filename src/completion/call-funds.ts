@@ -14,7 +14,7 @@ import { mostInputTokens } from "./most-input-tokens.ts";
 /** How long a call waits for slices that other replicas do not use. */
 const RECALL_WAIT_MS = 500;
 /** Others may take what was left in the meantime; then it is decided again. */
-const MOST_DECISIONS = 4;
+const MOST_DECISIONS = 8;
 
 /** The budgets of a call; undefined when none applies to it, which takes no time. */
 export function findCallFunds(call: CompletionCall, deps: EngineDeps): CallFunds | undefined {

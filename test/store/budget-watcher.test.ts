@@ -78,7 +78,7 @@ describe("replicas on Postgres", () => {
     });
 
   const acquire = (replica: Budgets, agentId: string, tokens: bigint) =>
-    replica.find(agentId, {})?.acquire({ tokens }, { untilMs: performance.now() + 5_000, signal: never });
+    replica.find(agentId, {})?.acquire({ tokens }, { untilMs: performance.now() + 1_000, signal: never });
 
   it("are told of a budget that is set, and of one that is deleted", async () => {
     const replica = await startReplica();
