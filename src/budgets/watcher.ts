@@ -10,6 +10,7 @@ import type { BudgetState } from "./types.ts";
 const POLL_MS = 1_000;
 /** Until the budgets are known for the first time. */
 const FIRST_POLLS_MS = 100;
+const CONNECT_MS = 5_000;
 const LISTEN_AGAIN_MS = 1_000;
 const UNDEFINED_TABLE = "42P01";
 
@@ -91,7 +92,12 @@ export class BudgetWatcher {
   }
 
   async #listen(url: string): Promise<void> {
-    const client = new pg.Client({ connectionString: url, application_name: "modeltier", keepAlive: true });
+    const client = new pg.Client({
+      connectionString: url,
+      application_name: "modeltier",
+      connectionTimeoutMillis: CONNECT_MS,
+      keepAlive: true,
+    });
     let isOver = false;
     const again = (): void => {
       if (isOver) return;
