@@ -3,10 +3,11 @@ import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Budgets } from "../budgets/budgets.ts";
 import type { CompletionCall, EngineDeps } from "../completion/call.ts";
+import { decideWithinBudgets } from "../completion/call-funds.ts";
 import { complete } from "../completion/complete.ts";
 import { completeOnce } from "../completion/complete-once.ts";
-import { decide as decideCall } from "../completion/decide.ts";
 import { HedgeBudget } from "../completion/hedge-budget.ts";
 import { RetryBudget } from "../completion/retry-budget.ts";
 import { TargetHealth } from "../completion/target-health.ts";
@@ -17,6 +18,7 @@ import { billedTokens, cacheSavingOf, costOf } from "../pricing/cost.ts";
 import { ProviderHub } from "../providers/hub.ts";
 import { createTransport } from "../providers/transport.ts";
 import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
+import { accessService } from "../rpc/access-service.ts";
 import { authorizer } from "../rpc/authorize.ts";
 import { listenGrpc } from "../rpc/grpc.ts";
 import { guard } from "../rpc/guard.ts";
@@ -32,6 +34,7 @@ import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import type { Running } from "./banner.ts";
+import { startBudgets } from "./budgets.ts";
 import { decide } from "./decide.ts";
 import { addHttpRoutes } from "./http-routes.ts";
 import { logBreaker, observe } from "./observe.ts";
@@ -96,7 +99,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     settings.providers,
     settings.sandbox ? sandbox?.baseUrls : undefined,
   );
-  const engine = engineOf({ config, hub, recorder, metrics, log });
+  const { budgets, admin, ...ofBudgets } = await startBudgets({ settings, database, metrics, log });
+  const engine = engineOf({ config, hub, budgets, recorder, metrics, log });
   const idempotency = createIdempotency({ db: database.db, log });
   metrics.configVersion.set(config.version);
   const life = new Lifecycle();
@@ -117,7 +121,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const services = [
     routerService({
       ...calls,
-      decide: (request) => decideCall(request, config, engine.deps),
+      decide: (request) => decideWithinBudgets(request, config, engine.deps),
       tokens: new DecisionTokens({
         secret: settings.tokenSecret,
         lifetimeMs: settings.tokenLifetimeMs,
@@ -134,6 +138,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       state: engine.state,
       reload: () => options.reloadProviders(reload),
     }),
+    accessService({ budgets: admin, log }),
   ].map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }));
 
   const openAi = {
@@ -170,6 +175,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     grpc.close();
     http.close();
     await Promise.all([recorder.close(), idempotency.close()]);
+    await ofBudgets.close();
     closing.abort();
     await Promise.all([database.close(), transport.close(), ownSandbox?.close()]);
   };
@@ -221,12 +227,13 @@ async function prepare(hub: ProviderHub, signal: AbortSignal): Promise<void> {
 type EngineParts = Readonly<{
   config: RoutingConfig;
   hub: ProviderHub;
+  budgets: Budgets;
   recorder: EngineDeps["recorder"];
   metrics: ReturnType<typeof createMetrics>;
   log: Log;
 }>;
 
-function engineOf({ config, hub, recorder, metrics, log }: EngineParts) {
+function engineOf({ config, hub, budgets, recorder, metrics, log }: EngineParts) {
   const clock = { nowMs: () => performance.now(), wallDate: () => new Date() };
   const engineMetrics = new EngineMetrics(metrics, () => config);
   const health = new TargetHealth(clock.nowMs, logBreaker(engineMetrics, log));
@@ -239,6 +246,7 @@ function engineOf({ config, hub, recorder, metrics, log }: EngineParts) {
     health,
     retryBudget: new RetryBudget(),
     hedgeBudget: new HedgeBudget(),
+    budgets,
     recorder,
     observer: warm.learning(observe(engineMetrics, log)),
     clock,
