@@ -1,7 +1,7 @@
 /** Programs that the bench starts: each ends with the bench at the latest, and temporary folders go with it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,6 +28,8 @@ export type ProgramOptions = Readonly<{
   env?: Readonly<Record<string, string>>;
   cwd?: string;
   readyWithinMs?: number;
+  /** Where its standard error goes, when there is much of it; absent: its end is kept for the error message. */
+  log?: string;
 }>;
 
 export const AT_ONCE = /^/;
@@ -58,12 +60,12 @@ export function temporaryFolder(): string {
 
 /** @throws Error with its last output when it ends, or is not ready in time */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
-  const { core, ready, env = {}, cwd = ROOT, readyWithinMs = READY_MS } = options;
+  const { core, ready, env = {}, cwd = ROOT, readyWithinMs = READY_MS, log } = options;
   const [command = "", ...args] = onCore(core, options.command);
   const child = spawn(command, args, {
     cwd,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", log === undefined ? "pipe" : openSync(log, "w")],
   });
   children.add(child);
   const exited = once(child, "exit").finally(() => children.delete(child));
@@ -71,12 +73,12 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   let complaints = "";
   const isReady = new Promise<void>((resolve) => {
     if (ready.test(output)) resolve();
-    child.stdout.on("data", (text: Buffer) => {
+    child.stdout?.on("data", (text: Buffer) => {
       output += text;
       if (ready.test(output)) resolve();
     });
   });
-  child.stderr.on("data", (text: Buffer) => {
+  child.stderr?.on("data", (text: Buffer) => {
     complaints = (complaints + text).slice(-2_000);
   });
   await winner(isReady, exited, readyWithinMs).catch((error: Error) => {

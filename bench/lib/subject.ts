@@ -1,7 +1,7 @@
 /** The service as it ships: a process of its own with recording, metrics and validation, on a real Postgres. */
 import { join } from "node:path";
 import { SERVER_CORE } from "./machine.ts";
-import { NODE, type Program, ROOT, startProgram } from "./processes.ts";
+import { NODE, type Program, ROOT, startProgram, temporaryFolder } from "./processes.ts";
 
 export type Subject = Program &
   Readonly<{
@@ -39,6 +39,7 @@ export async function startSubject(options: SubjectOptions): Promise<Subject> {
     core: SERVER_CORE,
     command: [NODE, ...nodeArgs, entry],
     ready: /^ready/m,
+    log: join(temporaryFolder(), "log"),
     env: {
       MODELTIER_GRPC_PORT: "0",
       MODELTIER_HTTP_PORT: "0",
@@ -50,7 +51,7 @@ export async function startSubject(options: SubjectOptions): Promise<Subject> {
       MODELTIER_TIER_POWERFUL: TARGET,
       OPENAI_API_KEY: "bench-key",
       OPENAI_BASE_URL: upstream,
-      LOG_LEVEL: "warn",
+      NODE_COMPILE_CACHE: join(ROOT, "node_modules/.cache/node"), // as `npm start` has it
       ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
       ...(dataDir === undefined ? {} : { MODELTIER_DATA_DIR: dataDir }),
       ...env,

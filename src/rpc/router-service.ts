@@ -78,7 +78,8 @@ function callOf(
     return { ...completionFromProto(request, defaultDelivery), ...caller };
   const token = openToken(request.routing.value, tokens, [...at, "decision_token"]);
   const call = completionFromProto(request, defaultDelivery, token.request);
-  return { ...call, decided: tokens.resume(token, call.request), ...caller };
+  const decided = tokens.resume(token, call.request);
+  return { ...call, decided, decideAgain: (request) => tokens.resume(token, request), ...caller };
 }
 
 function openToken(token: string, tokens: DecisionTokens, at: FieldPath) {

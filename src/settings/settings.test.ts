@@ -53,11 +53,13 @@ describe("settings", () => {
   it("take limits by tier and by model as JSON, and say what of it is wrong", () => {
     const limits = {
       turbo: {},
+      "opnai/gpt-4o": {},
       fast: { firstTokenMs: "5", retries: 1 },
       "openai/gpt-4o": { maxAttempts: 2 },
     };
     expect(problemsOf({ MODELTIER_LIMITS: JSON.stringify(limits) })).toEqual([
-      'MODELTIER_LIMITS names "turbo"; use fast, balanced, powerful or provider/model',
+      'MODELTIER_LIMITS names "turbo"; use fast, balanced, powerful, anthropic/…, kimi/…, openai/…',
+      'MODELTIER_LIMITS names "opnai/gpt-4o"; use fast, balanced, powerful, anthropic/…, kimi/…, openai/…',
       "MODELTIER_LIMITS has fast.firstTokenMs, which is not a number",
       expect.stringMatching(
         /^MODELTIER_LIMITS has fast.retries, which is not one of headersMs, .*callTimeoutMs$/,
@@ -73,6 +75,21 @@ describe("settings", () => {
     }
     expect(problemsOf({ MODELTIER_LIMITS: '{"fast":5}' })).toEqual([
       'MODELTIER_LIMITS has no object for "fast"',
+    ]);
+  });
+
+  it("refuse calls under a budget without the database, and lease its slices for two minutes", () => {
+    expect(readSettings({}, "/srv")).toMatchObject({
+      budgetWithoutDatabase: "refuse",
+      budgetLeaseMs: 120_000,
+    });
+    const other = { MODELTIER_BUDGET_WITHOUT_DATABASE: "allow", MODELTIER_BUDGET_LEASE_SECONDS: "2.5" };
+    expect(readSettings(other, "/srv")).toMatchObject({
+      budgetWithoutDatabase: "allow",
+      budgetLeaseMs: 2_500,
+    });
+    expect(problemsOf({ MODELTIER_BUDGET_LEASE_SECONDS: "0.1" })).toEqual([
+      'MODELTIER_BUDGET_LEASE_SECONDS is "0.1"; use at least 1',
     ]);
   });
 

@@ -45,7 +45,7 @@ describe("a fault behind a model's name", () => {
       },
     });
     expect(completed?.priceStatus).toBe(PriceStatus.KNOWN);
-    expect(completed?.attempts[0]).toMatchObject({ outcome: "truncated", model: "gpt-4o!cut=5" });
+    expect(completed?.attempts[0]).toMatchObject({ outcome: "truncated", target: { model: "gpt-4o!cut=5" } });
     expect(completed?.attempts[0]?.costNanoUsd).toBeGreaterThan(0n);
   });
 
