@@ -4,14 +4,16 @@ import type { ColumnType, Generated, GeneratedAlways, Kysely } from "kysely";
 import type { BudgetPeriod, BudgetScope, BudgetUnit } from "../budgets/types.ts";
 import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
 import type { Log } from "../telemetry/log.ts";
+import type { DecisionDetails } from "./decision-details.ts";
 import { startEmbeddedServer } from "./embedded/server.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { connect, MIGRATION_LIMITS, type Place, SERVING_LIMITS } from "./pool.ts";
-import type { ExecutionStatus, PriceStatus, UsageSource } from "./records.ts";
+import type { AttemptKind, ExecutionStatus, PriceStatus, UsageSource } from "./records.ts";
 
 export interface Database {
   orchestration_executions: ExecutionsTable;
   ai_analytics: AttemptsTable;
+  feedback: FeedbackTable;
   orchestration_config_versions: ConfigVersionsTable;
   idempotency_keys: IdempotencyKeysTable;
   budgets: BudgetsTable;
@@ -63,6 +65,8 @@ export interface ExecutionsTable extends UsageColumns {
   step_score: number | null;
   factors: Json<readonly ScoreFactor[]>;
   causes: Json<readonly Cause[]>;
+  /** What else explains the decision; null in rows from before it was kept. */
+  decision: Json<DecisionDetails | null>;
   config_version: ColumnType<bigint, number, never>;
   preset: string;
   /** "name@version". */
@@ -84,10 +88,25 @@ export interface AttemptsTable extends UsageColumns {
   model: string;
   tier: Tier;
   outcome: string;
+  /** What led to it; null in rows from before it was kept. */
+  kind: AttemptKind | null;
+  headers_ms: number | null;
   /** The day the price in force took effect, YYYY-MM-DD. */
   price_version: string | null;
   /** How the tokens were estimated that were not reported; null: none were. */
   usage_method: string | null;
+}
+
+/** One row per piece of feedback. */
+export interface FeedbackTable {
+  /** Its execution may not be written yet. */
+  execution_id: string;
+  feedback_id: string;
+  /** From 1 to 5. */
+  quality: number | null;
+  success: boolean | null;
+  comment: string;
+  created_at: Generated<Date>;
 }
 
 /** One row per published configuration. */
