@@ -7,13 +7,25 @@ import type { Log } from "../telemetry/log.ts";
 import type { DecisionDetails } from "./decision-details.ts";
 import { startEmbeddedServer } from "./embedded/server.ts";
 import { migrate } from "./migrations/migrate.ts";
-import { connect, MIGRATION_LIMITS, type Place, SERVING_LIMITS } from "./pool.ts";
+import { ANALYTICS_LIMITS, connect, MIGRATION_LIMITS, type Place, SERVING_LIMITS } from "./pool.ts";
 import type { AttemptKind, ExecutionStatus, PriceStatus, UsageSource } from "./records.ts";
+import type {
+  AgentRollupsTable,
+  AttemptRollupsTable,
+  ExecutionRollupsTable,
+  LatencyRollupsTable,
+  ScoreRollupsTable,
+} from "./rollup-tables.ts";
 
 export interface Database {
   orchestration_executions: ExecutionsTable;
   ai_analytics: AttemptsTable;
   feedback: FeedbackTable;
+  attempt_rollups: AttemptRollupsTable;
+  latency_rollups: LatencyRollupsTable;
+  execution_rollups: ExecutionRollupsTable;
+  agent_rollups: AgentRollupsTable;
+  score_rollups: ScoreRollupsTable;
   orchestration_config_versions: ConfigVersionsTable;
   idempotency_keys: IdempotencyKeysTable;
   budgets: BudgetsTable;
@@ -173,6 +185,8 @@ export interface BudgetLeasesTable extends BudgetAccountKey {
 
 export type OpenDatabase = Readonly<{
   db: Kysely<Database>;
+  /** For long reads, over connections of their own: they take none from those that calls wait for. */
+  analytics: Kysely<Database>;
   engine: "postgres" | "pglite";
   /** Where `psql -h` finds the embedded database; absent with Postgres. */
   socketFolder?: string;
@@ -205,12 +219,14 @@ export async function openDatabase({ url, dataDir, log }: DatabaseOptions): Prom
 
 function openPlace(place: Place, log: Log, afterwards?: () => Promise<void>) {
   const db = connect<Database>(place, SERVING_LIMITS, log);
+  const analytics = connect<Database>(place, ANALYTICS_LIMITS, log);
   let closing: Promise<void> | undefined;
   return {
     db,
+    analytics,
     migrate: () => migrateApart(place, log),
     close() {
-      closing ??= sayGoodbye(db).then(afterwards);
+      closing ??= Promise.all([sayGoodbye(db), sayGoodbye(analytics)]).then(afterwards);
       return closing;
     },
   };

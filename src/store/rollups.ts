@@ -18,8 +18,11 @@ const LAST_BUCKET = 20 * BUCKETS_PER_DOUBLING;
 
 /** @param executionIds of executions that this transaction has inserted, with all their attempts */
 export async function rollUp(db: Kysely<Database>, executionIds: readonly string[]): Promise<void> {
-  if (executionIds.length === 0) return;
-  const isNew = sql`execution_id = any(${executionIds}::text[])`;
+  if (executionIds.length > 0) await rollUpWhere(db, sql`execution_id = any(${executionIds}::text[])`);
+}
+
+/** @param isNew picks rows of executions and attempts alike; none of them may be in the rollups already */
+export async function rollUpWhere(db: Kysely<Database>, isNew: Condition): Promise<void> {
   await rollUpAttempts(isNew).execute(db);
   await rollUpLatencies(isNew).execute(db);
   await rollUpExecutions(isNew).execute(db);
@@ -86,12 +89,14 @@ const rollUpAgents = (isNew: Condition) => sql`
       coalesce(sum(calls), 0) as calls, coalesce(sum(unpriced), 0) as unpriced_calls,
       sum(cost_nano_usd) as cost_nano_usd, sum(cache_saving_nano_usd) as cache_saving_nano_usd
     from orchestration_executions e left join called using (execution_id) where ${isNew} group by 1, 2),
+  named_already as (
+    select hour, agent_id from agent_rollups where hour in (select hour from agent) and named),
   placed as (
-    select agent.*, has_row or ${sql.lit(MOST_AGENTS_AN_HOUR)} >= row_number() over
-        (partition by hour, has_row order by executions desc, agent_id)
-      + (select count(*) from agent_rollups there where there.hour = agent.hour and there.named) as named
-    from (select agent.*, exists (select from agent_rollups there
-      where there.hour = agent.hour and there.named and there.agent_id = agent.agent_id) as has_row from agent) as agent)
+    select agent.*, n.agent_id is not null or ${sql.lit(MOST_AGENTS_AN_HOUR)} >=
+        (select count(*) from named_already there where there.hour = agent.hour)
+        + row_number() over (partition by agent.hour, n.agent_id is not null order by executions desc, agent.agent_id)
+      as named
+    from agent left join named_already n on n.hour = agent.hour and n.agent_id = agent.agent_id)
   insert into agent_rollups as r (hour, named, agent_id, ${columns(AGENT_SUMS)})
   select hour, named, case when named then agent_id else '' end, ${summed(AGENT_SUMS)}
   from placed group by 1, 2, 3 order by 1, 2, 3
