@@ -11,7 +11,7 @@ import { NO_FAILURES } from "./records.ts";
  * The most agents that an hour tells apart; the others share a row. Whoever calls often is soon among the first to call in
  * an hour, so what is lumped together is the long tail.
  */
-const MOST_AGENTS_AN_HOUR = 500;
+const MOST_AGENTS_AN_HOUR = 200;
 
 /** Of latencies: 2^20 ms, longer than any call may take. */
 const LAST_BUCKET = 20 * BUCKETS_PER_DOUBLING;

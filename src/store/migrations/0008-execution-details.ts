@@ -15,6 +15,7 @@ export const executionDetails: Migration = {
     "create index orchestration_executions_by_target on orchestration_executions (provider, model, created_at)",
     `create index orchestration_executions_by_failure on orchestration_executions (status, created_at)
       where status <> 'ok'`,
+    "create index orchestration_executions_by_cost on orchestration_executions (cost_nano_usd)",
     "create index orchestration_executions_by_label on orchestration_executions using gin (labels jsonb_path_ops)",
     `create index ai_analytics_failures on ai_analytics (provider, created_at)
       where outcome not in ('ok', 'cancelled', 'deadline_exceeded', 'diverged', 'hedged_out')`,
