@@ -4,7 +4,17 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --no-audit --no-fund --ignore-scripts=false
 
-# No build: Node runs the TypeScript as it is.
+# The admin page is the one thing that is built.
+FROM node:24-slim AS page
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --no-audit --no-fund --ignore-scripts=false
+COPY scripts scripts
+COPY gen gen
+COPY src/admin/app src/admin/app
+RUN node scripts/admin-page.mjs
+
+# The service has no build: Node runs the TypeScript as it is.
 FROM node:24-slim
 WORKDIR /app
 ENV NODE_ENV=production MODELTIER_HOST=0.0.0.0 MODELTIER_DATA_DIR=/data
@@ -12,6 +22,7 @@ COPY --from=packages /app/node_modules node_modules
 COPY package.json ./
 COPY gen gen
 COPY src src
+COPY --from=page /app/src/admin/dist src/admin/dist
 RUN mkdir /data /cache && chown 65532:65532 /data /cache
 VOLUME /data
 USER 65532:65532

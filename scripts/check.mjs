@@ -80,6 +80,7 @@ check("buf format", () => commandProblem("buf", "format", "--diff", "--exit-code
 check("buf breaking", breakingProblem);
 check("gen/ is what proto/ generates", driftProblem);
 check("types", () => commandProblem("tsc", "--noEmit", "-p", "."));
+check("types of the admin page", () => commandProblem("tsc", "--noEmit", "-p", "src/admin/app"));
 check("lint and format", () => commandProblem("biome", "ci", "."));
 runTests();
 rmSync(scratch, { recursive: true, force: true });

@@ -38,3 +38,7 @@ if (!installed()) {
   }
   writeFileSync(stampFile, wanted);
 }
+
+const { buildAdminPage } = await import("./admin-page.mjs");
+const status = buildAdminPage();
+if (status !== 0) process.exit(status);

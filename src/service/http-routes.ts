@@ -1,6 +1,7 @@
-/** What the HTTP listener serves beside the RPCs: signs of life, metrics, and OpenAI's API. */
+/** What the HTTP listener serves beside the RPCs: signs of life, metrics, the admin page, and OpenAI's API. */
 import type { FastifyInstance } from "fastify";
 import { Registry } from "prom-client";
+import { addAdminPage } from "../admin/page.ts";
 import type { ChatDeps } from "../openai-api/chat-completions.ts";
 import { addOpenAiApi } from "../openai-api/routes.ts";
 
@@ -32,5 +33,6 @@ export function addHttpRoutes(
       : reply.code(503).send({ status: "not ready", reason: obstacle });
   });
   app.get("/metrics", async (_, reply) => reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await metrics()));
+  addAdminPage(app);
   addOpenAiApi(app, openAi);
 }

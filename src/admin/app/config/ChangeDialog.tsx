@@ -1,0 +1,92 @@
+/** A change of the routing is never one click: what differs, what it would have cost, and why it is made. */
+import { type FormEvent, type ReactNode, useRef, useState } from "react";
+import type { ConfigChange } from "../../../../gen/modeltier/v1/config_pb.js";
+import type { RoutingConfig } from "../../../../gen/modeltier/v1/routing_config_pb.js";
+import { Empty } from "../parts/states.tsx";
+import { Table } from "../parts/table.tsx";
+import { Backtest, useBacktest } from "./Backtest.tsx";
+
+const AUTHOR = "modeltier.author";
+
+type Props = Readonly<{
+  title: string;
+  /** What the button says. */
+  action: string;
+  candidate: RoutingConfig | undefined;
+  changes: readonly ConfigChange[] | undefined;
+  isBusy: boolean;
+  problem?: ReactNode;
+  confirm: (words: Readonly<{ comment: string; author: string }>) => void;
+  close: () => void;
+}>;
+
+export function ChangeDialog({ title, action, candidate, changes, isBusy, problem, confirm, close }: Props) {
+  const backtest = useBacktest(candidate);
+  const [comment, setComment] = useState("");
+  const [author, setAuthor] = useState(sessionStorage.getItem(AUTHOR) ?? "");
+  const opened = useRef(false);
+  const isShown = backtest.report !== undefined || backtest.error !== null;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    sessionStorage.setItem(AUTHOR, author);
+    confirm({ comment, author });
+  };
+  return (
+    <dialog
+      aria-labelledby="change-title"
+      onClose={close}
+      ref={(dialog) => {
+        if (dialog !== null && !opened.current) {
+          opened.current = true;
+          dialog.showModal();
+        }
+      }}
+    >
+      <form className="stack" onSubmit={submit}>
+        <h1 id="change-title">{title}</h1>
+        <h2>What changes</h2>
+        <Changes of={changes} />
+        <h2>Backtest</h2>
+        <Backtest state={backtest} />
+        <div className="grid fields">
+          <label>
+            <span>Why (required)</span>
+            <input required maxLength={1024} value={comment} onChange={(event) => setComment(event.target.value)} />
+          </label>
+          <label>
+            <span>Who</span>
+            <input maxLength={256} placeholder="operator" value={author} onChange={(event) => setAuthor(event.target.value)} />
+          </label>
+        </div>
+        {problem}
+        <div className="row end">
+          <button type="button" onClick={close}>
+            Not now
+          </button>
+          <button type="submit" className="main" disabled={isBusy || !isShown}>
+            {action}
+          </button>
+        </div>
+      </form>
+    </dialog>
+  );
+}
+
+const shown = (json: string): string => (json === "" ? "not there" : json);
+
+export function Changes({ of: changes }: { of: readonly ConfigChange[] | undefined }) {
+  if (changes === undefined) return <p className="muted">Comparing …</p>;
+  if (changes.length === 0) return <Empty>Nothing differs from what is in force.</Empty>;
+  return (
+    <Table
+      caption="Changes"
+      rows={changes}
+      keyOf={({ field }) => field}
+      columns={[
+        { name: "Field", cell: ({ field }) => field },
+        { name: "Before", cell: ({ beforeJson }) => <code>{shown(beforeJson)}</code> },
+        { name: "After", cell: ({ afterJson }) => <code>{shown(afterJson)}</code> },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,232 @@
+import { useMutation, useQuery } from "@connectrpc/connect-query";
+import { useMemo, useState } from "react";
+import {
+  type ConfigVersion,
+  ConfigSource,
+  type GetConfigResponse,
+  type ValidateConfigResponse,
+} from "../../../../gen/modeltier/v1/config_pb.js";
+import { ConfigService } from "../../../../gen/modeltier/v1/config_service_pb.js";
+import { ProviderService } from "../../../../gen/modeltier/v1/provider_service_pb.js";
+import { queries } from "../api/client.ts";
+import { Asked, Problem } from "../parts/states.tsx";
+import { When } from "../parts/values.tsx";
+import { listEntries } from "./catalogue.ts";
+import { ChangeDialog, Changes } from "./ChangeDialog.tsx";
+import { findConflict } from "./conflict.ts";
+import { useDraft, useValidation } from "./draft.ts";
+import { History, RollbackDialog } from "./History.tsx";
+import { Rules } from "./Rules.tsx";
+import { Thresholds } from "./thresholds.tsx";
+import { Tiers } from "./Tiers.tsx";
+
+export function ConfigScreen() {
+  const current = useQuery(ConfigService.method.getConfig, {}, { refetchInterval: 3_000 });
+  return (
+    <Asked of={current} height={640}>
+      {(data) => <Editor current={data} />}
+    </Asked>
+  );
+}
+
+/** Edited in the columns and on the line; the preset is a note of where the document began. */
+const ELSEWHERE: ReadonlySet<string> = new Set(["preset", "thresholds"]);
+
+type Open = Readonly<{ kind: "publish" }> | Readonly<{ kind: "rollback"; version: bigint }>;
+
+function Editor({ current }: { current: GetConfigResponse }) {
+  const { draft, base, basedOn, isDirty, edit, discard, rebase } = useDraft(current);
+  const validation = useValidation(draft);
+  const providers = useQuery(ProviderService.method.listProviders, {}, { refetchInterval: 5_000 });
+  const entries = useMemo(() => listEntries(providers.data?.providers ?? []), [providers.data]);
+  const violations = useMemo(
+    () => new Map(validation.data?.violations.map(({ field, description }) => [field, description])),
+    [validation.data],
+  );
+  const [open, setOpen] = useState<Open | undefined>();
+  const [published, setPublished] = useState<ConfigVersion | undefined>();
+  const inForce = current.versionInForce;
+  const finish = (version: ConfigVersion | undefined) => {
+    setOpen(undefined);
+    setPublished(version);
+    discard();
+    void queries.invalidateQueries();
+  };
+  const changed = (validation.data?.changes.length ?? 0) > 0;
+  return (
+    <>
+      <Heading current={current} />
+      {published !== undefined && !isDirty && (
+        <p className="note good row" role="status">
+          <span>
+            ✓ Published v{String(published.version)}. It routes here now and everywhere within moments.
+          </span>
+          <button type="button" onClick={() => setOpen({ kind: "rollback", version: published.basedOn })}>
+            Roll back
+          </button>
+        </p>
+      )}
+      <Tiers draft={draft} edit={edit} entries={entries} violations={violations} warnings={validation.data?.warnings ?? []} />
+      <Thresholds draft={draft} base={base} edit={edit} />
+      <section className="stack card">
+        <h2>Rules</h2>
+        <Rules
+          message={draft}
+          omit={ELSEWHERE}
+          path=""
+          violations={violations}
+          change={(change) => edit((next) => change(next as unknown as Record<string, unknown>))}
+        />
+      </section>
+      <History inForce={inForce} rollBack={(version) => setOpen({ kind: "rollback", version })} />
+      {isDirty && (
+        <Unsaved
+          validation={validation.data}
+          canPublish={validation.isSettled && violations.size === 0 && validation.error === null && changed}
+          error={validation.error}
+          discard={discard}
+          publish={() => setOpen({ kind: "publish" })}
+        />
+      )}
+      {open?.kind === "publish" && (
+        <PublishDialog
+          draft={draft}
+          basedOn={basedOn}
+          changes={validation.data?.changes}
+          rebase={rebase}
+          takeTheirs={() => {
+            setOpen(undefined);
+            discard();
+          }}
+          close={() => setOpen(undefined)}
+          done={finish}
+        />
+      )}
+      {open?.kind === "rollback" && (
+        <RollbackDialog version={open.version} inForce={inForce} close={() => setOpen(undefined)} done={finish} />
+      )}
+    </>
+  );
+}
+
+function Heading({ current: { version, parts, fromSnapshot } }: { current: GetConfigResponse }) {
+  const differing = parts.filter(({ source }) => source !== ConfigSource.PRESET).map(({ field }) => field);
+  const overridden = parts.flatMap(({ overriddenVariables }) => overriddenVariables);
+  const isPublished = version !== undefined && version.version > 0n;
+  return (
+    <div className="stack">
+      <h1>
+        {isPublished ? `v${version.version} is running, by ${version.author}` : "The preset is running; nothing is published."}
+      </h1>
+      <p className="muted">
+        {isPublished && (
+          <>
+            Since <When time={version.createdAt} />
+            {version.comment === "" ? "" : `: ${version.comment}`}.{" "}
+          </>
+        )}
+        {!isPublished && differing.length > 0 && `From the environment: ${differing.join(", ")}. `}
+        {overridden.length > 0 && `Overridden by the published version: ${[...new Set(overridden)].join(", ")}. `}
+        {fromSnapshot && "The database has not answered yet: this is the last snapshot on disk."}
+      </p>
+    </div>
+  );
+}
+
+function Unsaved({
+  validation,
+  canPublish,
+  error,
+  discard,
+  publish,
+}: {
+  validation: ValidateConfigResponse | undefined;
+  canPublish: boolean;
+  error: unknown;
+  discard: () => void;
+  publish: () => void;
+}) {
+  const violations = validation?.violations ?? [];
+  return (
+    <section className="unsaved stack" aria-label="Unsaved changes">
+      {error !== null && <Problem error={error} />}
+      {violations.map(({ field, description }) => (
+        <p key={field + description} className="broken-text small">
+          ✕ {field}: {description}
+        </p>
+      ))}
+      <details>
+        <summary>
+          {validation?.changes.length ?? 0} unsaved {validation?.changes.length === 1 ? "change" : "changes"}
+        </summary>
+        <Changes of={validation?.changes} />
+      </details>
+      <div className="row end">
+        <button type="button" onClick={discard}>
+          Discard
+        </button>
+        <button type="button" className="main" disabled={!canPublish} onClick={publish}>
+          Review and publish
+        </button>
+      </div>
+    </section>
+  );
+}
+
+function PublishDialog({
+  draft,
+  basedOn,
+  changes,
+  rebase,
+  takeTheirs,
+  close,
+  done,
+}: {
+  draft: GetConfigResponse["config"];
+  basedOn: bigint;
+  changes: ValidateConfigResponse["changes"] | undefined;
+  rebase: (newest: bigint) => void;
+  takeTheirs: () => void;
+  close: () => void;
+  done: (version: ConfigVersion | undefined) => void;
+}) {
+  const publish = useMutation(ConfigService.method.publishConfig, { onSuccess: (answer) => done(answer.version) });
+  const conflict = findConflict(publish.error);
+  const problem =
+    conflict?.newest === undefined ? (
+      publish.error !== null && <Problem error={publish.error} />
+    ) : (
+      <div className="note broken stack" role="alert">
+        <p>
+          {conflict.newest.author} published v{String(conflict.newest.version)} while you edited. What it changed:
+        </p>
+        <Changes of={conflict.changes} />
+        <div className="row">
+          <button type="button" onClick={takeTheirs}>
+            Drop my changes
+          </button>
+          <button
+            type="button"
+            onClick={() => {
+              rebase(conflict.newest?.version ?? basedOn);
+              publish.reset();
+            }}
+          >
+            Keep mine in place of v{String(conflict.newest.version)}
+          </button>
+        </div>
+      </div>
+    );
+  return (
+    <ChangeDialog
+      title="Publish these changes"
+      action="Publish"
+      candidate={draft}
+      changes={changes}
+      isBusy={publish.isPending}
+      problem={problem}
+      confirm={(words) => publish.mutate({ ...(draft !== undefined && { config: draft }), basedOn, ...words })}
+      close={close}
+    />
+  );
+}

@@ -1,0 +1,53 @@
+/** The configuration one edits: a copy of the one in force, compared with it, and asked about while one types. */
+import { clone, equals } from "@bufbuild/protobuf";
+import { useQuery } from "@connectrpc/connect-query";
+import { keepPreviousData } from "@tanstack/react-query";
+import { useState } from "react";
+import type { GetConfigResponse } from "../../../../gen/modeltier/v1/config_pb.js";
+import { ConfigService } from "../../../../gen/modeltier/v1/config_service_pb.js";
+import { type RoutingConfig, RoutingConfigSchema } from "../../../../gen/modeltier/v1/routing_config_pb.js";
+import { useSettled } from "../api/use-settled.ts";
+
+export type Edit = (change: (draft: RoutingConfig) => void) => void;
+
+/** The one that is edited, and the version it is based on. */
+type Edited = Readonly<{ draft: RoutingConfig; base: RoutingConfig; basedOn: bigint }>;
+
+const TYPING_MS = 250;
+
+/** @param current what is in force; while nothing is edited, the draft follows it */
+export function useDraft(current: GetConfigResponse) {
+  const config = current.config as RoutingConfig;
+  const inForce = current.version?.version ?? 0n;
+  const [edited, setEdited] = useState<Edited | undefined>();
+  const { draft, base, basedOn } = edited ?? { draft: config, base: config, basedOn: inForce };
+  const isDirty = edited !== undefined && !equals(RoutingConfigSchema, draft, base);
+  const edit: Edit = (change) =>
+    setEdited((before) => {
+      const from = before ?? { draft: config, base: config, basedOn: inForce };
+      const next = clone(RoutingConfigSchema, from.draft);
+      change(next);
+      return { ...from, draft: next };
+    });
+  return {
+    draft,
+    base,
+    basedOn,
+    isDirty,
+    edit,
+    discard: () => setEdited(undefined),
+    /** Keeps the edits, knowing of the version that came between. */
+    rebase: (newest: bigint) => setEdited((before) => before && { ...before, basedOn: newest }),
+  };
+}
+
+/** What is wrong with the draft, what is worth knowing, and what it would change. */
+export function useValidation(draft: RoutingConfig) {
+  const config = useSettled(draft, TYPING_MS);
+  const asked = useQuery(
+    ConfigService.method.validateConfig,
+    { config },
+    { placeholderData: keepPreviousData, retry: false },
+  );
+  return { ...asked, isSettled: config === draft && !asked.isFetching };
+}

@@ -1,0 +1,48 @@
+/** `/` searches, `g` and a letter change the screen, Esc leaves what is open. */
+import { useEffect } from "react";
+import { navigate } from "./router.tsx";
+import { SCREENS } from "./screens.ts";
+
+/** A second key counts only this soon after `g`. */
+const PAIR_MS = 1_500;
+
+const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+
+export function useKeys(): void {
+  useEffect(() => {
+    let pressedG = 0;
+    const press = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+      if (event.key === "Escape") leave();
+      if (isTyping(event.target)) return;
+      if (event.key === "/") {
+        event.preventDefault();
+        search();
+      } else if (event.key === "g") {
+        pressedG = event.timeStamp;
+      } else if (event.timeStamp - pressedG < PAIR_MS) {
+        pressedG = 0;
+        const screen = SCREENS.find(({ key }) => key === event.key);
+        if (screen !== undefined) navigate(screen.path);
+      }
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, []);
+}
+
+function leave(): void {
+  if (isTyping(document.activeElement)) (document.activeElement as HTMLElement).blur();
+  else if (/\/executions\/./.test(location.pathname)) navigate("/executions");
+}
+
+/** The first field of the screen's search; where there is none, the one of the executions. */
+function search(): void {
+  const field = document.querySelector<HTMLElement>("[data-search]");
+  if (field !== null) field.focus();
+  else {
+    navigate("/executions");
+    requestAnimationFrame(() => document.querySelector<HTMLElement>("[data-search]")?.focus());
+  }
+}

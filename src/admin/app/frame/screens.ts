@@ -1,0 +1,26 @@
+/** The screens, the key that follows `g`, and where they are. */
+import type { ComponentType } from "react";
+import { ConfigScreen } from "../config/ConfigScreen.tsx";
+import { Budgets } from "../screens/Budgets.tsx";
+import { Costs } from "../screens/Costs.tsx";
+import { Execution } from "../screens/Execution.tsx";
+import { Executions } from "../screens/Executions.tsx";
+import { Overview } from "../screens/Overview.tsx";
+import { Playground } from "../screens/Playground.tsx";
+
+export type Screen = Readonly<{ path: string; name: string; key: string; show: ComponentType }>;
+
+export const SCREENS: readonly Screen[] = [
+  { path: "/", name: "Overview", key: "o", show: Overview },
+  { path: "/config", name: "Orchestration Config", key: "c", show: ConfigScreen },
+  { path: "/executions", name: "Executions", key: "e", show: Executions },
+  { path: "/costs", name: "Costs", key: "m", show: Costs },
+  { path: "/playground", name: "Playground", key: "p", show: Playground },
+  { path: "/budgets", name: "Budgets", key: "b", show: Budgets },
+];
+
+const EXECUTION: Screen = { path: "/executions", name: "Execution", key: "", show: Execution };
+
+/** The screen of an address; undefined when there is none. */
+export const findScreen = (path: string): Screen | undefined =>
+  /^\/executions\/[^/]+$/.test(path) ? EXECUTION : SCREENS.find((screen) => screen.path === path);

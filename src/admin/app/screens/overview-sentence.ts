@@ -1,0 +1,47 @@
+/** The first line of the overview, made from its data. */
+import { BandState, type Overview } from "../../../../gen/modeltier/v1/analytics_pb.js";
+import { BreakerState, type Provider } from "../../../../gen/modeltier/v1/provider_pb.js";
+import { percent, usd } from "../text/format.ts";
+import { providerName } from "../text/names.ts";
+
+const OUT: ReadonlySet<BreakerState> = new Set([BreakerState.OPEN, BreakerState.PARKED]);
+
+/** Why a provider does not answer, with the remedy; undefined when it does. Models no tier names do not count. */
+export function findTrouble(provider: Provider): string | undefined {
+  const name = providerName(provider.id);
+  if (!provider.keyPresent) return `${name} has no key: set ${provider.missingVariable}`;
+  const routed = provider.models.filter(({ tiers }) => tiers.length > 0);
+  const out = routed.filter(({ breaker }) => OUT.has(breaker));
+  if (out.length === 0) return undefined;
+  const parked = out.some(({ breaker }) => breaker === BreakerState.PARKED);
+  return parked
+    ? `${name} refuses our key or ${out[0]?.model}: check ${provider.keyVariables[0] ?? "its settings"}`
+    : `${name} is left alone: ${out.map(({ model }) => model).join(", ")} failed too often a moment ago`;
+}
+
+/** "All three providers answer; 64 % of calls on Kimi (target 60–70 %); $12.40 today, 3 % under yesterday." */
+export const sayOverview = (overview: Overview, providers: readonly Provider[]): string =>
+  [sayProviders(providers), sayDistribution(overview), sayCost(overview)].filter(Boolean).join("; ").concat(".");
+
+function sayProviders(providers: readonly Provider[]): string {
+  if (providers.length === 0) return "";
+  const troubles = providers.map(findTrouble).filter((trouble) => trouble !== undefined);
+  return troubles.length === 0 ? `All ${providers.length} providers answer` : troubles.join("; ");
+}
+
+function sayDistribution({ distribution }: Overview): string {
+  const band = distribution?.band;
+  if (distribution === undefined || band === undefined) return "";
+  if (distribution.bandState === BandState.NO_CALLS) return "no calls in the last 24 hours";
+  const [from, to] = [Math.round((band.lowestShare ?? 0) * 100), Math.round((band.highestShare ?? 1) * 100)];
+  return `${percent(distribution.bandShare)} of calls on ${providerName(band.provider)} (target ${from}–${to} %)`;
+}
+
+function sayCost({ today, yesterdaySoFar }: Overview): string {
+  const spent = today?.totals?.costNanoUsd ?? 0n;
+  const before = yesterdaySoFar?.totals?.costNanoUsd ?? 0n;
+  if (before === 0n) return `${usd(spent)} today`;
+  const change = Number(spent - before) / Number(before);
+  if (Math.abs(change) < 0.005) return `${usd(spent)} today, as much as yesterday by now`;
+  return `${usd(spent)} today, ${percent(Math.abs(change))} ${change < 0 ? "under" : "over"} yesterday by now`;
+}
