@@ -37,7 +37,7 @@ export const queries = new QueryClient({
   queryCache: new QueryCache({
     onError: (error, query) => {
       // The token was changed at the server: the frame asks for it again.
-      if (isUnauthenticated(error) && query.meta?.["probe"] !== true) void queries.resetQueries();
+      if (isUnauthenticated(error) && query.meta?.probe !== true) void queries.resetQueries();
     },
   }),
   defaultOptions: {

@@ -2,8 +2,10 @@ import { Code, ConnectError } from "@connectrpc/connect";
 
 const REMEDIES: Partial<Record<Code, string>> = {
   [Code.Unauthenticated]: "Sign in again with the admin token.",
-  [Code.Unavailable]: "The service or its database does not answer. What is on screen stays; it is asked again.",
-  [Code.Unimplemented]: "This service does not offer that yet. Restart it with the version this page came with.",
+  [Code.Unavailable]:
+    "The service or its database does not answer. What is on screen stays; it is asked again.",
+  [Code.Unimplemented]:
+    "This service does not offer that yet. Restart it with the version this page came with.",
   [Code.DeadlineExceeded]: "It took too long. Try again, or ask for a shorter span of time.",
   [Code.ResourceExhausted]: "Ask for less, or try again in a moment.",
 };
@@ -17,5 +19,7 @@ export function sayError(error: unknown): string {
   const remedy = REMEDIES[code];
   const said = rawMessage === "" ? `The service answered ${Code[code]}` : rawMessage;
   const sentence = said.charAt(0).toUpperCase() + said.slice(1);
-  return remedy === undefined ? `${sentence.replace(/\.$/, "")}.` : `${sentence.replace(/\.$/, "")}. ${remedy}`;
+  return remedy === undefined
+    ? `${sentence.replace(/\.$/, "")}.`
+    : `${sentence.replace(/\.$/, "")}. ${remedy}`;
 }

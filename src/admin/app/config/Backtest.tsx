@@ -1,7 +1,11 @@
 /** What a candidate would have made of last week, beside what happened. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { useEffect, useState } from "react";
-import type { BacktestProgress, BacktestReport, CostEstimate } from "../../../../gen/modeltier/v1/backtest_pb.js";
+import type {
+  BacktestProgress,
+  BacktestReport,
+  CostEstimate,
+} from "../../../../gen/modeltier/v1/backtest_pb.js";
 import type { RoutingConfigSchema } from "../../../../gen/modeltier/v1/routing_config_pb.js";
 import { configs } from "../api/client.ts";
 import { Empty, Problem } from "../parts/states.tsx";
@@ -53,7 +57,8 @@ export function Backtest({ state: { progress, report, error } }: { state: Backte
   }
   return report.executions === 0n ? (
     <Empty>
-      There is nothing to test against: no executions of the last seven days were recorded with what scoring needs.
+      There is nothing to test against: no executions of the last seven days were recorded with what scoring
+      needs.
     </Empty>
   ) : (
     <Report report={report} />
@@ -63,21 +68,37 @@ export function Backtest({ state: { progress, report, error } }: { state: Backte
 const nano = (cost: CostEstimate | undefined): bigint => cost?.costNanoUsd ?? 0n;
 
 /** "Last week's 1,240 executions would have cost $3.10 ($2.90 to $3.40) instead of $4.20: 26 % less." */
-export function sayReport({ executions, recorded, candidate, tierChanges, targetChanges }: BacktestReport): string {
+export function sayReport({
+  executions,
+  recorded,
+  candidate,
+  tierChanges,
+  targetChanges,
+}: BacktestReport): string {
   const before = nano(recorded?.cost);
   const after = nano(candidate?.cost);
   const change = before === 0n ? 0 : Number(after - before) / Number(before);
-  const than = before === 0n || change === 0 ? "" : `: ${percent(Math.abs(change))} ${change < 0 ? "less" : "more"}`;
+  const than =
+    before === 0n || change === 0 ? "" : `: ${percent(Math.abs(change))} ${change < 0 ? "less" : "more"}`;
   const lowest = usd(candidate?.cost?.lowestNanoUsd ?? 0n);
   const highest = usd(candidate?.cost?.highestNanoUsd ?? 0n);
   return `The last week's ${count(executions)} executions would have cost ${usd(after)} (${lowest} to ${highest}) instead of ${usd(before)}${than}. ${count(targetChanges)} would have gone to another target, ${count(tierChanges)} to another tier.`;
 }
 
 function Report({ report }: { report: BacktestReport }) {
-  const targets = new Map<string, { target: unknown; before: bigint; after: bigint; costBefore: bigint; costAfter: bigint }>();
+  const targets = new Map<
+    string,
+    { target: unknown; before: bigint; after: bigint; costBefore: bigint; costAfter: bigint }
+  >();
   const row = (share: NonNullable<BacktestReport["recorded"]>["targets"][number]) => {
     const name = `${share.target?.provider}/${share.target?.model}`;
-    const found = targets.get(name) ?? { target: share.target, before: 0n, after: 0n, costBefore: 0n, costAfter: 0n };
+    const found = targets.get(name) ?? {
+      target: share.target,
+      before: 0n,
+      after: 0n,
+      costBefore: 0n,
+      costAfter: 0n,
+    };
     targets.set(name, found);
     return found;
   };
@@ -87,7 +108,8 @@ function Report({ report }: { report: BacktestReport }) {
   for (const share of report.candidate?.targets ?? []) {
     Object.assign(row(share), { after: share.executions, costAfter: nano(share.cost) });
   }
-  const ofTier = (side: BacktestReport["recorded"], tier: number) => side?.tiers.find((share) => share.tier === tier);
+  const ofTier = (side: BacktestReport["recorded"], tier: number) =>
+    side?.tiers.find((share) => share.tier === tier);
   return (
     <div className="stack" data-backtest="done">
       <p>
@@ -99,10 +121,26 @@ function Report({ report }: { report: BacktestReport }) {
         keyOf={(tier) => tierName(tier)}
         columns={[
           { name: "Tier", cell: (tier) => <TierMark tier={tier} /> },
-          { name: "Was", cell: (tier) => count(ofTier(report.recorded, tier)?.executions ?? 0n), right: true },
-          { name: "Would be", cell: (tier) => count(ofTier(report.candidate, tier)?.executions ?? 0n), right: true },
-          { name: "Cost", cell: (tier) => <Money nano={nano(ofTier(report.recorded, tier)?.cost)} />, right: true },
-          { name: "Would cost", cell: (tier) => <Money nano={nano(ofTier(report.candidate, tier)?.cost)} />, right: true },
+          {
+            name: "Was",
+            cell: (tier) => count(ofTier(report.recorded, tier)?.executions ?? 0n),
+            right: true,
+          },
+          {
+            name: "Would be",
+            cell: (tier) => count(ofTier(report.candidate, tier)?.executions ?? 0n),
+            right: true,
+          },
+          {
+            name: "Cost",
+            cell: (tier) => <Money nano={nano(ofTier(report.recorded, tier)?.cost)} />,
+            right: true,
+          },
+          {
+            name: "Would cost",
+            cell: (tier) => <Money nano={nano(ofTier(report.candidate, tier)?.cost)} />,
+            right: true,
+          },
         ]}
       />
       <Table
@@ -125,8 +163,12 @@ function Report({ report }: { report: BacktestReport }) {
           {report.assumptions.map((sentence) => (
             <li key={sentence}>{sentence}</li>
           ))}
-          {report.withoutInputs > 0n && <li>{count(report.withoutInputs)} executions lack what scoring needs; they are left out.</li>}
-          {report.refused > 0n && <li>{count(report.refused)} would be refused; they are in neither side.</li>}
+          {report.withoutInputs > 0n && (
+            <li>{count(report.withoutInputs)} executions lack what scoring needs; they are left out.</li>
+          )}
+          {report.refused > 0n && (
+            <li>{count(report.refused)} would be refused; they are in neither side.</li>
+          )}
         </ul>
       </details>
     </div>

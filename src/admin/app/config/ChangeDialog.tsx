@@ -51,11 +51,21 @@ export function ChangeDialog({ title, action, candidate, changes, isBusy, proble
         <div className="grid fields">
           <label>
             <span>Why (required)</span>
-            <input required maxLength={1024} value={comment} onChange={(event) => setComment(event.target.value)} />
+            <input
+              required
+              maxLength={1024}
+              value={comment}
+              onChange={(event) => setComment(event.target.value)}
+            />
           </label>
           <label>
             <span>Who</span>
-            <input maxLength={256} placeholder="operator" value={author} onChange={(event) => setAuthor(event.target.value)} />
+            <input
+              maxLength={256}
+              placeholder="operator"
+              value={author}
+              onChange={(event) => setAuthor(event.target.value)}
+            />
           </label>
         </div>
         {problem}

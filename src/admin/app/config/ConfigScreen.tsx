@@ -1,8 +1,8 @@
 import { useMutation, useQuery } from "@connectrpc/connect-query";
 import { useMemo, useState } from "react";
 import {
-  type ConfigVersion,
   ConfigSource,
+  type ConfigVersion,
   type GetConfigResponse,
   type ValidateConfigResponse,
 } from "../../../../gen/modeltier/v1/config_pb.js";
@@ -11,26 +11,29 @@ import { ProviderService } from "../../../../gen/modeltier/v1/provider_service_p
 import { queries } from "../api/client.ts";
 import { Asked, Problem } from "../parts/states.tsx";
 import { When } from "../parts/values.tsx";
-import { listEntries } from "./catalogue.ts";
 import { ChangeDialog, Changes } from "./ChangeDialog.tsx";
+import { listEntries } from "./catalogue.ts";
 import { findConflict } from "./conflict.ts";
 import { useDraft, useValidation } from "./draft.ts";
 import { History, RollbackDialog } from "./History.tsx";
 import { Rules } from "./Rules.tsx";
-import { Thresholds } from "./thresholds.tsx";
 import { Tiers } from "./Tiers.tsx";
+import { Thresholds } from "./thresholds.tsx";
 
 export function ConfigScreen() {
   const current = useQuery(ConfigService.method.getConfig, {}, { refetchInterval: 3_000 });
   return (
-    <Asked of={current} height={640}>
-      {(data) => <Editor current={data} />}
-    </Asked>
+    <>
+      {current.data === undefined && <h1>Orchestration Config</h1>}
+      <Asked of={current} height={640}>
+        {(data) => <Editor current={data} />}
+      </Asked>
+    </>
   );
 }
 
 /** Edited in the columns and on the line; the preset is a note of where the document began. */
-const ELSEWHERE: ReadonlySet<string> = new Set(["preset", "thresholds"]);
+const ELSEWHERE: ReadonlySet<string> = new Set(["preset", "thresholds", "targets"]);
 
 type Open = Readonly<{ kind: "publish" }> | Readonly<{ kind: "rollback"; version: bigint }>;
 
@@ -38,7 +41,10 @@ function Editor({ current }: { current: GetConfigResponse }) {
   const { draft, base, basedOn, isDirty, edit, discard, rebase } = useDraft(current);
   const validation = useValidation(draft);
   const providers = useQuery(ProviderService.method.listProviders, {}, { refetchInterval: 5_000 });
-  const entries = useMemo(() => listEntries(providers.data?.providers ?? []), [providers.data]);
+  const entries = useMemo(
+    () => listEntries(providers.data?.providers ?? [], providers.data?.sandbox === true),
+    [providers.data],
+  );
   const violations = useMemo(
     () => new Map(validation.data?.violations.map(({ field, description }) => [field, description])),
     [validation.data],
@@ -66,7 +72,13 @@ function Editor({ current }: { current: GetConfigResponse }) {
           </button>
         </p>
       )}
-      <Tiers draft={draft} edit={edit} entries={entries} violations={violations} warnings={validation.data?.warnings ?? []} />
+      <Tiers
+        draft={draft}
+        edit={edit}
+        entries={entries}
+        violations={violations}
+        warnings={validation.data?.warnings ?? []}
+      />
       <Thresholds draft={draft} base={base} edit={edit} />
       <section className="stack card">
         <h2>Rules</h2>
@@ -103,7 +115,12 @@ function Editor({ current }: { current: GetConfigResponse }) {
         />
       )}
       {open?.kind === "rollback" && (
-        <RollbackDialog version={open.version} inForce={inForce} close={() => setOpen(undefined)} done={finish} />
+        <RollbackDialog
+          version={open.version}
+          inForce={inForce}
+          close={() => setOpen(undefined)}
+          done={finish}
+        />
       )}
     </>
   );
@@ -116,7 +133,9 @@ function Heading({ current: { version, parts, fromSnapshot } }: { current: GetCo
   return (
     <div className="stack">
       <h1>
-        {isPublished ? `v${version.version} is running, by ${version.author}` : "The preset is running; nothing is published."}
+        {isPublished
+          ? `v${version.version} is running, by ${version.author}`
+          : "The preset is running; nothing is published."}
       </h1>
       <p className="muted">
         {isPublished && (
@@ -126,7 +145,8 @@ function Heading({ current: { version, parts, fromSnapshot } }: { current: GetCo
           </>
         )}
         {!isPublished && differing.length > 0 && `From the environment: ${differing.join(", ")}. `}
-        {overridden.length > 0 && `Overridden by the published version: ${[...new Set(overridden)].join(", ")}. `}
+        {overridden.length > 0 &&
+          `Overridden by the published version: ${[...new Set(overridden)].join(", ")}. `}
         {fromSnapshot && "The database has not answered yet: this is the last snapshot on disk."}
       </p>
     </div>
@@ -190,7 +210,9 @@ function PublishDialog({
   close: () => void;
   done: (version: ConfigVersion | undefined) => void;
 }) {
-  const publish = useMutation(ConfigService.method.publishConfig, { onSuccess: (answer) => done(answer.version) });
+  const publish = useMutation(ConfigService.method.publishConfig, {
+    onSuccess: (answer) => done(answer.version),
+  });
   const conflict = findConflict(publish.error);
   const problem =
     conflict?.newest === undefined ? (
@@ -198,7 +220,8 @@ function PublishDialog({
     ) : (
       <div className="note broken stack" role="alert">
         <p>
-          {conflict.newest.author} published v{String(conflict.newest.version)} while you edited. What it changed:
+          {conflict.newest.author} published v{String(conflict.newest.version)} while you edited. What it
+          changed:
         </p>
         <Changes of={conflict.changes} />
         <div className="row">
@@ -225,7 +248,9 @@ function PublishDialog({
       changes={changes}
       isBusy={publish.isPending}
       problem={problem}
-      confirm={(words) => publish.mutate({ ...(draft !== undefined && { config: draft }), basedOn, ...words })}
+      confirm={(words) =>
+        publish.mutate({ ...(draft !== undefined && { config: draft }), basedOn, ...words })
+      }
       close={close}
     />
   );

@@ -8,7 +8,11 @@ import { When } from "../parts/values.tsx";
 import { ChangeDialog } from "./ChangeDialog.tsx";
 
 export function History({ inForce, rollBack }: { inForce: bigint; rollBack: (version: bigint) => void }) {
-  const listed = useQuery(ConfigService.method.listConfigVersions, { pageSize: 50 }, { refetchInterval: 5_000 });
+  const listed = useQuery(
+    ConfigService.method.listConfigVersions,
+    { pageSize: 50 },
+    { refetchInterval: 5_000 },
+  );
   const presets = { version: 0n, author: "–", comment: "What the preset and the environment give." };
   return (
     <section className="stack card">
@@ -16,15 +20,25 @@ export function History({ inForce, rollBack }: { inForce: bigint; rollBack: (ver
       <Asked of={listed}>
         {({ versions }) =>
           versions.length === 0 ? (
-            <Empty>Nothing was published yet: the preset and the environment decide. Change something to publish v1.</Empty>
+            <Empty>
+              Nothing was published yet: the preset and the environment decide. Change something to publish
+              v1.
+            </Empty>
           ) : (
             <Table
               caption="Published versions, newest first"
               rows={[...versions, presets as ConfigVersion]}
               keyOf={({ version }) => String(version)}
               columns={[
-                { name: "Version", cell: ({ version }) => `${version === 0n ? "preset" : `v${version}`}${version === inForce ? " (in force)" : ""}` },
-                { name: "When", cell: ({ version, createdAt }) => (version === 0n ? "–" : <When time={createdAt} />) },
+                {
+                  name: "Version",
+                  cell: ({ version }) =>
+                    `${version === 0n ? "preset" : `v${version}`}${version === inForce ? " (in force)" : ""}`,
+                },
+                {
+                  name: "When",
+                  cell: ({ version, createdAt }) => (version === 0n ? "–" : <When time={createdAt} />),
+                },
                 { name: "Who", cell: ({ author }) => author },
                 { name: "Why", cell: ({ comment }) => comment || "–" },
                 {
@@ -61,7 +75,9 @@ export function RollbackDialog({
 }) {
   const wanted = useQuery(ConfigService.method.getConfig, { version });
   const diff = useQuery(ConfigService.method.diffConfig, { fromVersion: inForce, toVersion: version });
-  const rollback = useMutation(ConfigService.method.rollbackConfig, { onSuccess: (answer) => done(answer.version) });
+  const rollback = useMutation(ConfigService.method.rollbackConfig, {
+    onSuccess: (answer) => done(answer.version),
+  });
   const [basedOn] = useState(inForce);
   const problem = rollback.error ?? wanted.error ?? diff.error;
   return (

@@ -1,7 +1,7 @@
 /** Every other field of the configuration, as its contract describes it: a new field is on the page without a line here. */
 import type { DescEnum, DescField, DescMessage, Message } from "@bufbuild/protobuf";
 import { create, ScalarType } from "@bufbuild/protobuf";
-import { type Duration, durationFromMs, DurationSchema } from "@bufbuild/protobuf/wkt";
+import { type Duration, DurationSchema, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { RoutingConfigSchema } from "../../../../gen/modeltier/v1/routing_config_pb.js";
 import { ms } from "../text/format.ts";
 
@@ -10,6 +10,8 @@ type Fields = Record<string, unknown>;
 
 type Place = Readonly<{
   path: string;
+  /** Fields that have a place of their own on the screen. */
+  omit: ReadonlySet<string>;
   violations: ReadonlyMap<string, string>;
   /** Changes the same place of the draft. */
   change: (edit: (fields: Fields) => void) => void;
@@ -20,13 +22,18 @@ const label = (name: string): string => {
   return words.charAt(0).toUpperCase() + words.slice(1);
 };
 
-/** @param omit fields that have a place of their own on the screen */
-export function Rules({ message, omit, ...place }: Place & { message: Message; omit: ReadonlySet<string> }) {
-  const fields = RoutingConfigSchema.fields.filter(({ name }) => !omit.has(name));
-  return <MessageFields fields={fields} values={message as unknown as Fields} {...place} />;
+export function Rules({ message, ...place }: Place & { message: Message }) {
+  return (
+    <MessageFields fields={RoutingConfigSchema.fields} values={message as unknown as Fields} {...place} />
+  );
 }
 
-function MessageFields({ fields, values, ...place }: Place & { fields: readonly DescField[]; values: Fields }) {
+function MessageFields({
+  fields: all,
+  values,
+  ...place
+}: Place & { fields: readonly DescField[]; values: Fields }) {
+  const fields = all.filter(({ name }) => !place.omit.has(name));
   const simple = fields.filter((field) => field.fieldKind !== "list" && !isNested(field));
   const nested = fields.filter((field) => field.fieldKind === "list" || isNested(field));
   return (
@@ -50,7 +57,14 @@ const isNested = (field: DescField): boolean =>
 
 const under = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);
 
-function Nested({ field, values, path, violations, change }: Place & { field: DescField; values: Fields }) {
+function Nested({
+  field,
+  values,
+  path,
+  omit,
+  violations,
+  change,
+}: Place & { field: DescField; values: Fields }) {
   const here = under(path, field.name);
   const wrong = [...violations.keys()].some((name) => name.startsWith(here));
   return (
@@ -60,12 +74,21 @@ function Nested({ field, values, path, violations, change }: Place & { field: De
         {wrong ? " ✕" : ""}
       </summary>
       {field.fieldKind === "list" && field.message !== undefined ? (
-        <Items message={field.message} name={field.localName} values={values} path={here} violations={violations} change={change} />
+        <Items
+          message={field.message}
+          name={field.localName}
+          values={values}
+          path={here}
+          omit={omit}
+          violations={violations}
+          change={change}
+        />
       ) : field.fieldKind === "message" && field.message !== undefined ? (
         <MessageFields
           fields={field.message.fields}
           values={(values[field.localName] ?? {}) as Fields}
           path={here}
+          omit={omit}
           violations={violations}
           change={(edit) =>
             change((parent) => {
@@ -79,7 +102,15 @@ function Nested({ field, values, path, violations, change }: Place & { field: De
   );
 }
 
-function Items({ message, name, values, path, violations, change }: Place & { message: DescMessage; name: string; values: Fields }) {
+function Items({
+  message,
+  name,
+  values,
+  path,
+  omit,
+  violations,
+  change,
+}: Place & { message: DescMessage; name: string; values: Fields }) {
   const items = (values[name] ?? []) as Fields[];
   return (
     <div className="stack">
@@ -91,10 +122,14 @@ function Items({ message, name, values, path, violations, change }: Place & { me
             fields={message.fields}
             values={item}
             path={`${path}[${index}]`}
+            omit={omit}
             violations={violations}
             change={(edit) => change((parent) => edit((parent[name] as Fields[])[index] as Fields))}
           />
-          <button type="button" onClick={() => change((parent) => void (parent[name] as Fields[]).splice(index, 1))}>
+          <button
+            type="button"
+            onClick={() => change((parent) => void (parent[name] as Fields[]).splice(index, 1))}
+          >
             Remove
           </button>
         </fieldset>
@@ -102,7 +137,9 @@ function Items({ message, name, values, path, violations, change }: Place & { me
       <div>
         <button
           type="button"
-          onClick={() => change((parent) => void (parent[name] as Fields[]).push(create(message) as unknown as Fields))}
+          onClick={() =>
+            change((parent) => void (parent[name] as Fields[]).push(create(message) as unknown as Fields))
+          }
         >
           Add one
         </button>
@@ -111,13 +148,20 @@ function Items({ message, name, values, path, violations, change }: Place & { me
   );
 }
 
-function Field({ field, values, path, violations, change }: Place & { field: DescField; values: Fields }) {
+function Field({
+  field,
+  values,
+  path,
+  violations,
+  change,
+}: Omit<Place, "omit"> & { field: DescField; values: Fields }) {
   const problem = violations.get(under(path, field.name));
   const set = (value: unknown) =>
     change((parent) => {
       parent[field.localName] = value;
     });
   return (
+    // biome-ignore lint/a11y/noLabelWithoutControl: Input is the control
     <label className={isFlag(field) ? "tick" : undefined}>
       <span>
         {label(field.name)}
@@ -129,24 +173,39 @@ function Field({ field, values, path, violations, change }: Place & { field: Des
   );
 }
 
-const isFlag = (field: DescField): boolean => field.fieldKind === "scalar" && field.scalar === ScalarType.BOOL;
+const isFlag = (field: DescField): boolean =>
+  field.fieldKind === "scalar" && field.scalar === ScalarType.BOOL;
 
 type InputProps = { field: DescField; value: unknown; set: (value: unknown) => void; isWrong: boolean };
 
 function Input({ field, value, set, isWrong }: InputProps) {
-  if (field.fieldKind === "enum") return <Choice of={field.enum} value={value as number} set={set} isWrong={isWrong} />;
+  if (field.fieldKind === "enum")
+    return <Choice of={field.enum} value={value as number} set={set} isWrong={isWrong} />;
   if (isFlag(field)) {
     return <input type="checkbox" checked={value === true} onChange={(event) => set(event.target.checked)} />;
   }
   if (field.fieldKind === "message") {
     const seconds = value === undefined ? "" : String(ms(value as Duration) / 1000);
-    const take = (text: string) => set(text === "" ? undefined : durationFromMs(Math.round(Number(text) * 1000)));
+    const take = (text: string) =>
+      set(text === "" ? undefined : durationFromMs(Math.round(Number(text) * 1000)));
     return <NumberInput value={seconds} take={take} isWrong={isWrong} />;
   }
   if (field.fieldKind === "scalar" && field.scalar === ScalarType.STRING) {
-    return <input value={(value as string) ?? ""} aria-invalid={isWrong} onChange={(event) => set(event.target.value)} />;
+    return (
+      <input
+        value={(value as string) ?? ""}
+        aria-invalid={isWrong}
+        onChange={(event) => set(event.target.value)}
+      />
+    );
   }
-  return <NumberInput value={value === undefined ? "" : String(value)} take={(text) => set(numberOf(field, text))} isWrong={isWrong} />;
+  return (
+    <NumberInput
+      value={value === undefined ? "" : String(value)}
+      take={(text) => set(numberOf(field, text))}
+      isWrong={isWrong}
+    />
+  );
 }
 
 /** An empty field is absent where the contract knows absence, and 0 where it does not. */
@@ -156,11 +215,35 @@ function numberOf(field: DescField, text: string): number | bigint | undefined {
   return isLong ? BigInt(Math.trunc(Number(text))) : Number(text);
 }
 
-const NumberInput = ({ value, take, isWrong }: { value: string; take: (text: string) => void; isWrong: boolean }) => (
-  <input type="number" step="any" value={value} aria-invalid={isWrong} onChange={(event) => take(event.target.value)} />
+const NumberInput = ({
+  value,
+  take,
+  isWrong,
+}: {
+  value: string;
+  take: (text: string) => void;
+  isWrong: boolean;
+}) => (
+  <input
+    type="number"
+    step="any"
+    value={value}
+    aria-invalid={isWrong}
+    onChange={(event) => take(event.target.value)}
+  />
 );
 
-function Choice({ of, value, set, isWrong }: { of: DescEnum; value: number; set: (value: number) => void; isWrong: boolean }) {
+function Choice({
+  of,
+  value,
+  set,
+  isWrong,
+}: {
+  of: DescEnum;
+  value: number;
+  set: (value: number) => void;
+  isWrong: boolean;
+}) {
   const prefix = of.sharedPrefix ?? "";
   return (
     <select value={value} aria-invalid={isWrong} onChange={(event) => set(Number(event.target.value))}>

@@ -63,13 +63,30 @@ export function Targets({ tier, config, entries, change, violations }: Props) {
               ) : null,
             )}
             <div className="row end">
-              <button type="button" className="icon" aria-label={`Move ${nameOf(target)} up in ${tier}`} disabled={index === 0} onClick={() => move(index, index - 1)}>
+              <button
+                type="button"
+                className="icon"
+                aria-label={`Move ${nameOf(target)} up in ${tier}`}
+                disabled={index === 0}
+                onClick={() => move(index, index - 1)}
+              >
                 ↑
               </button>
-              <button type="button" className="icon" aria-label={`Move ${nameOf(target)} down in ${tier}`} disabled={index === targets.length - 1} onClick={() => move(index, index + 1)}>
+              <button
+                type="button"
+                className="icon"
+                aria-label={`Move ${nameOf(target)} down in ${tier}`}
+                disabled={index === targets.length - 1}
+                onClick={() => move(index, index + 1)}
+              >
                 ↓
               </button>
-              <button type="button" className="icon" aria-label={`Remove ${nameOf(target)} from ${tier}`} onClick={() => change(targets.filter((_, at) => at !== index))}>
+              <button
+                type="button"
+                className="icon"
+                aria-label={`Remove ${nameOf(target)} from ${tier}`}
+                onClick={() => change(targets.filter((_, at) => at !== index))}
+              >
                 ✕
               </button>
             </div>
@@ -79,12 +96,25 @@ export function Targets({ tier, config, entries, change, violations }: Props) {
       <span className="hidden" role="status">
         {said}
       </span>
-      <AddTarget tier={tier} targets={targets} entries={entries} add={(target) => change([...targets, target])} />
+      <AddTarget
+        tier={tier}
+        targets={targets}
+        entries={entries}
+        add={(target) => change([...targets, target])}
+      />
     </>
   );
 }
 
-function TargetFacts({ target, entry, place }: { target: ModelTarget; entry: Entry | undefined; place: number }) {
+function TargetFacts({
+  target,
+  entry,
+  place,
+}: {
+  target: ModelTarget;
+  entry: Entry | undefined;
+  place: number;
+}) {
   const available = entry === undefined ? undefined : sayAvailability(entry);
   return (
     <>
@@ -127,18 +157,19 @@ function AddTarget({
   const free = entries.filter(({ provider, model }) => !taken.has(`${provider.id}/${model.model}`));
   const choose = (name: string) => {
     const entry = free.find(({ provider, model }) => `${provider.id}/${model.model}` === name);
-    if (entry !== undefined) add(create(ModelTargetSchema, { provider: entry.provider.id, model: entry.model.model }));
+    if (entry !== undefined)
+      add(create(ModelTargetSchema, { provider: entry.provider.id, model: entry.model.model }));
   };
   return (
     <label>
       <span>Add a target to {tier}</span>
       <select value="" onChange={(event) => choose(event.target.value)}>
         <option value="">choose a model …</option>
-        {free.map(({ provider, model }) => (
+        {free.map(({ provider, model, sandbox }) => (
           <option key={`${provider.id}/${model.model}`} value={`${provider.id}/${model.model}`}>
             {provider.id}/{model.model} · {sayPrice(model)} · {sayWindow(model)}
             {model.retiredOn === "" ? "" : ` · ${model.retired ? "retired" : "retires"} ${model.retiredOn}`}
-            {provider.keyPresent ? "" : " · no key"}
+            {provider.keyPresent || sandbox ? "" : " · no key"}
           </option>
         ))}
       </select>

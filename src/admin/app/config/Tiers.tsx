@@ -1,10 +1,15 @@
-import type { ConfigWarning } from "../../../../gen/modeltier/v1/config_pb.js";
+import { type ConfigWarning, ConfigWarningKind } from "../../../../gen/modeltier/v1/config_pb.js";
 import type { RoutingConfig, TierConfigs } from "../../../../gen/modeltier/v1/routing_config_pb.js";
-import type { Edit } from "./draft.ts";
 import type { Entry } from "./catalogue.ts";
+import type { Edit } from "./draft.ts";
 import { Targets } from "./Targets.tsx";
 
 const NAMES = ["fast", "balanced", "powerful"] as const;
+/** What a target says of itself already. */
+const BESIDE_TARGETS: ReadonlySet<ConfigWarningKind> = new Set([
+  ConfigWarningKind.RETIRED_TARGET,
+  ConfigWarningKind.MISSING_KEY,
+]);
 type Name = Exclude<keyof TierConfigs, `$${string}`>;
 
 type Props = Readonly<{
@@ -28,7 +33,9 @@ function Tier({ name, draft, edit, entries, violations, warnings }: Props & { na
   const config = draft.tiers?.[name];
   if (config === undefined) return null;
   const problem = violations.get(`tiers.${name}.targets`);
-  const own = warnings.filter(({ field }) => field.startsWith(`tiers.${name}`));
+  const own = warnings.filter(
+    ({ field, kind }) => !BESIDE_TARGETS.has(kind) && field.startsWith(`tiers.${name}`),
+  );
   return (
     <section className={`stack top-${name}`}>
       <h2>

@@ -32,18 +32,26 @@ export function Thresholds({ draft, base, edit }: { draft: RoutingConfig; base: 
         title="Scores"
         sentence={sayScores(counts, cuts, cutsOf(base))}
         picture={<Histogram counts={counts} cuts={cuts} />}
+        controls={
+          <div className="handles">
+            <Handle name="Balanced from, on the line" value={cuts.from} set={set("balancedFrom")} />
+            <Handle name="Balanced to, on the line" value={cuts.to} set={set("balancedTo")} />
+          </div>
+        }
         columns={[
           { name: "Score from", cell: ({ from }) => from.toFixed(1), right: true },
           { name: "Tier", cell: ({ from }) => tierOf(Math.round(from * 10), cuts) },
-          { name: "Executions last week", cell: ({ executions }) => <Count value={executions} />, right: true },
+          {
+            name: "Executions last week",
+            cell: ({ executions }) => <Count value={executions} />,
+            right: true,
+          },
         ]}
-        rows={counts.map((executions, index) => ({ from: index / 10, executions })).filter((row) => row.executions > 0)}
+        rows={counts
+          .map((executions, index) => ({ from: index / 10, executions }))
+          .filter((row) => row.executions > 0)}
         keyOf={({ from }) => from.toFixed(1)}
       />
-      <div className="handles">
-        <Handle name="Balanced from, on the line" value={cuts.from} set={set("balancedFrom")} />
-        <Handle name="Balanced to, on the line" value={cuts.to} set={set("balancedTo")} />
-      </div>
       <div className="grid fields">
         <Cut name="Balanced from" value={cuts.from} set={set("balancedFrom")} />
         <Cut name="Balanced up to" value={cuts.to} set={set("balancedTo")} />
@@ -72,10 +80,28 @@ function sayScores(counts: readonly number[], cuts: Cuts, before: Cuts): string 
 function Histogram({ counts, cuts }: { counts: readonly number[]; cuts: Cuts }) {
   const top = Math.max(...counts, 1);
   return (
-    <svg className="chart" viewBox="0 0 1000 100" preserveAspectRatio="none" style={{ height: 100 }} aria-hidden="true">
+    <svg
+      className="chart"
+      viewBox="0 0 1000 100"
+      preserveAspectRatio="none"
+      style={{ height: 100 }}
+      aria-hidden="true"
+    >
       <rect x="0" y="92" width={cuts.from * 100} height="8" className="is-fast" />
-      <rect x={cuts.from * 100} y="92" width={Math.max(0, cuts.to - cuts.from) * 100} height="8" className="is-balanced" />
-      <rect x={cuts.to * 100} y="92" width={Math.max(0, 10 - cuts.to) * 100} height="8" className="is-powerful" />
+      <rect
+        x={cuts.from * 100}
+        y="92"
+        width={Math.max(0, cuts.to - cuts.from) * 100}
+        height="8"
+        className="is-balanced"
+      />
+      <rect
+        x={cuts.to * 100}
+        y="92"
+        width={Math.max(0, 10 - cuts.to) * 100}
+        height="8"
+        className="is-powerful"
+      />
       {counts.map((value, index) => (
         <rect
           // biome-ignore lint/suspicious/noArrayIndexKey: the index is the score
@@ -96,12 +122,27 @@ function Histogram({ counts, cuts }: { counts: readonly number[]; cuts: Cuts }) 
 type CutProps = { name: string; value: number; set: (text: string) => void };
 
 const Handle = ({ name, value, set }: CutProps) => (
-  <input type="range" min="0" max="10" step="0.1" aria-label={name} value={value} onChange={(event) => set(event.target.value)} />
+  <input
+    type="range"
+    min="0"
+    max="10"
+    step="0.1"
+    aria-label={name}
+    value={value}
+    onChange={(event) => set(event.target.value)}
+  />
 );
 
 const Cut = ({ name, value, set }: CutProps) => (
   <label>
     <span>{name}</span>
-    <input type="number" min="0" max="10" step="0.1" value={value} onChange={(event) => set(event.target.value)} />
+    <input
+      type="number"
+      min="0"
+      max="10"
+      step="0.1"
+      value={value}
+      onChange={(event) => set(event.target.value)}
+    />
   </label>
 );

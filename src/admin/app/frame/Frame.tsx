@@ -8,8 +8,8 @@ import { findToken, forgetToken } from "../api/session.ts";
 import { Empty } from "../parts/states.tsx";
 import { useKeys } from "./keys.ts";
 import { Link, useAddress } from "./router.tsx";
-import { findScreen, SCREENS } from "./screens.ts";
 import { SignIn } from "./SignIn.tsx";
+import { findScreen, SCREENS } from "./screens.ts";
 
 const isLoopback = (): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(location.hostname);
 
@@ -81,8 +81,8 @@ function Notices() {
       )}
       {data?.sandbox && (
         <p className="note">
-          <strong>The sandbox answers.</strong> No provider is called and nothing is billed; costs are what the
-          real ones would be. Set OPENAI_API_KEY, ANTHROPIC_API_KEY or KIMI_API_KEY to go live.
+          <strong>The sandbox answers.</strong> No provider is called and nothing is billed; costs are what
+          the real ones would be. Set OPENAI_API_KEY, ANTHROPIC_API_KEY or KIMI_API_KEY to go live.
         </p>
       )}
     </aside>

@@ -17,8 +17,8 @@ export function SignIn({ wrong }: { wrong: boolean }) {
         <form className="stack" onSubmit={enter} style={{ maxWidth: 420 }}>
           {wrong && (
             <p className="note broken" role="alert">
-              The service does not accept this token. It is the value of MODELTIER_ADMIN_TOKEN where the service
-              was started.
+              The service does not accept this token. It is the value of MODELTIER_ADMIN_TOKEN where the
+              service was started.
             </p>
           )}
           <label>
@@ -32,7 +32,9 @@ export function SignIn({ wrong }: { wrong: boolean }) {
               onChange={(event) => setToken(event.target.value)}
             />
           </label>
-          <p className="muted">It is kept in this tab until the tab is closed, and sent to this service only.</p>
+          <p className="muted">
+            It is kept in this tab until the tab is closed, and sent to this service only.
+          </p>
           <div>
             <button type="submit" className="main">
               Sign in

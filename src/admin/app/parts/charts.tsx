@@ -19,7 +19,13 @@ export type Segment = Readonly<{ name: string; value: number; look: string; text
 export function StackedBar({ segments, end }: { segments: readonly Segment[]; end: number }) {
   let from = 0;
   return (
-    <svg className="chart" viewBox="0 0 1000 28" preserveAspectRatio="none" style={{ height: 28 }} aria-hidden="true">
+    <svg
+      className="chart"
+      viewBox="0 0 1000 28"
+      preserveAspectRatio="none"
+      style={{ height: 28 }}
+      aria-hidden="true"
+    >
       <rect x="0" y="0" width="1000" height="28" fill="var(--line)" />
       {segments.map(({ name, value, look, text }) => {
         const x = (from / end) * 1000;
@@ -50,9 +56,25 @@ export function Key({ segments }: { segments: readonly Segment[] }) {
 }
 
 /** One share in [0, 1] on a line, with the band it is meant to be in. */
-export function BandLine({ share, from, to, look }: { share: number; from: number; to: number; look: string }) {
+export function BandLine({
+  share,
+  from,
+  to,
+  look,
+}: {
+  share: number;
+  from: number;
+  to: number;
+  look: string;
+}) {
   return (
-    <svg className="chart" viewBox="0 0 1000 28" preserveAspectRatio="none" style={{ height: 28 }} aria-hidden="true">
+    <svg
+      className="chart"
+      viewBox="0 0 1000 28"
+      preserveAspectRatio="none"
+      style={{ height: 28 }}
+      aria-hidden="true"
+    >
       <rect x="0" y="10" width="1000" height="8" fill="var(--line)" />
       <rect x="0" y="10" width={share * 1000} height="8" className={look} />
       <rect x={from * 1000} y="0" width={(to - from) * 1000} height="28" className="is-band" />

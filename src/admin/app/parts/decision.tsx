@@ -48,7 +48,9 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
           <Target target={{ provider: decision.provider, model: decision.model } as never} />
         </strong>
         <span className="muted">
-          {decision.fallbacks.length === 0 ? "no fallback" : `then ${decision.fallbacks.map((next) => `${next.provider}/${next.model}`).join(", ")}`}
+          {decision.fallbacks.length === 0
+            ? "no fallback"
+            : `then ${decision.fallbacks.map((next) => `${next.provider}/${next.model}`).join(", ")}`}
         </span>
       </p>
       {decision.factors.length > 0 && (
@@ -65,7 +67,8 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
             { name: "Factor", cell: ({ factor }) => factorName(factor) },
             {
               name: "Measured",
-              cell: ({ measurement }) => (measurement === undefined ? "from the step type" : exactCount(measurement)),
+              cell: ({ measurement }) =>
+                measurement === undefined ? "from the step type" : exactCount(measurement),
               right: true,
             },
             { name: "Score", cell: ({ score }) => score.toFixed(2), right: true },
@@ -96,14 +99,18 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
       <dl className="facts">
         <dt>Estimated</dt>
         <dd>
-          {decision.priceStatus === PriceStatus.KNOWN ? <Money nano={decision.estimatedCostNanoUsd} /> : "price unknown"}
+          {decision.priceStatus === PriceStatus.KNOWN ? (
+            <Money nano={decision.estimatedCostNanoUsd} />
+          ) : (
+            "price unknown"
+          )}
           , <Count value={decision.estimatedInputTokens} /> tokens in, at most{" "}
           <Count value={decision.estimatedOutputTokens} /> out
         </dd>
         <dt>Configuration</dt>
         <dd>
-          {decision.configVersion === 0n ? `preset ${decision.preset}` : `v${decision.configVersion}`}, scored by{" "}
-          {decision.scorer?.name} {decision.scorer?.version}
+          {decision.configVersion === 0n ? `preset ${decision.preset}` : `v${decision.configVersion}`}, scored
+          by {decision.scorer?.name} {decision.scorer?.version}
         </dd>
       </dl>
     </div>

@@ -52,6 +52,7 @@ export function Figure<Row>({
   title,
   sentence,
   picture,
+  controls,
   columns,
   rows,
   keyOf,
@@ -59,6 +60,8 @@ export function Figure<Row>({
   title: string;
   sentence: string;
   picture: ReactNode;
+  /** What is moved on the picture. */
+  controls?: ReactNode;
   columns: readonly Column<Row>[];
   rows: readonly Row[];
   keyOf: (row: Row, index: number) => string;
@@ -68,6 +71,7 @@ export function Figure<Row>({
       <div role="img" aria-label={sentence}>
         {picture}
       </div>
+      {controls}
       <figcaption>{sentence}</figcaption>
       <details>
         <summary>{title} as a table</summary>

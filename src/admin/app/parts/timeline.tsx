@@ -62,8 +62,8 @@ export function Timeline({ attempts }: { attempts: readonly RecordedAttempt[] })
           <div className="row muted num" style={{ justifyContent: "space-between" }}>
             <span>0 ms</span>
             <span>
-              <i className="mark is-fast" /> until headers <i className="mark is-balanced" /> until the first token{" "}
-              <i className="mark is-powerful" /> tokens <i className="mark is-broken" /> failed
+              <i className="mark is-fast" /> until headers <i className="mark is-balanced" /> until the first
+              token <i className="mark is-powerful" /> tokens <i className="mark is-broken" /> failed
             </span>
             <span>{span(total)}</span>
           </div>
@@ -82,7 +82,8 @@ export function Timeline({ attempts }: { attempts: readonly RecordedAttempt[] })
         },
         {
           name: "First token after",
-          cell: ({ attempt }) => (attempt?.timeToFirstToken === undefined ? "–" : span(ms(attempt.timeToFirstToken))),
+          cell: ({ attempt }) =>
+            attempt?.timeToFirstToken === undefined ? "–" : span(ms(attempt.timeToFirstToken)),
           right: true,
         },
         { name: "Took", cell: (row) => span(phasesOf(row).end - phasesOf(row).start), right: true },

@@ -66,6 +66,6 @@ export function copyExactValues(event: ClipboardEvent): void {
     (node instanceof Element ? node : node?.parentElement)?.closest<HTMLElement>("[data-exact]");
   const start = at(selection?.anchorNode);
   if (start == null || start !== at(selection?.focusNode)) return;
-  event.clipboardData?.setData("text/plain", start.dataset["exact"] ?? "");
+  event.clipboardData?.setData("text/plain", start.dataset.exact ?? "");
   event.preventDefault();
 }

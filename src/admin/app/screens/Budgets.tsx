@@ -1,6 +1,11 @@
 import { useMutation, useQuery } from "@connectrpc/connect-query";
 import { type FormEvent, useRef, useState } from "react";
-import { type Budget, type BudgetBalance, BudgetPeriod, type BudgetStatus } from "../../../../gen/modeltier/v1/access_pb.js";
+import {
+  type Budget,
+  type BudgetBalance,
+  BudgetPeriod,
+  type BudgetStatus,
+} from "../../../../gen/modeltier/v1/access_pb.js";
 import { AccessService } from "../../../../gen/modeltier/v1/access_service_pb.js";
 import { Asked, Empty, Problem } from "../parts/states.tsx";
 import { Table } from "../parts/table.tsx";
@@ -55,7 +60,9 @@ function sayBudgets(budgets: readonly BudgetStatus[]): string {
 }
 
 const balance = (of: BudgetBalance | undefined, limit: bigint | undefined, say: (value: bigint) => string) =>
-  of === undefined || limit === undefined ? "no limit" : `${say(of.spent)} of ${say(limit)}, ${say(of.remaining)} left`;
+  of === undefined || limit === undefined
+    ? "no limit"
+    : `${say(of.spent)} of ${say(limit)}, ${say(of.remaining)} left`;
 
 function List({
   budgets,
@@ -79,20 +86,34 @@ function List({
           name: "Used",
           cell: (status) => {
             const share = spentShare(status);
-            return <span className={share >= 1 ? "broken-text" : share >= 0.8 ? "attention" : ""}>{percent(share)}</span>;
+            return (
+              <span className={share >= 1 ? "broken-text" : share >= 0.8 ? "attention" : ""}>
+                {percent(share)}
+              </span>
+            );
           },
           right: true,
         },
         {
           name: "Money",
           cell: ({ nanoUsd, budget }) => (
-            <span title={nanoUsd === undefined ? "" : `${exactUsd(nanoUsd.spent)} spent, ${exactUsd(nanoUsd.leased)} set aside`}>
+            <span
+              title={
+                nanoUsd === undefined
+                  ? ""
+                  : `${exactUsd(nanoUsd.spent)} spent, ${exactUsd(nanoUsd.leased)} set aside`
+              }
+            >
               {balance(nanoUsd, budget?.limitNanoUsd, usd)}
             </span>
           ),
           right: true,
         },
-        { name: "Tokens", cell: ({ tokens, budget }) => balance(tokens, budget?.limitTokens, count), right: true },
+        {
+          name: "Tokens",
+          cell: ({ tokens, budget }) => balance(tokens, budget?.limitTokens, count),
+          right: true,
+        },
         {
           name: "Change",
           cell: ({ budget }) =>
@@ -134,11 +155,21 @@ function SetForm({
       <div className="grid fields">
         <label>
           <span>Name</span>
-          <input required data-search="" maxLength={64} pattern="[A-Za-z0-9._\-]+" value={form.id} onChange={(event) => set({ id: event.target.value })} />
+          <input
+            required
+            data-search=""
+            maxLength={64}
+            pattern="[A-Za-z0-9._\-]+"
+            value={form.id}
+            onChange={(event) => set({ id: event.target.value })}
+          />
         </label>
         <label>
           <span>Whose calls</span>
-          <select value={form.scope} onChange={(event) => set({ scope: event.target.value as BudgetForm["scope"] })}>
+          <select
+            value={form.scope}
+            onChange={(event) => set({ scope: event.target.value as BudgetForm["scope"] })}
+          >
             <option value="global">every call</option>
             <option value="agent">one agent's</option>
             <option value="label">those with a label</option>
@@ -160,11 +191,23 @@ function SetForm({
         </label>
         <label>
           <span>Money, in USD</span>
-          <input inputMode="decimal" pattern="\d+(\.\d{1,9})?" placeholder="no limit" value={form.usd} onChange={(event) => set({ usd: event.target.value })} />
+          <input
+            inputMode="decimal"
+            pattern="\d+(\.\d{1,9})?"
+            placeholder="no limit"
+            value={form.usd}
+            onChange={(event) => set({ usd: event.target.value })}
+          />
         </label>
         <label>
           <span>Tokens</span>
-          <input inputMode="numeric" pattern="\d+" placeholder="no limit" value={form.tokens} onChange={(event) => set({ tokens: event.target.value })} />
+          <input
+            inputMode="numeric"
+            pattern="\d+"
+            placeholder="no limit"
+            value={form.tokens}
+            onChange={(event) => set({ tokens: event.target.value })}
+          />
         </label>
       </div>
       {save.error !== null && <Problem error={save.error} />}
@@ -197,15 +240,19 @@ function Remove({ budget, close }: { budget: Budget; close: () => void }) {
       <div className="stack">
         <h2 id="remove-title">Delete the budget {budget.budgetId}?</h2>
         <p>
-          What is known of its spending goes with it, and nothing limits {sayScope(budget)} any more. Setting it
-          again starts from zero.
+          What is known of its spending goes with it, and nothing limits {sayScope(budget)} any more. Setting
+          it again starts from zero.
         </p>
         {removal.error !== null && <Problem error={removal.error} />}
         <div className="row end">
           <button type="button" onClick={close}>
             Keep it
           </button>
-          <button type="button" className="main" onClick={() => removal.mutate({ budgetId: budget.budgetId })}>
+          <button
+            type="button"
+            className="main"
+            onClick={() => removal.mutate({ budgetId: budget.budgetId })}
+          >
             Delete it
           </button>
         </div>

@@ -70,9 +70,21 @@ export function Costs() {
                         <Link to={`/executions?agent=${encodeURIComponent(agentId)}`}>{agentId}</Link>
                       ),
                     },
-                    { name: "Executions", cell: ({ totals }) => <Count value={totals?.executions ?? 0n} />, right: true },
-                    { name: "Cost", cell: ({ totals }) => <Money nano={totals?.costNanoUsd ?? 0n} />, right: true },
-                    { name: "Each", cell: (row) => <Money nano={row.costPerExecutionNanoUsd} />, right: true },
+                    {
+                      name: "Executions",
+                      cell: ({ totals }) => <Count value={totals?.executions ?? 0n} />,
+                      right: true,
+                    },
+                    {
+                      name: "Cost",
+                      cell: ({ totals }) => <Money nano={totals?.costNanoUsd ?? 0n} />,
+                      right: true,
+                    },
+                    {
+                      name: "Each",
+                      cell: (row) => <Money nano={row.costPerExecutionNanoUsd} />,
+                      right: true,
+                    },
                     { name: "Share", cell: ({ costShare }) => percent(costShare), right: true },
                   ]}
                 />
@@ -88,8 +100,8 @@ export function Costs() {
       <section className="stack card">
         <h2>What if?</h2>
         <p>
-          <Link to="/config">Change a target or a threshold</Link> and read its backtest: last week's executions,
-          decided anew, with the tokens they used. Nothing is published until you say so.
+          <Link to="/config">Change a target or a threshold</Link> and read its backtest: last week's
+          executions, decided anew, with the tokens they used. Nothing is published until you say so.
         </p>
       </section>
     </>
@@ -101,14 +113,25 @@ function sayMonth({ month }: GetCostTrendResponse): string {
   const heading = month?.projectedNanoUsd === undefined ? "" : `, heading for ${usd(month.projectedNanoUsd)}`;
   const saved = month?.cacheSavingNanoUsd ?? 0n;
   const cache =
-    saved === 0n ? "" : saved > 0n ? `; the prompt cache saved ${usd(saved)}` : `; the prompt cache cost ${usd(-saved)} more than it saved`;
+    saved === 0n
+      ? ""
+      : saved > 0n
+        ? `; the prompt cache saved ${usd(saved)}`
+        : `; the prompt cache cost ${usd(-saved)} more than it saved`;
   return `${spent}${heading}${cache}.`;
 }
 
 const providerOf = ({ key }: CostSeries): string => (key.case === "provider" ? key.value : "other");
 
-function Trend({ of: { series, total }, versions }: { of: GetCostTrendResponse; versions: readonly ConfigVersion[] }) {
-  if (total === undefined || total.calls === 0n) return <Empty>Nothing was called in these {DAYS} days.</Empty>;
+function Trend({
+  of: { series, total },
+  versions,
+}: {
+  of: GetCostTrendResponse;
+  versions: readonly ConfigVersion[];
+}) {
+  if (total === undefined || total.calls === 0n)
+    return <Empty>Nothing was called in these {DAYS} days.</Empty>;
   const days = series[0]?.points ?? [];
   const bars = days.map(({ start }, index) => {
     const from = start === undefined ? 0 : timestampDate(start).getTime();
@@ -119,7 +142,9 @@ function Trend({ of: { series, total }, versions }: { of: GetCostTrendResponse; 
     return {
       label: start === undefined ? "" : day(start),
       segments: series.map((one) => segmentOf(one, one.points[index]?.costNanoUsd ?? 0n)),
-      ...(published.length > 0 && { mark: published.map(({ version }) => `v${version} published`).join(", ") }),
+      ...(published.length > 0 && {
+        mark: published.map(({ version }) => `v${version} published`).join(", "),
+      }),
     };
   });
   const rows = days.map((point, index) => ({
@@ -195,7 +220,8 @@ function Models({ rows }: { rows: readonly ModelPerformance[] }) {
 
 export function Retirement({ of: model }: { of: Model | undefined }) {
   if (model === undefined || model.retiredOn === "") return null;
-  const next = model.successor === undefined ? "" : `; use ${model.successor.provider}/${model.successor.model}`;
+  const next =
+    model.successor === undefined ? "" : `; use ${model.successor.provider}/${model.successor.model}`;
   return (
     <span className={model.retired ? "broken-text" : "attention"}>
       {model.retired ? "✕ retired" : "! retires"} {model.retiredOn}

@@ -1,7 +1,7 @@
 import { useQuery } from "@connectrpc/connect-query";
 import { AnalyticsService } from "../../../../gen/modeltier/v1/analytics_service_pb.js";
-import type { Feedback } from "../../../../gen/modeltier/v1/feedback_pb.js";
 import type { GetExecutionResponse, RecordedAttempt } from "../../../../gen/modeltier/v1/execution_pb.js";
+import type { Feedback } from "../../../../gen/modeltier/v1/feedback_pb.js";
 import { PriceStatus } from "../../../../gen/modeltier/v1/routing_pb.js";
 import { Link, useAddress } from "../frame/router.tsx";
 import { DecisionView } from "../parts/decision.tsx";
@@ -22,6 +22,7 @@ export function Execution() {
       <p>
         <Link to="/executions">← Executions</Link>
       </p>
+      {found.data === undefined && <h1>Execution</h1>}
       <Asked of={found} height={480}>
         {(execution) => <Opened of={execution} />}
       </Asked>
@@ -31,7 +32,10 @@ export function Execution() {
 
 function Opened({ of: { execution, decision, attempts, feedback } }: { of: GetExecutionResponse }) {
   if (execution === undefined) return null;
-  const cost = execution.priceStatus === PriceStatus.UNKNOWN ? "at an unknown price" : `for ${usd(execution.costNanoUsd)}`;
+  const cost =
+    execution.priceStatus === PriceStatus.UNKNOWN
+      ? "at an unknown price"
+      : `for ${usd(execution.costNanoUsd)}`;
   return (
     <>
       <h1>
@@ -45,7 +49,8 @@ function Opened({ of: { execution, decision, attempts, feedback } }: { of: GetEx
         </dd>
         <dt>When</dt>
         <dd>
-          {execution.createdAt === undefined ? "–" : moment(execution.createdAt)} (<When time={execution.createdAt} />)
+          {execution.createdAt === undefined ? "–" : moment(execution.createdAt)} (
+          <When time={execution.createdAt} />)
         </dd>
         <dt>Agent</dt>
         <dd>
@@ -65,7 +70,11 @@ function Opened({ of: { execution, decision, attempts, feedback } }: { of: GetEx
       <div className="grid wide">
         <section className="stack card">
           <h2>Why it went there</h2>
-          {decision === undefined ? <Empty>The decision was not recorded in full.</Empty> : <DecisionView decision={decision} />}
+          {decision === undefined ? (
+            <Empty>The decision was not recorded in full.</Empty>
+          ) : (
+            <DecisionView decision={decision} />
+          )}
         </section>
         <section className="stack card">
           <h2>What happened</h2>

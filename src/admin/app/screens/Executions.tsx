@@ -129,11 +129,23 @@ function Filters({ query }: { query: URLSearchParams }) {
   return (
     <search className="grid fields">
       {text("agent", "Agent", true)}
-      {choice("tier", "Tier", TIERS.map((tier) => [String(tier), tierName(tier)] as const))}
+      {choice(
+        "tier",
+        "Tier",
+        TIERS.map((tier) => [String(tier), tierName(tier)] as const),
+      )}
       {text("provider", "Provider")}
       {text("model", "Model")}
-      {choice("status", "Ended", STATUSES.map((status) => [String(status), statusName(status)] as const))}
-      {choice("intent", "Intent", listIntents().map((intent) => [String(intent), intentName(intent)] as const))}
+      {choice(
+        "status",
+        "Ended",
+        STATUSES.map((status) => [String(status), statusName(status)] as const),
+      )}
+      {choice(
+        "intent",
+        "Intent",
+        listIntents().map((intent) => [String(intent), intentName(intent)] as const),
+      )}
       {text("session", "Session")}
       {choice("hours", "When", Object.entries(HOURS))}
     </search>
@@ -163,7 +175,8 @@ function List({ rows }: { rows: readonly Execution[] }) {
         { name: "Target", cell: ({ target }) => <Target target={target} /> },
         {
           name: "Tokens",
-          cell: ({ usage }) => `${exactCount(usage?.inputTokens ?? 0n)} + ${exactCount(usage?.outputTokens ?? 0n)}`,
+          cell: ({ usage }) =>
+            `${exactCount(usage?.inputTokens ?? 0n)} + ${exactCount(usage?.outputTokens ?? 0n)}`,
           right: true,
         },
         {

@@ -22,9 +22,10 @@ export function Overview() {
   const { overview, error } = useOverview();
   const providers = useQuery(ProviderService.method.listProviders, {}, { refetchInterval: 2_000 });
   const listed = providers.data?.providers ?? [];
+  const sandbox = providers.data?.sandbox === true;
   return (
     <>
-      <h1>{overview === undefined ? "Overview" : sayOverview(overview, listed)}</h1>
+      <h1>{overview === undefined ? "Overview" : sayOverview(overview, listed, sandbox)}</h1>
       {error !== null && overview !== undefined && (
         <>
           <Problem error={error} />
@@ -45,6 +46,7 @@ export function Overview() {
                   <ProviderCard
                     key={provider.id}
                     provider={provider}
+                    sandbox={sandbox}
                     health={figures.providers.find(({ provider: id }) => id === provider.id)}
                   />
                 ))}
@@ -69,7 +71,11 @@ function Headlines({ figures: { today, yesterdaySoFar, week, month } }: { figure
   const line = (of: Parameters<typeof num>[1]) => week.map((period) => Number(num(period, of)));
   return (
     <section className="grid" aria-label="Today">
-      <Headline name="Calls today" line={line("executions")} note={`${count(num(yesterdaySoFar, "executions"))} yesterday by now`}>
+      <Headline
+        name="Calls today"
+        line={line("executions")}
+        note={`${count(num(yesterdaySoFar, "executions"))} yesterday by now`}
+      >
         <Count value={num(today, "executions")} />
       </Headline>
       <Headline
@@ -127,8 +133,8 @@ function Distribution({ of: distribution }: { of: ProviderDistribution | undefin
       <section className="stack">
         <h2>Distribution</h2>
         <Empty>
-          No calls in the last 24 hours. <Link to="/playground">Send one from the playground</Link>, or point an
-          agent at this service.
+          No calls in the last 24 hours. <Link to="/playground">Send one from the playground</Link>, or point
+          an agent at this service.
         </Empty>
       </section>
     );
@@ -154,7 +160,12 @@ function Distribution({ of: distribution }: { of: ProviderDistribution | undefin
             <span className={within ? "good small" : "attention small"}>
               {within ? "✓" : "!"} {providerName(band.provider)} against its band
             </span>
-            <BandLine share={distribution.bandShare} from={from} to={to} look={providerClass(band.provider)} />
+            <BandLine
+              share={distribution.bandShare}
+              from={from}
+              to={to}
+              look={providerClass(band.provider)}
+            />
           </div>
         }
         columns={[
@@ -170,8 +181,16 @@ function Distribution({ of: distribution }: { of: ProviderDistribution | undefin
   );
 }
 
-function ProviderCard({ provider, health }: { provider: Provider; health: ProviderHealth | undefined }) {
-  const trouble = findTrouble(provider);
+function ProviderCard({
+  provider,
+  sandbox,
+  health,
+}: {
+  provider: Provider;
+  sandbox: boolean;
+  health: ProviderHealth | undefined;
+}) {
+  const trouble = findTrouble(provider, sandbox);
   const failure = health?.lastFailure;
   return (
     <article className="card stack" data-provider={provider.id}>
@@ -184,7 +203,7 @@ function ProviderCard({ provider, health }: { provider: Provider; health: Provid
       </p>
       <dl className="facts">
         <dt>Key</dt>
-        <dd>{provider.keyPresent ? "present" : "missing"}</dd>
+        <dd>{provider.keyPresent ? "present" : sandbox ? "none; the sandbox answers" : "missing"}</dd>
         <dt>Calls</dt>
         <dd>{health === undefined ? "none" : count(health.calls)}</dd>
         <dt>Failed</dt>

@@ -45,7 +45,8 @@ export function Playground() {
           <h2>The step</h2>
           <StepFields form={form} set={(change) => setForm({ ...form, ...change })} models={models} />
           <p className="muted">
-            Complete asks a provider and is billed like any call. The text goes to that provider and is not kept.
+            Complete asks a provider and is billed like any call. The text goes to that provider and is not
+            kept.
           </p>
           <div className="row">
             <button type="submit" className="main" disabled={answer.running}>
@@ -60,7 +61,9 @@ export function Playground() {
         </form>
         <section className="stack card" aria-live="polite">
           <h2>The decision</h2>
-          <Asked of={{ data: decision, error: decided.error }}>{(made) => <DecisionView decision={made} />}</Asked>
+          <Asked of={{ data: decision, error: decided.error }}>
+            {(made) => <DecisionView decision={made} />}
+          </Asked>
         </section>
       </div>
       <section className="stack card">
@@ -75,7 +78,9 @@ function AnswerView({ answer: { events, error, running } }: { answer: Answer }) 
   if (events.length === 0 && error === null && !running) {
     return <Empty>Press Complete to send the step and see the events arrive.</Empty>;
   }
-  const completed = events.find(({ event }) => event.case === "completed")?.event.value as Completed | undefined;
+  const completed = events.find(({ event }) => event.case === "completed")?.event.value as
+    | Completed
+    | undefined;
   return (
     <div className="grid wide">
       <div className="stack">

@@ -51,7 +51,11 @@ export function formOf(budget: Budget): BudgetForm {
     id: budget.budgetId,
     scope: kind?.case === "agentId" ? "agent" : kind?.case === "label" ? "label" : "global",
     of:
-      kind?.case === "agentId" ? kind.value : kind?.case === "label" ? `${kind.value.key}=${kind.value.value}` : "",
+      kind?.case === "agentId"
+        ? kind.value
+        : kind?.case === "label"
+          ? `${kind.value.key}=${kind.value.value}`
+          : "",
     period: budget.period,
     usd: budget.limitNanoUsd === undefined ? "" : exactUsd(budget.limitNanoUsd).replace(/[$,]/g, ""),
     tokens: budget.limitTokens?.toString() ?? "",

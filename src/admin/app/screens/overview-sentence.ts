@@ -6,10 +6,13 @@ import { providerName } from "../text/names.ts";
 
 const OUT: ReadonlySet<BreakerState> = new Set([BreakerState.OPEN, BreakerState.PARKED]);
 
-/** Why a provider does not answer, with the remedy; undefined when it does. Models no tier names do not count. */
-export function findTrouble(provider: Provider): string | undefined {
+/**
+ * Why a provider does not answer, with the remedy; undefined when it does. Models no tier names do not count.
+ * @param sandbox the sandbox answers in its place, and asks for no key
+ */
+export function findTrouble(provider: Provider, sandbox: boolean): string | undefined {
   const name = providerName(provider.id);
-  if (!provider.keyPresent) return `${name} has no key: set ${provider.missingVariable}`;
+  if (!provider.keyPresent && !sandbox) return `${name} has no key: set ${provider.missingVariable}`;
   const routed = provider.models.filter(({ tiers }) => tiers.length > 0);
   const out = routed.filter(({ breaker }) => OUT.has(breaker));
   if (out.length === 0) return undefined;
@@ -20,12 +23,17 @@ export function findTrouble(provider: Provider): string | undefined {
 }
 
 /** "All three providers answer; 64 % of calls on Kimi (target 60–70 %); $12.40 today, 3 % under yesterday." */
-export const sayOverview = (overview: Overview, providers: readonly Provider[]): string =>
-  [sayProviders(providers), sayDistribution(overview), sayCost(overview)].filter(Boolean).join("; ").concat(".");
+export const sayOverview = (overview: Overview, providers: readonly Provider[], sandbox: boolean): string =>
+  [sayProviders(providers, sandbox), sayDistribution(overview), sayCost(overview)]
+    .filter(Boolean)
+    .join("; ")
+    .concat(".");
 
-function sayProviders(providers: readonly Provider[]): string {
+function sayProviders(providers: readonly Provider[], sandbox: boolean): string {
   if (providers.length === 0) return "";
-  const troubles = providers.map(findTrouble).filter((trouble) => trouble !== undefined);
+  const troubles = providers
+    .map((provider) => findTrouble(provider, sandbox))
+    .filter((trouble) => trouble !== undefined);
   return troubles.length === 0 ? `All ${providers.length} providers answer` : troubles.join("; ");
 }
 

@@ -106,7 +106,10 @@ export function StepFields({
         </label>
         <label>
           <span>At least</span>
-          <select value={form.minimumTier} onChange={(event) => set({ minimumTier: Number(event.target.value) })}>
+          <select
+            value={form.minimumTier}
+            onChange={(event) => set({ minimumTier: Number(event.target.value) })}
+          >
             <option value={0}>any tier</option>
             {TIERS.map((tier) => (
               <option key={tier} value={tier}>

@@ -49,6 +49,7 @@ export const ms = (duration: Duration): number => Number(duration.seconds) * 100
 
 /** "12 ms", "1.24 s", "3 min 5 s". */
 export function span(milliseconds: number): string {
+  if (milliseconds === 0) return "0 ms";
   if (milliseconds < 1) return `${milliseconds.toPrecision(2)} ms`;
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   if (milliseconds < 60_000) return `${(milliseconds / 1000).toPrecision(3)} s`;
@@ -63,7 +64,11 @@ export const spanOf = (duration: Duration | undefined): string =>
 
 export const timeZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-const withSeconds = new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeStyle: "medium", hour12: false });
+const withSeconds = new Intl.DateTimeFormat(LOCALE, {
+  dateStyle: "medium",
+  timeStyle: "medium",
+  hour12: false,
+});
 const dayOnly = new Intl.DateTimeFormat(LOCALE, { month: "short", day: "numeric" });
 
 export const moment = (time: Timestamp): string => withSeconds.format(timestampDate(time));

@@ -1,8 +1,9 @@
 /** The contract's enums in people's words. */
-import { ExecutionStatus, AttemptKind } from "../../../../gen/modeltier/v1/execution_pb.js";
-import { BreakerState } from "../../../../gen/modeltier/v1/provider_pb.js";
+
 import { BudgetPeriod } from "../../../../gen/modeltier/v1/access_pb.js";
 import { FinishReason, UsageSource } from "../../../../gen/modeltier/v1/completion_pb.js";
+import { AttemptKind, ExecutionStatus } from "../../../../gen/modeltier/v1/execution_pb.js";
+import { BreakerState } from "../../../../gen/modeltier/v1/provider_pb.js";
 import { CauseKind, Factor, Intent, Tier } from "../../../../gen/modeltier/v1/routing_pb.js";
 
 export const TIERS = [Tier.FAST, Tier.BALANCED, Tier.POWERFUL] as const;
@@ -31,7 +32,11 @@ export const breakerSentence: Record<BreakerState, string> = {
   [BreakerState.PARKED]: "parked: it refused our key or the model",
 };
 
-const PROVIDERS: Readonly<Record<string, string>> = { anthropic: "Anthropic", kimi: "Kimi", openai: "OpenAI" };
+const PROVIDERS: Readonly<Record<string, string>> = {
+  anthropic: "Anthropic",
+  kimi: "Kimi",
+  openai: "OpenAI",
+};
 export const providerName = (id: string): string => PROVIDERS[id] ?? id;
 
 /** The class that gives a provider its colour, the same on every screen. */

@@ -1,0 +1,215 @@
+/** The admin page in a real browser, on a real service with traffic from the sandbox. */
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type OpenPage, openBrowser, openPage, overhang, seriousFaults } from "../support/browser.ts";
+import { type RunningService, startService } from "../support/service.ts";
+import { sendTraffic } from "./traffic.ts";
+
+const TOKEN = "let-me-in-1234567890";
+/** Each screen, and words that only its data brings. */
+const SCREENS = [
+  ["/", /calls on Kimi \(target 60–70 %\); \$0\.\d+ today/],
+  ["/config", /preset is running/],
+  ["/executions", /The \d+ newest/],
+  ["/costs", /\$0\.\d+ this month/],
+  ["/playground", /It would ask kimi\//],
+  ["/budgets", /No budget is set|something left/],
+] as const;
+
+let service: RunningService;
+let browser: Browser;
+beforeAll(async () => {
+  [service, browser] = await Promise.all([
+    startService({ env: { MODELTIER_ADMIN_TOKEN: TOKEN } }),
+    openBrowser(),
+  ]);
+  await sendTraffic(service.httpUrl, 4);
+}, 120_000);
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+async function enter(options: Parameters<typeof openPage>[2] = {}): Promise<OpenPage> {
+  const opened = await openPage(browser, service.httpUrl, options);
+  await opened.signIn(TOKEN);
+  return opened;
+}
+
+async function seeData({ page, open }: OpenPage, path: string, words: RegExp): Promise<void> {
+  await open(path);
+  await page.getByRole("heading", { level: 1, name: words }).waitFor();
+}
+
+async function openNewest({ page, open }: OpenPage): Promise<void> {
+  await seeData({ page, open } as OpenPage, "/executions", /newest/);
+  await page.locator("tbody a").first().click();
+  await page.getByRole("heading", { name: "What happened" }).waitFor();
+}
+
+describe("the files of the page", () => {
+  it("come under a policy that lets nothing in from elsewhere, and are kept only where their name tells their content", async () => {
+    const document = await fetch(`${service.httpUrl}/admin/executions?agent=x`);
+    const text = await document.text();
+    const [, script] = /src="(\/admin\/assets\/[^"]+\.js)"/.exec(text) ?? [];
+    const asset = await fetch(`${service.httpUrl}${script}`);
+    expect(document.headers.get("content-security-policy")).toContain(
+      "default-src 'none'; script-src 'self'",
+    );
+    expect(document.headers.get("content-security-policy")).toContain("require-trusted-types-for 'script'");
+    expect(document.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(document.headers.get("cache-control")).toBe("no-store");
+    expect(asset.headers.get("cache-control")).toContain("immutable");
+    expect(text).not.toMatch(/<script(?![^>]*src=)|<style|style=/);
+  });
+
+  it("come to less than 300 KB of script, as they are sent", async () => {
+    const text = await (await fetch(`${service.httpUrl}/admin`)).text();
+    const scripts = [...text.matchAll(/(?:src|href)="([^"]+\.js)"/g)].map(([, path]) => path);
+    const sent = await Promise.all(
+      scripts.map(async (path) =>
+        Number((await fetch(service.httpUrl + path)).headers.get("content-length")),
+      ),
+    );
+    expect(sent.every((bytes) => bytes > 0)).toBe(true);
+    expect(sent.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(300 * 1024);
+  });
+
+  it("are these and no others of the disk", async () => {
+    const found = await fetch(`${service.httpUrl}/admin/assets/..%2f..%2fpage.ts`);
+    expect(found.status).toBe(404);
+  });
+});
+
+describe("signing in", () => {
+  it("says in words that a token is wrong, takes the right one, keeps it over a reload and forgets it when told to", async () => {
+    const { page, open, close } = await openPage(browser, service.httpUrl);
+    await open("");
+    await page.getByLabel("Admin token").fill("wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("does not accept this token").waitFor();
+    await page.getByLabel("Admin token").fill(TOKEN);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { level: 1, name: /today/ }).waitFor();
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: /today/ }).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("Admin token").waitFor();
+    await close();
+  });
+});
+
+describe("the screens", () => {
+  it.each(["light", "dark"] as const)(
+    "show data, break no policy and have no serious fault in %s",
+    async (colorScheme) => {
+      const opened = await enter({ colorScheme });
+      const faults: string[] = [];
+      for (const [path, words] of SCREENS) {
+        await seeData(opened, path, words);
+        faults.push(...(await seriousFaults(opened.page)));
+      }
+      await openNewest(opened);
+      faults.push(...(await seriousFaults(opened.page)));
+      expect(faults).toEqual([]);
+      expect(opened.complaints).toEqual([]);
+      await opened.close();
+    },
+    120_000,
+  );
+
+  it.each([360, 2560])(
+    "scroll nothing sideways in a window of %i px",
+    async (width) => {
+      const opened = await enter({ viewport: { width, height: 800 } });
+      const wide: string[] = [];
+      for (const [path, words] of SCREENS) {
+        await seeData(opened, path, words);
+        if ((await overhang(opened.page)) > 0) wide.push(path);
+      }
+      await openNewest(opened);
+      if ((await overhang(opened.page)) > 0) wide.push("an execution");
+      expect(wide).toEqual([]);
+      await opened.close();
+    },
+    120_000,
+  );
+
+  it("are reached by keys: the skip link first, then g and a letter, / to search, Esc to leave", async () => {
+    const opened = await enter();
+    const { page } = opened;
+    await seeData(opened, "/", /today/);
+    await page.keyboard.press("Tab");
+    expect(await page.locator(":focus").textContent()).toBe("Skip to the content");
+    await page.keyboard.press("g");
+    await page.keyboard.press("e");
+    await page.getByRole("heading", { level: 1, name: /newest/ }).waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("planner");
+    await page.waitForURL(/agent=planner/);
+    await page.keyboard.press("Escape");
+    await page.locator("tbody a").first().click();
+    await page.getByRole("heading", { name: "Why it went there" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("heading", { level: 1, name: /newest/ }).waitFor();
+    await opened.close();
+  });
+});
+
+describe("one execution", () => {
+  it("has contributions that add up to its score, and cost lines that add up to its cost", async () => {
+    const opened = await enter();
+    const { page } = opened;
+    await openNewest(opened);
+    const caption = await page.locator("figcaption", { hasText: "The score is" }).textContent();
+    const [, score] = /The score is ([\d.]+) of 10/.exec(caption ?? "") ?? [];
+    const [, sum] = /together ([\d.]+)\./.exec(caption ?? "") ?? [];
+    expect(sum).toBe(score);
+    const exact = (text: string | null) => Math.round(Number(text?.replace("$", "")) * 1e9);
+    const total = await page.locator("h2 [data-exact]").first().getAttribute("data-exact");
+    const lines = await page.locator("table td[data-label=Cost] [data-exact]").evaluateAll((cells) =>
+      cells.map((cell) => ({
+        exact: cell.getAttribute("data-exact"),
+        caption: cell.closest("table")?.caption?.textContent,
+      })),
+    );
+    const billed = lines.filter(({ caption: of }) => of === "Cost lines");
+    expect(billed.length).toBeGreaterThan(1);
+    expect(billed.reduce((all, { exact: cost }) => all + exact(cost), 0)).toBe(exact(total));
+    await opened.close();
+  });
+});
+
+describe("the playground", () => {
+  it("changes its decision as one types, and shows the events of an answer", async () => {
+    const opened = await enter();
+    const { page } = opened;
+    await seeData(opened, "/playground", /It would ask kimi\/.*balanced/);
+    await page.getByLabel("Agent's score").fill("10");
+    await page.getByLabel("Intent").selectOption({ label: "llm decision" });
+    await page.getByRole("heading", { level: 1, name: /It would ask anthropic\/.*powerful/ }).waitFor();
+    await page.getByRole("button", { name: "Complete" }).click();
+    await page.getByRole("link", { name: "Open the execution" }).waitFor();
+    const events = await page.getByRole("list", { name: "Events" }).textContent();
+    expect(events).toMatch(/decided: powerful.*attempt 1 asks anthropic.*text, \d+ pieces.*completed/);
+    await opened.close();
+  });
+});
+
+describe("budgets", () => {
+  it("are set, shown with what is left, and deleted only when one says so twice", async () => {
+    const opened = await enter();
+    const { page } = opened;
+    await seeData(opened, "/budgets", /No budget is set/);
+    await page.getByLabel("Name").fill("sales-day");
+    await page.getByLabel("Whose calls").selectOption("label");
+    await page.getByLabel("Label, as key=value").fill("team=sales");
+    await page.getByLabel("Money, in USD").fill("0.15");
+    await page.getByRole("button", { name: "Set the budget" }).click();
+    await page.getByRole("cell", { name: /of \$0\.150, / }).waitFor();
+    await page.getByRole("button", { name: "Delete sales-day" }).click();
+    await page.getByRole("button", { name: "Delete it" }).click();
+    await page.getByRole("heading", { level: 1, name: /No budget is set/ }).waitFor();
+    await opened.close();
+  });
+});
