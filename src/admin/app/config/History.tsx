@@ -73,7 +73,7 @@ export function RollbackDialog({
   close: () => void;
   done: (published: ConfigVersion | undefined) => void;
 }) {
-  const wanted = useQuery(ConfigService.method.getConfig, { version });
+  const wanted = useQuery(ConfigService.method.getConfig, { version }, { staleTime: Infinity });
   const diff = useQuery(ConfigService.method.diffConfig, { fromVersion: inForce, toVersion: version });
   const rollback = useMutation(ConfigService.method.rollbackConfig, {
     onSuccess: (answer) => done(answer.version),

@@ -22,6 +22,12 @@ const HOURS: Readonly<Record<string, string>> = { "1": "last hour", "24": "last 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
+/** "team=sales" as a label; nothing while it is not whole. */
+function labelOf(text: string): Record<string, string> {
+  const [, name, value] = /^([^=]+)=(.*)$/.exec(text) ?? [];
+  return name === undefined || value === undefined ? {} : { [name]: value };
+}
+
 /** The filters as the address has them; whole minutes, so that the same question is asked again. */
 function filtersOf(query: URLSearchParams, nowMs: number) {
   const hours = Number(query.get("hours") ?? 0);
@@ -31,6 +37,7 @@ function filtersOf(query: URLSearchParams, nowMs: number) {
     provider: query.get("provider") ?? "",
     model: query.get("model") ?? "",
     sessionId: query.get("session") ?? "",
+    labels: labelOf(query.get("label") ?? ""),
     tier: Number(query.get("tier") ?? 0) as Tier,
     status: Number(query.get("status") ?? 0),
     intent: Number(query.get("intent") ?? 0),
@@ -147,6 +154,7 @@ function Filters({ query }: { query: URLSearchParams }) {
         listIntents().map((intent) => [String(intent), intentName(intent)] as const),
       )}
       {text("session", "Session")}
+      {text("label", "Label, as key=value")}
       {choice("hours", "When", Object.entries(HOURS))}
     </search>
   );

@@ -158,7 +158,8 @@ function Distribution({ of: distribution }: { of: ProviderDistribution | undefin
             <StackedBar segments={segments} end={1} />
             <Key segments={segments} />
             <span className={within ? "good small" : "attention small"}>
-              {within ? "✓" : "!"} {providerName(band.provider)} against its band
+              {within ? "✓" : "!"} {providerName(band.provider)}:{" "}
+              {STATE[distribution.bandState].toLowerCase()}
             </span>
             <BandLine
               share={distribution.bandShare}

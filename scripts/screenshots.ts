@@ -1,0 +1,56 @@
+/** Takes the pictures in docs/screenshots/ anew: every screen, light and dark, on a service with traffic from its sandbox. */
+import { mkdirSync } from "node:fs";
+import { sendTraffic } from "../test/admin/traffic.ts";
+import { openBrowser, openPage } from "../test/support/browser.ts";
+import { startService } from "../test/support/service.ts";
+
+const FOLDER = new URL("../docs/screenshots/", import.meta.url);
+const SCREENS = {
+  overview: "/",
+  config: "/config",
+  executions: "/executions",
+  costs: "/costs",
+  playground: "/playground",
+  budgets: "/budgets",
+} as const;
+const TOKEN = "only-for-pictures";
+
+mkdirSync(FOLDER, { recursive: true });
+const service = await startService({ env: { MODELTIER_ADMIN_TOKEN: TOKEN } });
+const browser = await openBrowser();
+try {
+  await sendTraffic(service.httpUrl, 20);
+  for (const colorScheme of ["light", "dark"] as const) {
+    const viewport = { width: 1120, height: 800 };
+    const { page, open, signIn, close } = await openPage(browser, service.httpUrl, { colorScheme, viewport });
+    await signIn(TOKEN);
+    const take = async (name: string): Promise<void> => {
+      await page.waitForLoadState("domcontentloaded");
+      await page.locator("main .skeleton").first().waitFor({ state: "detached" });
+      await page.screenshot({ path: new URL(`${name}-${colorScheme}.png`, FOLDER).pathname });
+    };
+    if (colorScheme === "light") {
+      await open("/budgets");
+      await page.getByLabel("Name").fill("support-day");
+      await page.getByLabel("Whose calls").selectOption("agent");
+      await page.getByLabel("Agent", { exact: true }).fill("support-reply");
+      await page.getByLabel("Money, in USD").fill("25");
+      await page.getByRole("button", { name: "Set the budget" }).click();
+      await page.getByRole("cell", { name: "support-day" }).first().waitFor();
+    }
+    for (const [name, path] of Object.entries(SCREENS)) {
+      await open(path);
+      if (name === "overview") await page.getByRole("heading", { name: /today/, level: 1 }).waitFor();
+      if (name === "playground") await page.getByRole("heading", { name: /It would ask/ }).waitFor();
+      await take(name);
+    }
+    await open("/executions");
+    await page.locator("tbody tr", { hasText: "planner" }).first().getByRole("link").click();
+    await page.getByRole("heading", { name: "What happened" }).waitFor();
+    await take("execution");
+    await close();
+  }
+} finally {
+  await browser.close();
+  await service.stop();
+}
