@@ -99,6 +99,19 @@ describe("signing in", () => {
   });
 });
 
+describe("a service without a token", () => {
+  it("is open to all who reach it, and the page says so", async () => {
+    const open = await startService();
+    const { page, ...opened } = await openPage(browser, open.httpUrl);
+    await opened.open("/");
+    await page.getByText("This page is open to everyone who reaches this port.").waitFor();
+    await page.getByText("No calls in the last 24 hours.").waitFor();
+    expect(opened.complaints).toEqual([]);
+    await opened.close();
+    await open.stop();
+  });
+});
+
 describe("the screens", () => {
   it.each(["light", "dark"] as const)(
     "show data, break no policy and have no serious fault in %s",

@@ -40,7 +40,11 @@ export async function openPage(
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   const complaints: string[] = [];
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("console", (message) => {
+    // The browser notes the first question's 401, by which the page learns that there is a token to ask for.
+    if (message.type() === "error" && !message.text().includes("status of 401"))
+      complaints.push(message.text());
+  });
   page.on("pageerror", (error) => complaints.push(error.message));
   await page.addInitScript(axe.source);
   const open = async (path: string): Promise<void> => {
@@ -61,8 +65,9 @@ export async function openPage(
   };
 }
 
-/** What axe calls serious or critical, as "rule: element". */
+/** What axe calls serious or critical, as "rule: element", with everything unfolded. */
 export async function seriousFaults(page: Page): Promise<readonly string[]> {
+  await unfold(page);
   const { violations } = await page.evaluate(() => {
     const { axe: checker } = globalThis as unknown as { axe: typeof axe };
     return checker.run({ resultTypes: ["violations"] });
@@ -72,6 +77,13 @@ export async function seriousFaults(page: Page): Promise<readonly string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`));
 }
 
-/** By how many pixels the page is wider than its window. */
-export const overhang = (page: Page): Promise<number> =>
-  page.evaluate("document.documentElement.scrollWidth - window.innerWidth");
+/** By how many pixels the page is wider than its window, with everything unfolded. */
+export async function overhang(page: Page): Promise<number> {
+  await unfold(page);
+  return page.evaluate("document.documentElement.scrollWidth - window.innerWidth");
+}
+
+const unfold = (page: Page): Promise<void> =>
+  page.locator("details").evaluateAll((all) => {
+    for (const one of all as unknown as { open: boolean }[]) one.open = true;
+  });

@@ -2,6 +2,7 @@
 import type { DescEnum, DescField, DescMessage, Message } from "@bufbuild/protobuf";
 import { create, ScalarType } from "@bufbuild/protobuf";
 import { type Duration, DurationSchema, durationFromMs } from "@bufbuild/protobuf/wkt";
+import { useEffect, useRef } from "react";
 import { RoutingConfigSchema } from "../../../../gen/modeltier/v1/routing_config_pb.js";
 import { ms } from "../text/format.ts";
 
@@ -67,8 +68,13 @@ function Nested({
 }: Place & { field: DescField; values: Fields }) {
   const here = under(path, field.name);
   const wrong = [...violations.keys()].some((name) => name.startsWith(here));
+  const details = useRef<HTMLDetailsElement>(null);
+  // Opened for what is wrong in it, and never closed under somebody's hands.
+  useEffect(() => {
+    if (wrong && details.current !== null) details.current.open = true;
+  }, [wrong]);
   return (
-    <details open={wrong}>
+    <details ref={details}>
       <summary>
         {label(field.name)}
         {wrong ? " ✕" : ""}
