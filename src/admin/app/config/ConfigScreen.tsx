@@ -1,4 +1,4 @@
-import { useMutation, useQuery } from "@connectrpc/connect-query";
+import { useQuery } from "@connectrpc/connect-query";
 import { useMemo, useState } from "react";
 import {
   ConfigSource,
@@ -11,11 +11,11 @@ import { ProviderService } from "../../../../gen/modeltier/v1/provider_service_p
 import { queries } from "../api/client.ts";
 import { Asked, Problem } from "../parts/states.tsx";
 import { When } from "../parts/values.tsx";
-import { ChangeDialog, Changes } from "./ChangeDialog.tsx";
+import { Changes } from "./ChangeDialog.tsx";
 import { listEntries } from "./catalogue.ts";
-import { findConflict } from "./conflict.ts";
 import { useDraft, useValidation } from "./draft.ts";
 import { History, RollbackDialog } from "./History.tsx";
+import { PublishDialog } from "./PublishDialog.tsx";
 import { Rules } from "./Rules.tsx";
 import { Tiers } from "./Tiers.tsx";
 import { Thresholds } from "./thresholds.tsx";
@@ -149,7 +149,23 @@ function Heading({ current: { version, parts, fromSnapshot } }: { current: GetCo
           `Overridden by the published version: ${[...new Set(overridden)].join(", ")}. `}
         {fromSnapshot && "The database has not answered yet: this is the last snapshot on disk."}
       </p>
+      {isPublished && <FromPreset version={version.version} />}
     </div>
+  );
+}
+
+function FromPreset({ version }: { version: bigint }) {
+  const { data } = useQuery(ConfigService.method.diffConfig, { fromVersion: 0n, toVersion: version });
+  if (data === undefined) return null;
+  const { length } = data.changes;
+  if (length === 0) return <p className="muted">It is the same as the preset.</p>;
+  return (
+    <details>
+      <summary>
+        {length} {length === 1 ? "field differs" : "fields differ"} from the preset
+      </summary>
+      <Changes of={data.changes} />
+    </details>
   );
 }
 
@@ -190,68 +206,5 @@ function Unsaved({
         </button>
       </div>
     </section>
-  );
-}
-
-function PublishDialog({
-  draft,
-  basedOn,
-  changes,
-  rebase,
-  takeTheirs,
-  close,
-  done,
-}: {
-  draft: GetConfigResponse["config"];
-  basedOn: bigint;
-  changes: ValidateConfigResponse["changes"] | undefined;
-  rebase: (newest: bigint) => void;
-  takeTheirs: () => void;
-  close: () => void;
-  done: (version: ConfigVersion | undefined) => void;
-}) {
-  const publish = useMutation(ConfigService.method.publishConfig, {
-    onSuccess: (answer) => done(answer.version),
-  });
-  const conflict = findConflict(publish.error);
-  const problem =
-    conflict?.newest === undefined ? (
-      publish.error !== null && <Problem error={publish.error} />
-    ) : (
-      <div className="note broken stack" role="alert">
-        <p>
-          {conflict.newest.author} published v{String(conflict.newest.version)} while you edited. What it
-          changed:
-        </p>
-        <Changes of={conflict.changes} />
-        <div className="row">
-          <button type="button" onClick={takeTheirs}>
-            Drop my changes
-          </button>
-          <button
-            type="button"
-            onClick={() => {
-              rebase(conflict.newest?.version ?? basedOn);
-              publish.reset();
-            }}
-          >
-            Keep mine in place of v{String(conflict.newest.version)}
-          </button>
-        </div>
-      </div>
-    );
-  return (
-    <ChangeDialog
-      title="Publish these changes"
-      action="Publish"
-      candidate={draft}
-      changes={changes}
-      isBusy={publish.isPending}
-      problem={problem}
-      confirm={(words) =>
-        publish.mutate({ ...(draft !== undefined && { config: draft }), basedOn, ...words })
-      }
-      close={close}
-    />
   );
 }

@@ -1,10 +1,10 @@
 /** Every other field of the configuration, as its contract describes it: a new field is on the page without a line here. */
-import type { DescEnum, DescField, DescMessage, Message } from "@bufbuild/protobuf";
-import { create, ScalarType } from "@bufbuild/protobuf";
-import { type Duration, DurationSchema, durationFromMs } from "@bufbuild/protobuf/wkt";
+import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { useEffect, useRef } from "react";
 import { RoutingConfigSchema } from "../../../../gen/modeltier/v1/routing_config_pb.js";
-import { ms } from "../text/format.ts";
+import { FieldInput, isFlag } from "./field-input.tsx";
 
 /** A message as its fields; which they are and what they hold is in its description. */
 type Fields = Record<string, unknown>;
@@ -167,97 +167,14 @@ function Field({
       parent[field.localName] = value;
     });
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: Input is the control
+    // biome-ignore lint/a11y/noLabelWithoutControl: FieldInput is the control
     <label className={isFlag(field) ? "tick" : undefined}>
       <span>
         {label(field.name)}
         {field.fieldKind === "message" ? ", in s" : ""}
       </span>
-      <Input field={field} value={values[field.localName]} set={set} isWrong={problem !== undefined} />
+      <FieldInput field={field} value={values[field.localName]} set={set} isWrong={problem !== undefined} />
       {problem !== undefined && <span className="broken-text">✕ {problem}</span>}
     </label>
-  );
-}
-
-const isFlag = (field: DescField): boolean =>
-  field.fieldKind === "scalar" && field.scalar === ScalarType.BOOL;
-
-type InputProps = { field: DescField; value: unknown; set: (value: unknown) => void; isWrong: boolean };
-
-function Input({ field, value, set, isWrong }: InputProps) {
-  if (field.fieldKind === "enum")
-    return <Choice of={field.enum} value={value as number} set={set} isWrong={isWrong} />;
-  if (isFlag(field)) {
-    return <input type="checkbox" checked={value === true} onChange={(event) => set(event.target.checked)} />;
-  }
-  if (field.fieldKind === "message") {
-    const seconds = value === undefined ? "" : String(ms(value as Duration) / 1000);
-    const take = (text: string) =>
-      set(text === "" ? undefined : durationFromMs(Math.round(Number(text) * 1000)));
-    return <NumberInput value={seconds} take={take} isWrong={isWrong} />;
-  }
-  if (field.fieldKind === "scalar" && field.scalar === ScalarType.STRING) {
-    return (
-      <input
-        value={(value as string) ?? ""}
-        aria-invalid={isWrong}
-        onChange={(event) => set(event.target.value)}
-      />
-    );
-  }
-  return (
-    <NumberInput
-      value={value === undefined ? "" : String(value)}
-      take={(text) => set(numberOf(field, text))}
-      isWrong={isWrong}
-    />
-  );
-}
-
-/** An empty field is absent where the contract knows absence, and 0 where it does not. */
-function numberOf(field: DescField, text: string): number | bigint | undefined {
-  const isLong = field.fieldKind === "scalar" && field.scalar === ScalarType.INT64;
-  if (text === "") return field.presence === 1 ? undefined : isLong ? 0n : 0;
-  return isLong ? BigInt(Math.trunc(Number(text))) : Number(text);
-}
-
-const NumberInput = ({
-  value,
-  take,
-  isWrong,
-}: {
-  value: string;
-  take: (text: string) => void;
-  isWrong: boolean;
-}) => (
-  <input
-    type="number"
-    step="any"
-    value={value}
-    aria-invalid={isWrong}
-    onChange={(event) => take(event.target.value)}
-  />
-);
-
-function Choice({
-  of,
-  value,
-  set,
-  isWrong,
-}: {
-  of: DescEnum;
-  value: number;
-  set: (value: number) => void;
-  isWrong: boolean;
-}) {
-  const prefix = of.sharedPrefix ?? "";
-  return (
-    <select value={value} aria-invalid={isWrong} onChange={(event) => set(Number(event.target.value))}>
-      {of.values.map(({ number, name }) => (
-        <option key={number} value={number}>
-          {name.slice(prefix.length).toLowerCase().replaceAll("_", " ")}
-        </option>
-      ))}
-    </select>
   );
 }

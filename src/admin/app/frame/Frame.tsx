@@ -63,7 +63,7 @@ function SignOut() {
     void queries.resetQueries();
   };
   return (
-    <button type="button" onClick={leave}>
+    <button type="button" className="last" onClick={leave}>
       Sign out
     </button>
   );

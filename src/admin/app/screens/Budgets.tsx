@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@connectrpc/connect-query";
-import { type FormEvent, useRef, useState } from "react";
+import { type FormEvent, useState } from "react";
 import {
   type Budget,
   type BudgetBalance,
@@ -12,6 +12,7 @@ import { Table } from "../parts/table.tsx";
 import { count, exactUsd, percent, usd } from "../text/format.ts";
 import { periodName } from "../text/names.ts";
 import { A_BUDGET, type BudgetForm, budgetOf, formOf, sayScope } from "./budget-form.ts";
+import { RemoveBudget } from "./RemoveBudget.tsx";
 
 export function Budgets() {
   const listed = useQuery(AccessService.method.listBudgets, {}, { refetchInterval: 5_000 });
@@ -31,7 +32,7 @@ export function Budgets() {
       </Asked>
       <SetForm form={form} setForm={setForm} done={() => void listed.refetch()} />
       {leaving !== undefined && (
-        <Remove
+        <RemoveBudget
           budget={leaving}
           close={() => {
             setLeaving(undefined);
@@ -116,6 +117,7 @@ function List({
         },
         {
           name: "Change",
+          right: true,
           cell: ({ budget }) =>
             budget === undefined ? null : (
               <span className="row end">
@@ -220,43 +222,5 @@ function SetForm({
         </span>
       </div>
     </form>
-  );
-}
-
-function Remove({ budget, close }: { budget: Budget; close: () => void }) {
-  const removal = useMutation(AccessService.method.deleteBudget, { onSuccess: close });
-  const opened = useRef(false);
-  return (
-    <dialog
-      aria-labelledby="remove-title"
-      onClose={close}
-      ref={(dialog) => {
-        if (dialog !== null && !opened.current) {
-          opened.current = true;
-          dialog.showModal();
-        }
-      }}
-    >
-      <div className="stack">
-        <h2 id="remove-title">Delete the budget {budget.budgetId}?</h2>
-        <p>
-          What is known of its spending goes with it, and nothing limits {sayScope(budget)} any more. Setting
-          it again starts from zero.
-        </p>
-        {removal.error !== null && <Problem error={removal.error} />}
-        <div className="row end">
-          <button type="button" onClick={close}>
-            Keep it
-          </button>
-          <button
-            type="button"
-            className="main"
-            onClick={() => removal.mutate({ budgetId: budget.budgetId })}
-          >
-            Delete it
-          </button>
-        </div>
-      </div>
-    </dialog>
   );
 }

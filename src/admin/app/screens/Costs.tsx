@@ -51,52 +51,50 @@ export function Costs() {
           {(data) => <Trend of={data} versions={versions.data?.versions ?? []} />}
         </Asked>
       </section>
-      <div className="grid wide">
-        <section className="stack card">
-          <h2>Agents by cost</h2>
-          <Asked of={agents}>
-            {({ agents: rows }) =>
-              rows.length === 0 ? (
-                <Empty>No agent has cost anything yet.</Empty>
-              ) : (
-                <Table
-                  caption="Agents by cost"
-                  rows={rows}
-                  keyOf={({ agentId }) => agentId}
-                  columns={[
-                    {
-                      name: "Agent",
-                      cell: ({ agentId }) => (
-                        <Link to={`/executions?agent=${encodeURIComponent(agentId)}`}>{agentId}</Link>
-                      ),
-                    },
-                    {
-                      name: "Executions",
-                      cell: ({ totals }) => <Count value={totals?.executions ?? 0n} />,
-                      right: true,
-                    },
-                    {
-                      name: "Cost",
-                      cell: ({ totals }) => <Money nano={totals?.costNanoUsd ?? 0n} />,
-                      right: true,
-                    },
-                    {
-                      name: "Each",
-                      cell: (row) => <Money nano={row.costPerExecutionNanoUsd} />,
-                      right: true,
-                    },
-                    { name: "Share", cell: ({ costShare }) => percent(costShare), right: true },
-                  ]}
-                />
-              )
-            }
-          </Asked>
-        </section>
-        <section className="stack card">
-          <h2>Models by cost</h2>
-          <Asked of={models}>{({ models: rows }) => <Models rows={rows} />}</Asked>
-        </section>
-      </div>
+      <section className="stack card">
+        <h2>Agents by cost</h2>
+        <Asked of={agents}>
+          {({ agents: rows }) =>
+            rows.length === 0 ? (
+              <Empty>No agent has cost anything yet.</Empty>
+            ) : (
+              <Table
+                caption="Agents by cost"
+                rows={rows}
+                keyOf={({ agentId }) => agentId}
+                columns={[
+                  {
+                    name: "Agent",
+                    cell: ({ agentId }) => (
+                      <Link to={`/executions?agent=${encodeURIComponent(agentId)}`}>{agentId}</Link>
+                    ),
+                  },
+                  {
+                    name: "Executions",
+                    cell: ({ totals }) => <Count value={totals?.executions ?? 0n} />,
+                    right: true,
+                  },
+                  {
+                    name: "Cost",
+                    cell: ({ totals }) => <Money nano={totals?.costNanoUsd ?? 0n} />,
+                    right: true,
+                  },
+                  {
+                    name: "Each",
+                    cell: (row) => <Money nano={row.costPerExecutionNanoUsd} />,
+                    right: true,
+                  },
+                  { name: "Share", cell: ({ costShare }) => percent(costShare), right: true },
+                ]}
+              />
+            )
+          }
+        </Asked>
+      </section>
+      <section className="stack card">
+        <h2>Models by cost</h2>
+        <Asked of={models}>{({ models: rows }) => <Models rows={rows} />}</Asked>
+      </section>
       <section className="stack card">
         <h2>What if?</h2>
         <p>

@@ -191,7 +191,7 @@ function ProviderCard({
   sandbox: boolean;
   health: ProviderHealth | undefined;
 }) {
-  const trouble = findTrouble(provider, sandbox);
+  const trouble = findTrouble(provider, health, sandbox);
   const failure = health?.lastFailure;
   return (
     <article className="card stack" data-provider={provider.id}>

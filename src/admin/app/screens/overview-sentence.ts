@@ -1,5 +1,5 @@
 /** The first line of the overview, made from its data. */
-import { BandState, type Overview } from "../../../../gen/modeltier/v1/analytics_pb.js";
+import { BandState, type Overview, type ProviderHealth } from "../../../../gen/modeltier/v1/analytics_pb.js";
 import { BreakerState, type Provider } from "../../../../gen/modeltier/v1/provider_pb.js";
 import { percent, usd } from "../text/format.ts";
 import { providerName } from "../text/names.ts";
@@ -8,31 +8,51 @@ const OUT: ReadonlySet<BreakerState> = new Set([BreakerState.OPEN, BreakerState.
 
 /**
  * Why a provider does not answer, with the remedy; undefined when it does. Models no tier names do not count.
+ * @param lately how it did in the last hours; undefined: it was not called
  * @param sandbox the sandbox answers in its place, and asks for no key
  */
-export function findTrouble(provider: Provider, sandbox: boolean): string | undefined {
+export function findTrouble(
+  provider: Provider,
+  lately: ProviderHealth | undefined,
+  sandbox: boolean,
+): string | undefined {
   const name = providerName(provider.id);
   if (!provider.keyPresent && !sandbox) return `${name} has no key: set ${provider.missingVariable}`;
   const routed = provider.models.filter(({ tiers }) => tiers.length > 0);
   const out = routed.filter(({ breaker }) => OUT.has(breaker));
-  if (out.length === 0) return undefined;
+  if (out.length === 0) return sayFailures(name, lately);
   const parked = out.some(({ breaker }) => breaker === BreakerState.PARKED);
   return parked
     ? `${name} refuses our key or ${out[0]?.model}: check ${provider.keyVariables[0] ?? "its settings"}`
     : `${name} is left alone: ${out.map(({ model }) => model).join(", ")} failed too often a moment ago`;
 }
 
+/** From this share of failed calls on, in [0, 1], a provider is in trouble though it is called. */
+const TROUBLE_SHARE = 0.1;
+
+function sayFailures(name: string, lately: ProviderHealth | undefined): string | undefined {
+  if (lately === undefined || lately.failed === 0n) return undefined;
+  if (lately.failed === lately.calls) return `${name} answered none of its last ${lately.calls} calls`;
+  const share = Number(lately.failed) / Number(lately.calls);
+  return share < TROUBLE_SHARE ? undefined : `${name} failed ${percent(share)} of its last calls`;
+}
+
 /** "All three providers answer; 64 % of calls on Kimi (target 60–70 %); $12.40 today, 3 % under yesterday." */
 export const sayOverview = (overview: Overview, providers: readonly Provider[], sandbox: boolean): string =>
-  [sayProviders(providers, sandbox), sayDistribution(overview), sayCost(overview)]
+  [sayProviders(overview, providers, sandbox), sayDistribution(overview), sayCost(overview)]
     .filter(Boolean)
     .join("; ")
     .concat(".");
 
-function sayProviders(providers: readonly Provider[], sandbox: boolean): string {
+function sayProviders(
+  { providers: lately }: Overview,
+  providers: readonly Provider[],
+  sandbox: boolean,
+): string {
   if (providers.length === 0) return "";
+  const healthOf = (id: string) => lately.find(({ provider }) => provider === id);
   const troubles = providers
-    .map((provider) => findTrouble(provider, sandbox))
+    .map((provider) => findTrouble(provider, healthOf(provider.id), sandbox))
     .filter((trouble) => trouble !== undefined);
   return troubles.length === 0 ? `All ${providers.length} providers answer` : troubles.join("; ");
 }

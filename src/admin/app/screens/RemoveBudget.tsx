@@ -1,0 +1,45 @@
+import { useMutation } from "@connectrpc/connect-query";
+import { useRef } from "react";
+import type { Budget } from "../../../../gen/modeltier/v1/access_pb.js";
+import { AccessService } from "../../../../gen/modeltier/v1/access_service_pb.js";
+import { Problem } from "../parts/states.tsx";
+import { sayScope } from "./budget-form.ts";
+
+/** Asks once more, and says what goes with it. */
+export function RemoveBudget({ budget, close }: { budget: Budget; close: () => void }) {
+  const removal = useMutation(AccessService.method.deleteBudget, { onSuccess: close });
+  const opened = useRef(false);
+  return (
+    <dialog
+      aria-labelledby="remove-title"
+      onClose={close}
+      ref={(dialog) => {
+        if (dialog !== null && !opened.current) {
+          opened.current = true;
+          dialog.showModal();
+        }
+      }}
+    >
+      <div className="stack">
+        <h2 id="remove-title">Delete the budget {budget.budgetId}?</h2>
+        <p>
+          What is known of its spending goes with it, and nothing limits {sayScope(budget)} any more. Setting
+          it again starts from zero.
+        </p>
+        {removal.error !== null && <Problem error={removal.error} />}
+        <div className="row end">
+          <button type="button" onClick={close}>
+            Keep it
+          </button>
+          <button
+            type="button"
+            className="main"
+            onClick={() => removal.mutate({ budgetId: budget.budgetId })}
+          >
+            Delete it
+          </button>
+        </div>
+      </div>
+    </dialog>
+  );
+}
