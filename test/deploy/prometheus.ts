@@ -9,9 +9,6 @@ import { DEPLOY } from "./dashboards.ts";
 export const hasPrometheus = ["prometheus", "promtool"].every(
   (command) => spawnSync(command, ["--version"]).status === 0,
 );
-if (!hasPrometheus) {
-  console.warn("SKIPPED: dashboards and alerts on a real Prometheus. `.ci/run` installs Debian's package.");
-}
 
 type Sample = readonly [time: number, value: string];
 export type Series = Readonly<{ metric: Record<string, string>; value?: Sample; values?: readonly Sample[] }>;

@@ -9,6 +9,10 @@ const HOUR_S = 3_600;
 /** For series that need a few scrapes, and for the embedded database's pace. */
 const PATIENCE = { timeout: 40_000, interval: 500 };
 
+if (!hasPrometheus) {
+  console.warn("SKIPPED: dashboards and alerts on a real Prometheus. `.ci/run` installs Debian's package.");
+}
+
 const dashboards = [...readDashboards().values()];
 
 /** The day before: calls a thousand times cheaper than today's, an hour at a time. */
