@@ -13,6 +13,9 @@ if (!hasPrometheus) {
   console.warn("SKIPPED: dashboards and alerts on a real Prometheus. `.ci/run` installs Debian's package.");
 }
 
+/** A worker that dies and a price that is wrong are for other tests; here their panels may show the zero they fill in. */
+const NEVER_HERE = /modeltier_(worker_restarts|budget_overruns)_total/;
+
 const dashboards = [...readDashboards().values()];
 
 /** The day before: calls a thousand times cheaper than today's, an hour at a time. */
@@ -60,7 +63,7 @@ describe.runIf(hasPrometheus)("on a real Prometheus", () => {
   };
 
   it("every panel and every annotation has something to show", async () => {
-    const queries = listQueries(dashboards);
+    const queries = listQueries(dashboards).map(withoutZero);
     expect(queries.length).toBeGreaterThan(50);
     await expect.poll(() => listEmpty(queries), PATIENCE).toEqual([]);
   });
@@ -99,6 +102,10 @@ describe.runIf(hasPrometheus)("on a real Prometheus", () => {
     }
   });
 });
+
+/** A zero that is filled in where there is no series would hide that there is none. */
+const withoutZero = (query: Query): Query =>
+  NEVER_HERE.test(query.expr) ? query : { ...query, expr: query.expr.replaceAll(" or vector(0)", "") };
 
 const hasNumber = ({ value, values = [] }: Series): boolean =>
   [...(value === undefined ? [] : [value]), ...values].some(([, number]) => Number.isFinite(Number(number)));
