@@ -23,6 +23,8 @@ export type Rule = Readonly<{
   annotations?: Record<string, string>;
 }>;
 
+export type ActiveAlert = Readonly<{ labels: Record<string, string>; annotations: Record<string, string> }>;
+
 export type Prometheus = Readonly<{
   /** At this moment. @throws with what Prometheus says of a query that is wrong */
   query(expr: string): Promise<readonly Series[]>;
@@ -31,6 +33,8 @@ export type Prometheus = Readonly<{
   labelValues(label: string, series: string): Promise<readonly string[]>;
   /** Every rule that it loaded. */
   rules(): Promise<readonly Rule[]>;
+  /** Those whose condition is met now, pending or firing, as whoever is called reads them. */
+  activeAlerts(): Promise<readonly ActiveAlert[]>;
   stop(): Promise<void>;
 }>;
 
@@ -75,6 +79,7 @@ export async function startPrometheus(targets: readonly string[], history: strin
       const { groups } = (await get("rules", {})) as { groups: readonly { rules: readonly Rule[] }[] };
       return groups.flatMap(({ rules }) => rules);
     },
+    activeAlerts: async () => ((await get("alerts", {})) as { alerts: readonly ActiveAlert[] }).alerts,
     async stop() {
       const gone = once(child, "exit");
       child.kill("SIGKILL"); // nothing of it is kept

@@ -83,6 +83,17 @@ describe.runIf(hasPrometheus)("on a real Prometheus", () => {
     await expect.poll(() => listEmpty(queries), PATIENCE).toEqual([]);
   });
 
+  it("every alert reads as a sentence, its values filled in", async () => {
+    const names = new Set(rules.flatMap(({ type, name }) => (type === "alerting" ? [name] : [])));
+    const active = async () =>
+      new Set((await prometheus.activeAlerts()).map(({ labels }) => labels.alertname));
+    await expect.poll(active, PATIENCE).toEqual(names);
+    for (const { labels, annotations } of await prometheus.activeAlerts()) {
+      const text = `${annotations.summary} ${annotations.description}`;
+      expect(text, labels.alertname).not.toMatch(/error expanding|no value|\{\{|: \/|NaN/);
+    }
+  });
+
   it("every rule is evaluated without an error", async () => {
     const faulty = async () => (await prometheus.rules()).filter(({ health }) => health !== "ok");
     await expect.poll(faulty, { timeout: 20_000 }).toEqual([]);
