@@ -100,15 +100,19 @@ describe("signing in", () => {
 });
 
 describe("a service without a token", () => {
-  it("is open to all who reach it, and the page says so", async () => {
+  it("is open to all who reach it, and the page says so; an open page does not hold up its end, and keeps what it shows", async () => {
     const open = await startService();
     const { page, ...opened } = await openPage(browser, open.httpUrl);
     await opened.open("/");
     await page.getByText("This page is open to everyone who reaches this port.").waitFor();
     await page.getByText("No calls in the last 24 hours.").waitFor();
     expect(opened.complaints).toEqual([]);
-    await opened.close();
+    const stoppedAt = performance.now();
     await open.stop();
+    expect(performance.now() - stoppedAt, "ms to stop with the page open").toBeLessThan(10_000);
+    await page.getByText("The service cannot be reached.").first().waitFor();
+    await page.getByRole("heading", { level: 1, name: /no calls in the last 24 hours/ }).waitFor();
+    await opened.close();
   });
 });
 

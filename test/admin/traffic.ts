@@ -13,11 +13,12 @@ const STEPS: readonly Step[] = [
   { agentId: "support-reply", intent: Intent.GENERATE, score: 5 },
   { agentId: "planner", intent: Intent.LLM_DECISION, score: 9.8 },
   { agentId: "support-reply", intent: Intent.ENRICH, score: 5.5 },
+  { agentId: "support-reply", intent: Intent.VALIDATE, score: 4.8 },
   { agentId: "planner", intent: Intent.GENERATE, score: 7 },
   { agentId: "support-reply", intent: Intent.SUMMARIZE, score: 4.6, model: "openai/gpt-4o-mini!503" },
 ];
 
-/** @param rounds of seven calls each */
+/** @param rounds of eight calls each */
 export async function sendTraffic(httpUrl: string, rounds: number): Promise<void> {
   const router = createClient(
     RouterService,
