@@ -44,8 +44,8 @@ try {
       if (name === "playground") await page.getByRole("heading", { name: /It would ask/ }).waitFor();
       await take(name);
     }
-    await open("/executions");
-    await page.locator("tbody tr", { hasText: "planner" }).first().getByRole("link").click();
+    await open("/");
+    await page.getByRole("link", { name: "Open it" }).click();
     await page.getByRole("heading", { name: "What happened" }).waitFor();
     await take("execution");
     await close();

@@ -197,6 +197,22 @@ describe("one execution", () => {
   });
 });
 
+describe("the last failure of a provider", () => {
+  it("leads to its execution, which shows who was asked, what failed and who answered instead", async () => {
+    const opened = await enter();
+    const { page } = opened;
+    await page.locator("[data-provider=openai]").getByRole("link", { name: "Open it" }).click();
+    const attempts = page.getByRole("img", {
+      name: /Attempt 1 asked openai\/gpt-4o-mini!503 at .*server error/,
+    });
+    await attempts.waitFor();
+    expect(await attempts.getAttribute("aria-label")).toMatch(/Attempt 2 asked .* ok\.$/);
+    await page.getByRole("group").getByText("Attempts as a table").click();
+    await page.getByRole("cell", { name: "fallback" }).waitFor();
+    await opened.close();
+  });
+});
+
 describe("the playground", () => {
   it("changes its decision as one types, and shows the events of an answer", async () => {
     const opened = await enter();

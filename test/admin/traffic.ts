@@ -33,7 +33,7 @@ export async function sendTraffic(httpUrl: string, rounds: number): Promise<void
             agentId,
             intent,
             sessionId: `${agentId}-1`,
-            agentAis: { combinedScore: Math.min(10, score + (round % 4) * 0.4) },
+            agentAis: { combinedScore: Math.min(10, Math.round(score * 10 + (round % 4) * 4) / 10) },
             ...(model !== undefined && { constraints: { model } }),
           },
         },
