@@ -108,10 +108,19 @@ export class CallFunds {
   }
 
   #worstCase(target: PlannedTarget): WorstCase {
-    const model = this.#config.catalogue.findModel(target.provider, target.model);
-    const day = this.#deps.clock.wallDate().toISOString().slice(0, 10);
-    return worstCaseOf(model, day, this.#mostInputTokens, target.maxOutputTokens);
+    return worstCaseAt(target, this.#mostInputTokens, this.#config, this.#deps);
   }
+}
+
+/** The most that an attempt at a target can cost, begun now. */
+function worstCaseAt(
+  { provider, model, maxOutputTokens }: PlannedTarget,
+  inputTokens: number,
+  { catalogue }: RoutingConfig,
+  { clock }: EngineDeps,
+): WorstCase {
+  const day = clock.wallDate().toISOString().slice(0, 10);
+  return worstCaseOf(catalogue.findModel(provider, model), day, inputTokens, maxOutputTokens);
 }
 
 const NOTHING = { nano_usd: 0n, tokens: 0n };
@@ -135,11 +144,9 @@ export function decideWithinBudgets(
 ): Decided {
   const decided = consider(request, config, deps);
   const accounts = deps.budgets?.find(request.agentId, {});
-  const [target] = decided.decision.targets;
-  const model = config.catalogue.findModel(target.provider, target.model);
-  const day = deps.clock.wallDate().toISOString().slice(0, 10);
-  const { estimatedInputTokens } = decided.decision;
-  const isShort = accounts?.isShortOf(worstCaseOf(model, day, estimatedInputTokens, target.maxOutputTokens));
-  if (accounts === undefined || isShort === false) return announce(decided, deps);
+  if (accounts === undefined) return announce(decided, deps);
+  const { targets, estimatedInputTokens } = decided.decision;
+  const worst = worstCaseAt(targets[0], estimatedInputTokens, config, deps);
+  if (!accounts.isShortOf(worst)) return announce(decided, deps);
   return announce(consider({ ...request, funds: { accounts: accounts.left() } }, config, deps), deps);
 }

@@ -1,5 +1,5 @@
 /** The state of one call between its events. Whatever ends it, it is recorded once and nothing of it stays open. */
-import type { ModelTarget } from "../routing/types.ts";
+import { limitsOf, type ModelTarget } from "../routing/types.ts";
 import type { FinishEvent } from "./attempt.ts";
 import { AttemptPlan, type Claim, releaseClaim } from "./attempt-plan.ts";
 import type { CompletionCall, EngineDeps } from "./call.ts";
@@ -58,7 +58,8 @@ export class CallRun {
     this.#funds = funds;
     const parts = { call, deps, snapshot, estimatedInputTokens, execution, plan, delivery };
     this.#attempts = new RunningAttempts(parts);
-    this.#life = new CallLife(call.signal, call.timeoutMs, deps.clock, (kind) => this.#stop(kind));
+    const timeoutMs = call.timeoutMs ?? limitsOf(snapshot.config, this.#decided.decision.tier).callTimeoutMs;
+    this.#life = new CallLife(call.signal, timeoutMs, deps.clock, (kind) => this.#stop(kind));
   }
 
   /** The decision, and the first target if one may be asked. */

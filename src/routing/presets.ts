@@ -77,6 +77,7 @@ const CLASSIC: RoutingConfig = {
   },
   maxAttempts: 3,
   maxAttemptsPerProvider: 2,
+  callTimeoutMs: 300_000,
   promptCache: "sessions",
   hedging: { enabled: false, shareOfCalls: 0.05 },
   assumedLatencyMs: { fast: 1_000, balanced: 3_000, powerful: 8_000 },

@@ -162,6 +162,8 @@ export type TierConfig = Readonly<{
   maxOutputTokens: number;
   temperature?: number;
   timers: AttemptTimers;
+  /** What its calls may take where that differs from the configuration's own. */
+  limits?: Partial<CallLimits>;
 }>;
 
 export const PROMPT_CACHE_POLICIES = ["sessions", "off"] as const;
@@ -210,11 +212,16 @@ export type RoutingConfig = Readonly<{
   /** Upstream attempts per call, and of these per provider. */
   maxAttempts: number;
   maxAttemptsPerProvider: number;
+  /** All attempts and waits of a call together, in ms, when its caller gives no deadline. */
+  callTimeoutMs: number;
   hedging: HedgingConfig;
   /** Used until 20 calls were measured. */
   assumedLatencyMs: Readonly<Record<Tier, number>>;
   catalogue: Catalogue;
 }>;
+
+/** Of a whole call. */
+export type CallLimits = Pick<RoutingConfig, "maxAttempts" | "maxAttemptsPerProvider" | "callTimeoutMs">;
 
 /** What is known of the providers at the moment of the decision. An immutable snapshot. */
 export type ProviderState = Readonly<{
@@ -260,6 +267,12 @@ export const timersOf = (
   { tiers, modelTimers }: Pick<RoutingConfig, "tiers" | "modelTimers">,
   target: ModelTarget & Readonly<{ tier: Tier }>,
 ): AttemptTimers => ({ ...tiers[target.tier].timers, ...modelTimers?.[targetKey(target)] });
+
+/** What a call may take: the tier's own limits where it has any, else the configuration's. */
+export function limitsOf(config: RoutingConfig, tier: Tier): CallLimits {
+  const { maxAttempts, maxAttemptsPerProvider, callTimeoutMs } = config;
+  return { maxAttempts, maxAttemptsPerProvider, callTimeoutMs, ...config.tiers[tier].limits };
+}
 
 export type AgentScoreSource = "combined" | "blended" | "creation_only" | "execution_only" | "cold_start";
 

@@ -1,9 +1,11 @@
 /** What is wrong with a routing configuration, all of it at once, so that a bad one is refused whole. */
 import {
   type AttemptTimers,
+  type CallLimits,
   FACTORS,
   type FactorLimits,
   type FactorWeights,
+  limitsOf,
   type RoutingConfig,
   TIERS,
   type TierConfig,
@@ -34,10 +36,13 @@ export function validateConfig(config: RoutingConfig): readonly ConfigProblem[] 
     ...checkWhole("failureLimit", config.failureLimit, 0),
     ...checkWhole("minimumOutputTokens", config.minimumOutputTokens, 1),
     ...TIERS.flatMap((tier) => checkTier(`tiers.${tier}`, config.tiers[tier], config)),
+    ...TIERS.filter((tier) => config.tiers[tier].limits !== undefined).flatMap((tier) =>
+      checkCallLimits(`tiers.${tier}.limits.`, limitsOf(config, tier)),
+    ),
     ...Object.entries(config.modelTimers ?? {}).flatMap(([target, timers]) =>
       checkTimers(`modelTimers["${target}"]`, timers),
     ),
-    ...checkAttempts(config),
+    ...checkCallLimits("", config),
     ...checkRange("hedging.shareOfCalls", config.hedging.shareOfCalls, 0, 1),
     ...TIERS.flatMap((tier) => checkWhole(`assumedLatencyMs.${tier}`, config.assumedLatencyMs[tier], 1)),
   ];
@@ -119,10 +124,13 @@ function checkTargets(path: string, targets: TierConfig["targets"]): ConfigProbl
   });
 }
 
-function checkAttempts({ maxAttempts, maxAttemptsPerProvider }: RoutingConfig): ConfigProblem[] {
+/** @param prefix of the path, with its dot */
+function checkCallLimits(prefix: string, limits: CallLimits): ConfigProblem[] {
+  const { maxAttempts, maxAttemptsPerProvider, callTimeoutMs } = limits;
   return [
-    ...checkWhole("maxAttempts", maxAttempts, 1),
-    ...checkWhole("maxAttemptsPerProvider", maxAttemptsPerProvider, 1, maxAttempts),
+    ...checkWhole(`${prefix}maxAttempts`, maxAttempts, 1),
+    ...checkWhole(`${prefix}maxAttemptsPerProvider`, maxAttemptsPerProvider, 1, maxAttempts),
+    ...checkWhole(`${prefix}callTimeoutMs`, callTimeoutMs, 1, LONGEST_CALL_MS),
   ];
 }
 

@@ -42,6 +42,7 @@ import { logBreaker, observe } from "./observe.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { providerStateOf } from "./provider-state.ts";
 import { routingConfigOf } from "./routing-config.ts";
+import { collectStartupGarbage } from "./startup-garbage.ts";
 import { warmStateOf } from "./warm-state.ts";
 
 export type Service = Readonly<{
@@ -74,6 +75,8 @@ export type Shared = Readonly<{
   renderMetrics(): Promise<string>;
 }>;
 
+/** The first calls of a new service are not to be held up by the collector. */
+const SETTLED_AFTER_MS = 2_000;
 /** For the last statuses to leave once the grace is over. */
 const GOODBYE_MS = 500;
 
@@ -163,6 +166,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   });
   grpc.setServing(true);
   life.obstacle = undefined;
+  void prepare(hub, life.shutdownSignal);
 
   const stop = async (): Promise<void> => {
     life.obstacle = "the service is shutting down";
@@ -214,6 +218,14 @@ class Lifecycle {
     this.#stopping ??= stop();
     return this.#stopping;
   }
+}
+
+/** For the first call to find, and not to wait for, once the service listens. */
+async function prepare(hub: ProviderHub, signal: AbortSignal): Promise<void> {
+  await Promise.all([...hub.current.providers.values()].map((provider) => provider.prepare()));
+  setTimeout(() => {
+    if (!signal.aborted) collectStartupGarbage();
+  }, SETTLED_AFTER_MS).unref();
 }
 
 type EngineParts = Readonly<{

@@ -103,8 +103,8 @@ describe("budgets", () => {
   });
 
   it.each([
-    ["grpc", ["budget.scope.label.key", "budget.period", "budget.budget_id", "budget.limit_tokens"]],
-    ["connect", ["budget.scope.label.key", "budget.period", "budget.budgetId", "budget.limitTokens"]],
+    ["grpc", ["budget.budget_id", "budget.scope.label.key", "budget.period", "budget.limit_tokens"]],
+    ["connect", ["budget.budgetId", "budget.scope.label.key", "budget.period", "budget.limitTokens"]],
   ] as const)("that are wrong are refused over %s, with every field named", async (door, fields) => {
     const client = createClient(AccessService, transports(service)[door]);
     const wrong = {

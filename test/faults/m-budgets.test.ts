@@ -28,7 +28,7 @@ const MOST_INPUT_TOKENS = 1_300;
 const ONE_CALL = worstCaseOf(listed, TODAY, MOST_INPUT_TOKENS, OUTPUT_TOKENS).nano_usd ?? 0n;
 
 /** How long the slices of a killed replica are withheld. */
-const LEASE_SECONDS = 3;
+const LEASE_SECONDS = 6;
 
 /** By the provider's account, whatever we were told or wrote down. */
 const costOfLedger = (entries: readonly LedgerEntry[]): bigint =>

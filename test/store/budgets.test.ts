@@ -18,7 +18,7 @@ import { ENGINES, type TestEngine } from "./engines.ts";
 
 const LONG_MS = 60_000;
 
-describe.each(ENGINES)("budgets on $name", ({ start }) => {
+describe.each(ENGINES)("budgets on $name", ({ name: engineName, start }) => {
   let engine: TestEngine;
   let opened: OpenDatabase;
   let db: Kysely<Database>;
@@ -70,6 +70,11 @@ describe.each(ENGINES)("budgets on $name", ({ start }) => {
     const account = state?.accounts.find((one) => one.unit === unit);
     if (account === undefined) throw new Error(`no account ${budgetId}`);
     return { spent: account.spent, leased: account.leased, remaining: remainingOf(account) };
+  }
+
+  async function waitingForLocks(): Promise<number> {
+    const waiting = sql`select 1 from pg_stat_activity where wait_event_type = 'Lock'`;
+    return (await waiting.execute(db)).rows.length;
   }
 
   const expire = (leaseId: string) =>
@@ -135,6 +140,24 @@ describe.each(ENGINES)("budgets on $name", ({ start }) => {
     expect(replies.map(({ granted }) => granted).sort()).toEqual([0n, 0n, 0n, 0n, 0n, 0n, 0n, 30n, 30n, 30n]);
     expect(await standing(budgetId)).toEqual({ spent: 0n, leased: 90n, remaining: 10n });
   });
+
+  // The embedded database has one session, in which nobody waits for anybody's lock.
+  it.runIf(engineName === "postgres")(
+    "reads the account as it is after the wait for it, not before",
+    async () => {
+      const budgetId = await aBudget(100n);
+      await lease(wish(budgetId, 1n));
+      const asking = await db.transaction().execute(async (tx) => {
+        await sql`select 1 from budget_accounts where budget_id = ${budgetId} for update`.execute(tx);
+        const both = [lease(wish(budgetId, 60n)), lease(wish(budgetId, 60n))];
+        await expect.poll(waitingForLocks, { interval: 10 }).toBe(2);
+        return { both };
+      });
+      const granted = (await Promise.all(asking.both)).map((reply) => reply.granted);
+      expect(granted.sort()).toEqual([0n, 60n]);
+      expect(await standing(budgetId)).toEqual({ spent: 0n, leased: 61n, remaining: 39n });
+    },
+  );
 
   it("gives ahead of need, in slices that shrink with what remains", async () => {
     const budgetId = await aBudget(1_000n);

@@ -15,6 +15,7 @@ const PERIODS = "use BUDGET_PERIOD_DAY, BUDGET_PERIOD_MONTH or BUDGET_PERIOD_TOT
 export function readBudget(given: ProtoBudget | undefined): Budget {
   const found = new Violations();
   if (given === undefined) found.add(["budget"], "is missing");
+  else checkId(found, given.budgetId);
   const scope = given && readScope(found, given.scope);
   const period = given && readPeriod(found, given);
   if (given !== undefined) checkLimits(found, given);
@@ -35,6 +36,11 @@ export function readBudgetId(budgetId: string): string {
   found.require(budgetId !== "", ["budget_id"], "is empty: name the budget");
   found.throwIfAny();
   return budgetId;
+}
+
+function checkId(found: Violations, budgetId: string): void {
+  const isId = BUDGET_ID.test(budgetId);
+  found.require(isId, ["budget", "budget_id"], 'is not 1 to 64 letters, digits, ".", "_" or "-"');
 }
 
 function readScope(found: Violations, given: ProtoScope | undefined): BudgetScope | undefined {
@@ -64,11 +70,6 @@ function checkLabel(
 function readPeriod(found: Violations, given: ProtoBudget): BudgetPeriod | undefined {
   const period = periodFromProto(given.period);
   if (period === undefined) found.add(["budget", "period"], `is not a period: ${PERIODS}`);
-  found.require(
-    BUDGET_ID.test(given.budgetId),
-    ["budget", "budget_id"],
-    'is not 1 to 64 letters, digits, ".", "_" or "-"',
-  );
   return period;
 }
 
