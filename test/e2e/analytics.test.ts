@@ -303,6 +303,7 @@ describe("analytics and feedback", () => {
       ["status", "intent", "minCostNanoUsd", "agentId", "pageToken", "pageSize"],
     ],
     ["AnalyticsService/GetExecution", {}, ["executionId"]],
+    ["AnalyticsService/GetExecution", { executionId: "a\u0000b" }, ["executionId"]],
   ])("names every wrong field of %s", async (method, request, fields) => {
     const { status, body } = await asJson(method, request);
     expect(status).toBe(400);
