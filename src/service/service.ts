@@ -33,6 +33,7 @@ import { createRecorder } from "../store/recorder.ts";
 import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
+import { addTargetGauge } from "../telemetry/target-metrics.ts";
 import { startAnalytics } from "./analytics.ts";
 import type { Running } from "./banner.ts";
 import { startBudgets } from "./budgets.ts";
@@ -105,6 +106,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const idempotency = createIdempotency({ db: database.db, log });
   const analytics = startAnalytics({ database, config: () => config, log });
   metrics.configVersion.set(config.version);
+  addTargetGauge(metrics.registry, () => config);
   const life = new Lifecycle();
 
   const reload = (latest: Settings): readonly string[] => {
