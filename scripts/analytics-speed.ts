@@ -1,8 +1,8 @@
 /**
  * How long analytics takes to answer over a month of executions. Makes the month up in a database of its own first, which
- * takes a minute for each million rows and a gigabyte of disk.
+ * takes a minute and 1.5 GB of disk for each million. With `--url` it asks a database that has one.
  *
- *   node scripts/analytics-speed.ts [--engine postgres|pglite] [--executions 1000000]
+ *   node scripts/analytics-speed.ts [--engine postgres|pglite] [--executions 1000000] [--url postgresql://…]
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

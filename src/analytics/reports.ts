@@ -110,7 +110,9 @@ export type AgentCosts = Readonly<{
 }>;
 
 export async function readAgentCosts(db: Db, window: Window, limit: number): Promise<AgentCosts> {
-  const [agents, all] = await Promise.all([listAgentTotals(db, window, limit), sumExecutions(db, window)]);
+  const agents = await listAgentTotals(db, window, limit);
+  // Read last: what is added in between makes the others more, and never less than nothing.
+  const all = await sumExecutions(db, window);
   const others = agents.reduce((rest, { totals }) => minus(rest, totals), all);
   return { agents, others, all };
 }

@@ -57,7 +57,7 @@ import {
   readSize,
   readWindow,
 } from "./validate/analytics.ts";
-import { pageTokenOf, readListQuestion } from "./validate/executions.ts";
+import { pageTokenOf, readExecutionId, readListQuestion } from "./validate/executions.ts";
 import { SharedReads, type Watchers } from "./watchers.ts";
 
 export type AnalyticsServiceDeps = Readonly<{
@@ -171,7 +171,7 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
       });
     },
     getExecution: async ({ executionId }) => {
-      reading((found) => found.require(executionId !== "", ["execution_id"], "is empty: name the execution"));
+      reading((found) => readExecutionId(found, executionId));
       const [execution, attempts, feedback] = await ask(
         Promise.all([
           findExecution(db, executionId),

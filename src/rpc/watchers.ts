@@ -38,7 +38,7 @@ export class Watchers {
     }
   }
 
-  /** Ends all streams, and those that come later after their first message. */
+  /** Ends all streams, and those that come later before their first message. */
   close(): void {
     this.#closing.abort();
   }

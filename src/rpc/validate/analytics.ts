@@ -190,4 +190,5 @@ export function readSize(
 export function requireText(found: Violations, value: string, limit: number, path: FieldPath): void {
   requireLength(found, value, limit, path);
   found.require(!value.includes("\u0000"), path, "holds a NUL character");
+  found.require(value.isWellFormed(), path, "holds half of a surrogate pair");
 }

@@ -11,6 +11,11 @@ import { readMoment, readSize, readTier, requireText } from "./analytics.ts";
 import { LONGEST, MOST } from "./bounds.ts";
 import type { Violations } from "./violations.ts";
 
+export function readExecutionId(found: Violations, executionId: string): void {
+  found.require(executionId !== "", ["execution_id"], "is empty: name the execution, as `completed` did");
+  requireText(found, executionId, LONGEST.executionId, ["execution_id"]);
+}
+
 export type ListQuestion = Readonly<{ filter: ExecutionFilter; after?: ListPosition; pageSize: number }>;
 
 export function readListQuestion(found: Violations, request: ListExecutionsRequest): ListQuestion {

@@ -3,6 +3,7 @@ import type { RecordFeedbackRequest } from "../../../gen/modeltier/v1/feedback_p
 import type { NewFeedback } from "../../store/feedback.ts";
 import { reading, requireText } from "./analytics.ts";
 import { LONGEST, RANGES } from "./bounds.ts";
+import { readExecutionId } from "./executions.ts";
 import { requireRange } from "./violations.ts";
 
 /** @throws InvalidRequestError naming every wrong field */
@@ -10,8 +11,7 @@ export const readFeedback = (request: RecordFeedbackRequest): NewFeedback =>
   reading((found) => {
     const { executionId, feedbackId, quality, success } = request;
     const comment = request.comment.toWellFormed();
-    found.require(executionId !== "", ["execution_id"], "is empty: name the execution, as `completed` did");
-    requireText(found, executionId, LONGEST.executionId, ["execution_id"]);
+    readExecutionId(found, executionId);
     requireText(found, feedbackId, LONGEST.feedbackId, ["feedback_id"]);
     requireRange(found, quality, RANGES.quality, ["quality"]);
     requireText(found, comment, LONGEST.comment, ["comment"]);
