@@ -9,7 +9,7 @@ import {
   type ModelPerformance,
 } from "../../../../gen/modeltier/v1/analytics_pb.js";
 import { AnalyticsService } from "../../../../gen/modeltier/v1/analytics_service_pb.js";
-import type { ConfigVersion } from "../../../../gen/modeltier/v1/config_pb.js";
+import { type ConfigVersion, ConfigWarningKind } from "../../../../gen/modeltier/v1/config_pb.js";
 import { ConfigService } from "../../../../gen/modeltier/v1/config_service_pb.js";
 import type { Model } from "../../../../gen/modeltier/v1/provider_pb.js";
 import { ProviderService } from "../../../../gen/modeltier/v1/provider_service_pb.js";
@@ -94,6 +94,7 @@ export function Costs() {
       <section className="stack card">
         <h2>Models by cost</h2>
         <Asked of={models}>{({ models: rows }) => <Models rows={rows} />}</Asked>
+        <Dominated />
       </section>
       <section className="stack card">
         <h2>What if?</h2>
@@ -104,6 +105,17 @@ export function Costs() {
       </section>
     </>
   );
+}
+
+/** Tiers whose first target costs no less than a stronger tier's. */
+function Dominated() {
+  const { data } = useQuery(ConfigService.method.getConfig, {});
+  const dominated = data?.warnings.filter(({ kind }) => kind === ConfigWarningKind.DOMINATED_TIER) ?? [];
+  return dominated.map(({ field, description }) => (
+    <p key={field} className="attention small">
+      ! {description}
+    </p>
+  ));
 }
 
 function sayMonth({ month }: GetCostTrendResponse): string {
