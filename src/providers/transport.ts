@@ -51,7 +51,7 @@ export type TransportOptions = Readonly<{
 }>;
 
 export function createTransport(options: TransportOptions = {}): Transport {
-  const { connectionsPerOrigin = 512, connectTimeoutMs = 3_000, keepAliveMs = 30_000, lookup } = options;
+  const { connectionsPerOrigin = 16_384, connectTimeoutMs = 3_000, keepAliveMs = 120_000, lookup } = options;
   const agent = new Agent({
     connections: connectionsPerOrigin,
     connect: createConnector({ timeoutMs: connectTimeoutMs, ...(lookup && { lookup }) }),
