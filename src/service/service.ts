@@ -34,6 +34,7 @@ import { createRecorder } from "../store/recorder.ts";
 import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
+import { addTargetGauge } from "../telemetry/target-metrics.ts";
 import type { Running } from "./banner.ts";
 import { startBudgets } from "./budgets.ts";
 import { decide } from "./decide.ts";
@@ -108,6 +109,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const engine = engineOf({ config, hub, budgets, recorder, metrics, log });
   const idempotency = createIdempotency({ db: database.db, log });
   metrics.configVersion.set(config.version);
+  addTargetGauge(metrics.registry, () => config);
   const life = new Lifecycle();
 
   const reload = (latest: Settings): readonly string[] => {
