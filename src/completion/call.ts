@@ -122,7 +122,7 @@ export type AttemptObserver = Readonly<{
   onEnd(attempt: AttemptRecord, report: AttemptReport): void;
 }>;
 
-/** What is worth counting or logging of an attempt and is not in its record. Holds no text of the provider's. */
+/** What is worth counting or logging of an attempt and is not in its record. Holds no text of the provider's but its model's name. */
 export type AttemptReport = Readonly<{
   /** Present when it failed. */
   details?: ProviderErrorDetails;

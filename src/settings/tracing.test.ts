@@ -8,7 +8,7 @@ const tracingOf = (environment: Record<string, string>) => readSettings(environm
 
 it.each([
   [{}],
-  [{ OTEL_SERVICE_NAME: "router", OTEL_TRACES_SAMPLER: "unknown without a collector" }],
+  [{ OTEL_TRACES_EXPORTER: "console", OTEL_TRACES_SAMPLER: "of no interest without a collector" }],
   [{ ...ENDPOINT, OTEL_SDK_DISABLED: "true" }],
   [{ ...ENDPOINT, OTEL_TRACES_EXPORTER: "none" }],
 ])("nothing is traced with %o", (environment) => {

@@ -30,9 +30,10 @@ const LONGEST_DELAY_MS = 60_000;
 /** Undefined: nothing is traced, because no collector is named or tracing is switched off. */
 export function readTracing(reader: SettingsReader, environment: Environment): TracingSettings | undefined {
   const endpoints = ENDPOINTS.map((name) => reader.url(name, ["http", "https"], undefined));
+  if (endpoints.every((url) => url === undefined)) return undefined;
   const isOff = reader.flag("OTEL_SDK_DISABLED", false);
   const exporter = reader.choice("OTEL_TRACES_EXPORTER", ["otlp", "none"], "otlp");
-  if (isOff || exporter === "none" || endpoints.every((url) => url === undefined)) return undefined;
+  if (isOff || exporter === "none") return undefined;
   for (const name of PROTOCOLS) reader.choice(name, ["http/protobuf"], "http/protobuf");
   return {
     sampler: reader.choice("OTEL_TRACES_SAMPLER", SAMPLERS, "parentbased_always_on"),

@@ -173,6 +173,15 @@ describe.each(LISTENERS)("a call over %s", (_, system, transport) => {
     ]);
   });
 
+  it("has no attempt when its idempotency key answers it", async () => {
+    const repeated = { request: { ...ask(PROMPT), idempotencyKey: `key-${crypto.randomUUID()}` } };
+    const once = () => traceOf(() => createClient(RouterService, transport()).completeOnce(repeated));
+    expect((await once()).attempts).toHaveLength(1);
+    const { server, attempts } = await once();
+    expect(attempts).toEqual([]);
+    expect(server).toMatchObject({ name: "modeltier.v1.RouterService/CompleteOnce", isError: false });
+  });
+
   it("has a decision and no attempt when it only asks for one", async () => {
     const { server } = await traceOf(() => createClient(RouterService, transport()).route({ agentId: "a" }));
     expect(server).toMatchObject({ name: "modeltier.v1.RouterService/Route", parentSpanId: "" });

@@ -4,7 +4,14 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@open
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type Harness, harness, settle, start } from "../../completion/testing/harness.ts";
 import { answers, hedging, P95_MS } from "../../completion/testing/hedging.ts";
-import { finish, headers, type Script, send, text } from "../../completion/testing/scripted-provider.ts";
+import {
+  finish,
+  headers,
+  type Script,
+  says,
+  send,
+  text,
+} from "../../completion/testing/scripted-provider.ts";
 import { callTracer } from "./spans.ts";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -60,4 +67,14 @@ it.each([
   const [attempt] = await spansOf(harness({ "a/one": [answer] }));
   expect(attempt?.attributes["modeltier.outcome"]).toBe("ok");
   expect(attempt?.attributes["gen_ai.response.model"]).toBe(told);
+});
+
+it.each([
+  ["openai", "openai"],
+  ["anthropic", "anthropic"],
+  ["kimi", "moonshot_ai"],
+  ["my-vllm", "my-vllm"],
+])("calls %s what the conventions do: %s", async (provider, name) => {
+  const [attempt] = await spansOf(harness({ [`${provider}/m`]: [says("yes")] }));
+  expect(attempt).toMatchObject({ name: "chat m", attributes: { "gen_ai.provider.name": name } });
 });
