@@ -1,5 +1,4 @@
 /** The composition: settings in, a running service out. Nothing is built or connected anywhere else. */
-import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -29,12 +28,14 @@ import { findTrace, traced } from "../rpc/traced.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Settings } from "../settings/settings.ts";
 import { openDatabase } from "../store/database.ts";
+import { newExecutionId } from "../store/execution-id.ts";
 import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
 import { createRecorder } from "../store/recorder.ts";
 import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { addTargetGauge } from "../telemetry/target-metrics.ts";
+import { startAnalytics } from "./analytics.ts";
 import type { Running } from "./banner.ts";
 import { startBudgets } from "./budgets.ts";
 import { decide } from "./decide.ts";
@@ -108,6 +109,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { budgets, admin, ...ofBudgets } = await startBudgets({ settings, database, metrics, log });
   const engine = engineOf({ config, hub, budgets, recorder, metrics, log });
   const idempotency = createIdempotency({ db: database.db, log });
+  const analytics = startAnalytics({ database, config: () => config, log });
   metrics.configVersion.set(config.version);
   addTargetGauge(metrics.registry, () => config);
   const life = new Lifecycle();
@@ -147,6 +149,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       reload: () => options.reloadProviders(reload),
     }),
     accessService({ budgets: admin, log }),
+    ...analytics.services,
   ]
     .map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }))
     .map((entry) => (tracing === undefined ? entry : traced(entry, tracing.tracer)));
@@ -180,6 +183,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const graceEndsMs = performance.now() + settings.graceMs;
     life.obstacle = "the service is shutting down";
     grpc.setServing(false);
+    analytics.endWatching();
     const drained = Promise.all([grpc.drain(), http.drain()]);
     await Promise.race([drained, sleep(settings.graceMs, undefined, { ref: false })]);
     life.shutDown();
@@ -264,7 +268,7 @@ function engineOf({ config, hub, budgets, recorder, metrics, log }: EngineParts)
     observer: warm.learning(observe(engineMetrics, log)),
     clock,
     random: Math.random,
-    newId: randomUUID,
+    newId: newExecutionId,
   };
   return { deps, health, state, stateFor: warm.stateFor };
 }

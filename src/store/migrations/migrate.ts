@@ -7,6 +7,9 @@ import { idempotencyKeys } from "./0003-idempotency-keys.ts";
 import { cacheSavings } from "./0004-cache-savings.ts";
 import { usageMethod } from "./0005-usage-method.ts";
 import { budgets } from "./0006-budgets.ts";
+import { executionDetails } from "./0008-execution-details.ts";
+import { feedback } from "./0009-feedback.ts";
+import { rollups } from "./0010-rollups.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -26,6 +29,9 @@ export const MIGRATIONS: readonly Migration[] = [
   cacheSavings,
   usageMethod,
   budgets,
+  executionDetails,
+  feedback,
+  rollups,
 ];
 
 /** Any number will do, as long as it is the same in every replica and every release. */
