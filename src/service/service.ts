@@ -24,6 +24,7 @@ import { guard } from "../rpc/guard.ts";
 import { listenHttp } from "../rpc/http.ts";
 import { providerService } from "../rpc/provider-service.ts";
 import { routerService } from "../rpc/router-service.ts";
+import { findTrace, traced } from "../rpc/traced.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Settings } from "../settings/settings.ts";
 import { openDatabase } from "../store/database.ts";
@@ -41,6 +42,7 @@ import { decide } from "./decide.ts";
 import { addHttpRoutes } from "./http-routes.ts";
 import { logBreaker, observe } from "./observe.ts";
 import { openSandbox } from "./open-sandbox.ts";
+import { openTracing } from "./open-tracing.ts";
 import { providerStateOf } from "./provider-state.ts";
 import { routingConfigOf } from "./routing-config.ts";
 import { collectStartupGarbage } from "./startup-garbage.ts";
@@ -80,6 +82,8 @@ export type Shared = Readonly<{
 const SETTLED_AFTER_MS = 2_000;
 /** For the last statuses to leave once the grace is over. */
 const GOODBYE_MS = 500;
+/** For the last spans to reach the collector. */
+const FLUSH_MS = 5_000;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { settings, log, shared } = options;
@@ -101,6 +105,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     settings.providers,
     settings.sandbox ? sandbox?.baseUrls : undefined,
   );
+  const tracing = await openTracing(settings, hub, log);
   const { budgets, admin, ...ofBudgets } = await startBudgets({ settings, database, metrics, log });
   const engine = engineOf({ config, hub, budgets, recorder, metrics, log });
   const idempotency = createIdempotency({ db: database.db, log });
@@ -135,6 +140,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         wallMs: Date.now,
       }),
       idempotency,
+      ...(tracing && { findTrace }),
     }),
     providerService({
       hub,
@@ -144,7 +150,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }),
     accessService({ budgets: admin, log }),
     ...analytics.services,
-  ].map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }));
+  ]
+    .map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }))
+    .map((entry) => (tracing === undefined ? entry : traced(entry, tracing.tracer)));
 
   const openAi = {
     ...calls,
@@ -152,6 +160,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     shutdownSignal: life.shutdownSignal,
     wallMs: Date.now,
     log,
+    tracer: tracing?.tracer,
   };
   const { host, grpcPort, httpPort } = settings;
   const { shutdownSignal } = life;
@@ -171,6 +180,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   void prepare(hub, life.shutdownSignal);
 
   const stop = async (): Promise<void> => {
+    const graceEndsMs = performance.now() + settings.graceMs;
     life.obstacle = "the service is shutting down";
     grpc.setServing(false);
     analytics.endWatching();
@@ -180,7 +190,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
     grpc.close();
     http.close();
-    await Promise.all([recorder.close(), idempotency.close()]);
+    const flushMs = Math.min(FLUSH_MS, Math.max(GOODBYE_MS, graceEndsMs - performance.now()));
+    await Promise.all([recorder.close(), idempotency.close(), tracing?.close(flushMs)]);
     await ofBudgets.close();
     closing.abort();
     await Promise.all([database.close(), transport.close(), ownSandbox?.close()]);
