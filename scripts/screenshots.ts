@@ -44,6 +44,14 @@ try {
       if (name === "playground") await page.getByRole("heading", { name: /It would ask/ }).waitFor();
       await take(name);
     }
+    await open("/config");
+    await page.getByRole("button", { name: "Move openai/gpt-4o-mini up in balanced" }).click();
+    await page.getByRole("button", { name: "Review and publish" }).click();
+    await page
+      .getByRole("dialog")
+      .getByText(/executions would have cost/)
+      .waitFor();
+    await take("publish");
     await open("/");
     await page.getByRole("link", { name: "Open it" }).click();
     await page.getByRole("heading", { name: "What happened" }).waitFor();

@@ -135,6 +135,14 @@ describe("the screens", () => {
     120_000,
   );
 
+  it("are looked at by a checker that sees a button without a name", async () => {
+    const opened = await enter();
+    await seeData(opened, "/budgets", /No budget is set/);
+    await opened.page.evaluate("document.querySelector('main').append(document.createElement('button'))");
+    expect(await seriousFaults(opened.page)).toEqual([expect.stringMatching(/^button-name: /)]);
+    await opened.close();
+  });
+
   it.each([360, 2560])(
     "scroll nothing sideways in a window of %i px",
     async (width) => {
