@@ -21,7 +21,8 @@ const filesUnder = (folder) =>
 function digestOfSources() {
   const hash = createHash("sha256");
   const contract = filesUnder(join(root, "gen")).filter((file) => file.endsWith(".js"));
-  for (const file of [...filesUnder(app), ...contract, join(root, "package-lock.json")]) {
+  const sources = filesUnder(app).filter((file) => !/\.test\.tsx?$/.test(file));
+  for (const file of [...sources, ...contract, join(root, "package-lock.json")]) {
     hash.update(file.slice(root.length)).update(readFileSync(file));
   }
   return hash.digest("hex");

@@ -1,0 +1,36 @@
+import { create } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { BudgetPeriod, BudgetSchema } from "../../../../gen/modeltier/v1/access_pb.js";
+import { budgetOf, formOf, nanoUsdOf } from "./budget-form.ts";
+
+it("moves the digits of an amount and rounds none", () => {
+  expect([nanoUsdOf("0.15"), nanoUsdOf("25"), nanoUsdOf("0.000000001")]).toEqual([
+    150_000_000n,
+    25_000_000_000n,
+    1n,
+  ]);
+});
+
+it("gives back the budget that a form was filled from", () => {
+  const scopes = fc.oneof(
+    fc.constant({ case: "global" as const, value: {} }),
+    fc.string({ minLength: 1 }).map((value) => ({ case: "agentId" as const, value })),
+    fc
+      .record({ key: fc.stringMatching(/^[a-z]+$/), value: fc.string() })
+      .map((value) => ({ case: "label" as const, value })),
+  );
+  const amounts = fc.option(fc.bigInt({ min: 0n, max: 10n ** 18n }), { nil: undefined });
+  fc.assert(
+    fc.property(scopes, amounts, amounts, (kind, limitNanoUsd, limitTokens) => {
+      const budget = create(BudgetSchema, {
+        budgetId: "sales-day",
+        scope: { kind },
+        period: BudgetPeriod.MONTH,
+        ...(limitNanoUsd !== undefined && { limitNanoUsd }),
+        ...(limitTokens !== undefined && { limitTokens }),
+      });
+      expect(create(BudgetSchema, budgetOf(formOf(budget)))).toEqual(budget);
+    }),
+  );
+});
