@@ -16,6 +16,7 @@ import { grpcStatusOf } from "./errors.ts";
 import { GrpcHandlerContext } from "./grpc-context.ts";
 import { LIMITS } from "./limits.ts";
 import type { ServiceEntry } from "./service-entry.ts";
+import { asSerialized } from "./write-ahead.ts";
 
 /** What a request decodes to when its bytes are not the message they claim to be. */
 class Undecodable {
@@ -40,7 +41,7 @@ function methodDefinition(method: DescMethod): MethodDefinition<Message, Message
     requestSerialize: (message) => asBuffer(toBinary(method.input, message)),
     requestDeserialize: (bytes) => decode(method, bytes) as Message,
     responseSerialize: responseStream
-      ? (bytes) => bytes as Buffer
+      ? asSerialized
       : (message) => asBuffer(toBinary(method.output, message as Message)),
     responseDeserialize: (bytes) => fromBinary(method.output, bytes),
   };

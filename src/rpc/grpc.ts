@@ -7,6 +7,7 @@ import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import { grpcDefinition, grpcHandlers } from "./grpc-adapter.ts";
+import { HealthWatches } from "./health-watches.ts";
 import { LIMITS } from "./limits.ts";
 import type { ServiceEntry } from "./service-entry.ts";
 import { writeAhead } from "./write-ahead.ts";
@@ -40,13 +41,14 @@ export async function listenGrpc({
   services,
   shutdownSignal,
 }: GrpcListenerOptions): Promise<GrpcListener> {
+  const watches = new HealthWatches();
   const server = new GrpcServer({
     "grpc.max_receive_message_length": LIMITS.messageBytes,
     "grpc.max_concurrent_streams": LIMITS.streamsPerConnection,
     "grpc.max_connection_idle_ms": LIMITS.idleConnectionMs,
     "grpc.keepalive_time_ms": LIMITS.keepaliveMs,
     "grpc.keepalive_timeout_ms": LIMITS.keepaliveTimeoutMs,
-    interceptors: [writeAhead],
+    interceptors: [writeAhead, watches.interceptor],
   });
   for (const entry of services)
     server.addService(grpcDefinition(entry.service), grpcHandlers(entry, shutdownSignal));
@@ -60,7 +62,11 @@ export async function listenGrpc({
     setServing: (serving) => {
       for (const name of names) health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
     },
-    drain: () => new Promise((resolve) => server.tryShutdown(() => resolve())),
+    drain: () =>
+      new Promise((resolve) => {
+        server.tryShutdown(() => resolve());
+        watches.end();
+      }),
     close: () => server.forceShutdown(),
   };
 }

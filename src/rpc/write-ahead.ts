@@ -8,9 +8,12 @@ import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 /** What a slow reader may have waiting in HTTP/2 before the next message waits here. */
 const MOST_UNSENT_BYTES = 64 * 1024;
 
-/** For methods that stream their responses, whose messages must be serialized already. Others pass: any call will do here. */
+/** The serializer of a method whose messages come serialized: how long they are is then known before they are sent. */
+export const asSerialized = (message: unknown): Buffer => message as Buffer;
+
+/** For streams of methods with that serializer; others pass. */
 export const writeAhead: ServerInterceptor = (method, call) =>
-  method.responseStream ? new WriteAheadCall(call) : (call as ServerInterceptingCall);
+  method.responseSerialize === asSerialized ? new WriteAheadCall(call) : (call as ServerInterceptingCall);
 
 class WriteAheadCall extends ServerInterceptingCall {
   #unsentBytes = 0;
