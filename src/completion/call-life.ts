@@ -3,7 +3,6 @@ import type { EngineClock } from "./call.ts";
 
 export type StopKind = "cancelled" | "deadline_exceeded";
 
-const DEFAULT_TIMEOUT_MS = 300_000;
 const LONGEST_TIMEOUT_MS = 900_000;
 /** A caller or a listener that watches the same deadline may hang up a little before our own timer. */
 const DEADLINE_SLACK_MS = 20;
@@ -19,16 +18,16 @@ export class CallLife {
   #wake: () => void = () => {};
 
   /**
-   * @param timeoutMs what the caller gives the call, from now; undefined: 300,000
+   * @param timeoutMs what the call has, from now; more than 900,000 is cut to that
    * @param onStop called at most once, in the tick in which it stops; never from here
    */
   constructor(
     signal: AbortSignal,
-    timeoutMs: number | undefined,
+    timeoutMs: number,
     clock: EngineClock,
     onStop: (kind: StopKind) => void,
   ) {
-    const givenMs = Math.max(0, Math.min(timeoutMs ?? DEFAULT_TIMEOUT_MS, LONGEST_TIMEOUT_MS));
+    const givenMs = Math.max(0, Math.min(timeoutMs, LONGEST_TIMEOUT_MS));
     this.#signal = signal;
     this.#clock = clock;
     this.#onStop = onStop;

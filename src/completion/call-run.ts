@@ -1,5 +1,5 @@
 /** The state of one call between its events. Whatever ends it, it is recorded once and nothing of it stays open. */
-import type { ModelTarget } from "../routing/types.ts";
+import { deliveryOf, type ModelTarget } from "../routing/types.ts";
 import type { FinishEvent } from "./attempt.ts";
 import { AttemptPlan, type Claim } from "./attempt-plan.ts";
 import type { CompletionCall, EngineDeps } from "./call.ts";
@@ -45,13 +45,17 @@ export class CallRun {
     const { targets, estimatedInputTokens } = this.#decided.decision;
     const execution = new Execution(call, this.#decided, startedMs, deps);
     const plan = new AttemptPlan(targets, snapshot, deps);
-    const delivery = createDelivery(call);
+    const delivery = createDelivery(
+      call.delivery ?? deliveryOf(snapshot.config, this.#decided.decision.tier),
+      call.acceptRestart,
+    );
     this.#execution = execution;
     this.#plan = plan;
     this.#delivery = delivery;
     const parts = { call, deps, snapshot, estimatedInputTokens, execution, plan, delivery };
     this.#attempts = new RunningAttempts(parts);
-    this.#life = new CallLife(call.signal, call.timeoutMs, deps.clock, (kind) => this.#stop(kind));
+    const timeoutMs = call.timeoutMs ?? snapshot.config.callTimeoutMs;
+    this.#life = new CallLife(call.signal, timeoutMs, deps.clock, (kind) => this.#stop(kind));
   }
 
   /** The decision, and the first target if one may be asked. */

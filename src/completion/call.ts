@@ -11,6 +11,7 @@ import type {
 import type { ProviderErrorDetails, ProviderFailure } from "../providers/provider-error.ts";
 import type {
   Decision,
+  Delivery,
   ModelTarget,
   RoutingConfig,
   RoutingRequest,
@@ -22,10 +23,6 @@ import type { HedgeBudget, HedgeOutcome } from "./hedge-budget.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import type { TargetHealth } from "./target-health.ts";
 
-export const DELIVERIES = ["LIVE", "ASSURED"] as const;
-/** `LIVE`: content flows as it comes. `ASSURED`: nothing before the provider's end, so every failure can be repaired. */
-export type Delivery = (typeof DELIVERIES)[number];
-
 export type CompletionCall = Readonly<{
   request: RoutingRequest;
   /** Made before, under the configuration in force; absent: the engine decides. */
@@ -35,13 +32,14 @@ export type CompletionCall = Readonly<{
   toolChoice?: ToolChoice;
   parallelToolCalls?: boolean;
   responseFormat: ResponseFormat;
-  delivery: Delivery;
+  /** Absent: as the decided tier's configuration says. */
+  delivery?: Delivery;
   /** The caller understands `reset`. */
   acceptRestart: boolean;
   labels: Readonly<Record<string, string>>;
   /** Aborted when the caller goes away; upstream is closed in the same tick. */
   signal: AbortSignal;
-  /** What the caller gives the whole call, in ms from now; absent: 300,000; more than 900,000 is cut to that. */
+  /** What the caller gives the whole call, in ms from now; absent: as configured; more than 900,000 is cut to that. */
   timeoutMs?: number;
 }>;
 

@@ -1,6 +1,7 @@
 /** The account of one call: its attempts, their sum, and one record at its end. */
 import type { BilledTokens } from "../pricing/types.ts";
 import type { FinishReason } from "../providers/provider.ts";
+import { scoringInputsOf } from "../routing/scoring-inputs.ts";
 import type { Decision, ModelTarget } from "../routing/types.ts";
 import {
   type AttemptRecord,
@@ -103,6 +104,7 @@ export class Execution {
       ...totalsOf(this.attempts),
       latencyMs: this.#deps.clock.nowMs() - this.startedMs,
       ...(this.ttftMs !== undefined && { ttftMs: this.ttftMs }),
+      scoringInputs: scoringInputsOf(request, this.#decision),
       labels,
       attempts: this.attempts,
       createdAt: this.#createdAt,

@@ -1,9 +1,12 @@
 /** What is wrong with a routing configuration, all of it at once, so that a bad one is refused whole. */
 import {
   type AttemptTimers,
+  type BreakerConfig,
+  type DistributionTarget,
   FACTORS,
   type FactorLimits,
   type FactorWeights,
+  type RetryConfig,
   type RoutingConfig,
   TIERS,
   type TierConfig,
@@ -22,10 +25,19 @@ export type ConfigProblem = Readonly<{
 const SUM_TOLERANCE = 1e-9;
 /** No call lasts longer, so no timer of one is. */
 const LONGEST_CALL_MS = 900_000;
+const LONGEST_COOL_DOWN_MS = 3_600_000;
 const HIGHEST_TEMPERATURE = 2;
+/** Each may bill the whole prompt again. */
+const MOST_ATTEMPTS = 10;
+const MOST_RETRIES_PER_SECOND = 1_000;
+/** A share of 0 would open a breaker that no call has failed at. */
+const LEAST_FAILED_SHARE = 0.01;
 
-/** Every problem of a configuration; none: it can be published. The catalogue checks itself when it is built. */
-export function validateConfig(config: RoutingConfig): readonly ConfigProblem[] {
+/** All but what is checked elsewhere: the version is given, and the catalogue checks itself when it is built. */
+export type CheckedConfig = Omit<RoutingConfig, "version" | "catalogue">;
+
+/** Every problem of a configuration; none: it can be run. */
+export function validateConfig(config: CheckedConfig): readonly ConfigProblem[] {
   return [
     ...checkBlends(config),
     ...checkThresholds(config),
@@ -38,12 +50,16 @@ export function validateConfig(config: RoutingConfig): readonly ConfigProblem[] 
       checkTimers(`modelTimers["${target}"]`, timers),
     ),
     ...checkAttempts(config),
+    ...checkRetries(config.retries),
+    ...checkBreaker(config.breaker),
     ...checkRange("hedging.shareOfCalls", config.hedging.shareOfCalls, 0, 1),
+    ...checkWhole("callTimeoutMs", config.callTimeoutMs, 1, LONGEST_CALL_MS),
+    ...checkDistribution(config.distribution),
     ...TIERS.flatMap((tier) => checkWhole(`assumedLatencyMs.${tier}`, config.assumedLatencyMs[tier], 1)),
   ];
 }
 
-function checkBlends(config: RoutingConfig): ConfigProblem[] {
+function checkBlends(config: CheckedConfig): ConfigProblem[] {
   const { agentWeight, stepWeight, creationWeight, executionWeight } = config;
   return [
     ...checkRange("agentWeight", agentWeight, 0, 1),
@@ -56,7 +72,7 @@ function checkBlends(config: RoutingConfig): ConfigProblem[] {
   ];
 }
 
-function checkThresholds({ thresholds }: RoutingConfig): ConfigProblem[] {
+function checkThresholds({ thresholds }: CheckedConfig): ConfigProblem[] {
   const { balancedFrom, balancedTo } = thresholds;
   const problems = [
     ...checkRange("thresholds.balancedFrom", balancedFrom, 0, 10),
@@ -87,7 +103,7 @@ function checkWeights(path: string, weights: FactorWeights): ConfigProblem[] {
   ];
 }
 
-function checkTier(path: string, tier: TierConfig, config: RoutingConfig): ConfigProblem[] {
+function checkTier(path: string, tier: TierConfig, config: CheckedConfig): ConfigProblem[] {
   return [
     ...checkTargets(`${path}.targets`, tier.targets),
     ...checkWhole(`${path}.maxOutputTokens`, tier.maxOutputTokens, config.minimumOutputTokens),
@@ -98,7 +114,7 @@ function checkTier(path: string, tier: TierConfig, config: RoutingConfig): Confi
   ];
 }
 
-function checkTimers(path: string, timers: Partial<AttemptTimers>): ConfigProblem[] {
+export function checkTimers(path: string, timers: Partial<AttemptTimers>): ConfigProblem[] {
   return Object.entries(timers).flatMap(([timer, limitMs]) =>
     checkWhole(`${path}.${timer}`, limitMs, 1, LONGEST_CALL_MS),
   );
@@ -119,11 +135,49 @@ function checkTargets(path: string, targets: TierConfig["targets"]): ConfigProbl
   });
 }
 
-function checkAttempts({ maxAttempts, maxAttemptsPerProvider }: RoutingConfig): ConfigProblem[] {
+function checkAttempts({ maxAttempts, maxAttemptsPerProvider }: CheckedConfig): ConfigProblem[] {
   return [
-    ...checkWhole("maxAttempts", maxAttempts, 1),
+    ...checkWhole("maxAttempts", maxAttempts, 1, MOST_ATTEMPTS),
     ...checkWhole("maxAttemptsPerProvider", maxAttemptsPerProvider, 1, maxAttempts),
   ];
+}
+
+function checkRetries(retries: RetryConfig): ConfigProblem[] {
+  const { shareOfCalls, floorPerSecond, longestWaitMs, jitterLeastMs, jitterMostMs } = retries;
+  const problems = [
+    ...checkRange("retries.shareOfCalls", shareOfCalls, 0, 1),
+    ...checkRange("retries.floorPerSecond", floorPerSecond, 0, MOST_RETRIES_PER_SECOND),
+    ...checkWhole("retries.longestWaitMs", longestWaitMs, 0, LONGEST_CALL_MS),
+    ...checkWhole("retries.jitterLeastMs", jitterLeastMs, 0, LONGEST_CALL_MS),
+    ...checkWhole("retries.jitterMostMs", jitterMostMs, 0, LONGEST_CALL_MS),
+  ];
+  if (jitterLeastMs > jitterMostMs) {
+    problems.push({ path: "retries", message: "the shortest jitter must not be longer than the longest" });
+  }
+  return problems;
+}
+
+function checkBreaker(breaker: BreakerConfig): ConfigProblem[] {
+  return [
+    ...checkWhole("breaker.failuresInARow", breaker.failuresInARow, 1),
+    ...checkWhole("breaker.windowCalls", breaker.windowCalls, 1),
+    ...checkRange("breaker.failedShare", breaker.failedShare, LEAST_FAILED_SHARE, 1),
+    ...checkWhole("breaker.openMs", breaker.openMs, 1, LONGEST_CALL_MS),
+    ...checkWhole("breaker.rateLimitCoolDownMs", breaker.rateLimitCoolDownMs, 1, LONGEST_CALL_MS),
+    ...checkWhole("breaker.quotaCoolDownMs", breaker.quotaCoolDownMs, 1, LONGEST_COOL_DOWN_MS),
+    ...checkWhole("breaker.panicProbeMs", breaker.panicProbeMs, 1, LONGEST_CALL_MS),
+  ];
+}
+
+function checkDistribution({ lowestShare, highestShare }: DistributionTarget): ConfigProblem[] {
+  const problems = [
+    ...checkRange("distribution.lowestShare", lowestShare, 0, 1),
+    ...checkRange("distribution.highestShare", highestShare, 0, 1),
+  ];
+  if (lowestShare > highestShare) {
+    problems.push({ path: "distribution", message: "the lowest share must not be above the highest" });
+  }
+  return problems;
 }
 
 function checkRange(path: string, value: number, lowest: number, highest: number): ConfigProblem[] {

@@ -8,7 +8,7 @@ import {
 } from "../../gen/modeltier/v1/completion_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { RouteResponseSchema } from "../../gen/modeltier/v1/routing_pb.js";
-import type { CompletionCall, Delivery } from "../completion/call.ts";
+import type { CompletionCall } from "../completion/call.ts";
 import type { OnceAnswer } from "../completion/complete-once.ts";
 import type { Decided } from "../completion/decide.ts";
 import type { EngineEvent } from "../completion/events.ts";
@@ -34,8 +34,6 @@ export type RouterServiceDeps = Readonly<{
   completeOnce(call: CompletionCall): Promise<OnceAnswer>;
   idempotency: Idempotency;
   rules: CompletionRules;
-  /** Of a request that names none. */
-  defaultDelivery: Delivery;
 }>;
 
 export function routerService(deps: RouterServiceDeps): ServiceEntry {
@@ -70,14 +68,14 @@ export function routerService(deps: RouterServiceDeps): ServiceEntry {
 function callOf(
   request: CompleteRequest,
   { signal, timeoutMs }: HandlerContext,
-  { tokens, defaultDelivery }: RouterServiceDeps,
+  { tokens }: RouterServiceDeps,
   at: FieldPath,
 ): CompletionCall {
   const caller = { signal, timeoutMs: timeoutMs() };
   if (request.routing.case !== "decisionToken")
-    return { ...completionFromProto(request, defaultDelivery), ...caller };
+    return { ...completionFromProto(request), ...caller };
   const token = openToken(request.routing.value, tokens, [...at, "decision_token"]);
-  const call = completionFromProto(request, defaultDelivery, token.request);
+  const call = completionFromProto(request, token.request);
   return { ...call, decided: tokens.resume(token, call.request), ...caller };
 }
 

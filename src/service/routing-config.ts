@@ -9,13 +9,14 @@ import type { Settings } from "../settings/settings.ts";
  * @throws SettingsError when the two make no valid configuration
  */
 export function routingConfigOf(settings: Settings): RoutingConfig {
-  const { preset, tierTargets, retiredModels, promptCache, hedging, timers } = settings;
+  const { preset, tierTargets, retiredModels, promptCache, hedging, timers, delivery } = settings;
   const base = PRESETS[preset];
   const config: RoutingConfig = {
     ...base,
     retiredModels: retiredModels ?? base.retiredModels,
     promptCache: promptCache ?? base.promptCache,
     hedging: { ...base.hedging, enabled: hedging ?? base.hedging.enabled },
+    delivery: delivery ?? base.delivery,
     tiers: Object.fromEntries(
       TIERS.map((tier) => [
         tier,

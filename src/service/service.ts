@@ -109,7 +109,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     complete: (call: CompletionCall) => complete(call, engine.deps),
     completeOnce: (call: CompletionCall) => completeOnce(call, engine.deps),
     rules: { allowImageUrls: settings.allowImageUrls },
-    defaultDelivery: settings.delivery,
   };
   const services = [
     routerService({

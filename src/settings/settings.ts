@@ -1,8 +1,9 @@
 /** The environment, read once into one frozen value. Every problem is reported at once, by the name of its variable. */
 import { isAbsolute, resolve } from "node:path";
-import { DELIVERIES, type Delivery } from "../completion/call.ts";
 import {
   type AttemptTimers,
+  DELIVERIES,
+  type Delivery,
   type ModelTarget,
   PROMPT_CACHE_POLICIES,
   type PromptCachePolicy,
@@ -43,8 +44,8 @@ export type Settings = Readonly<{
   sandboxPort: number;
   sandboxTokensPerSecond: number;
   allowImageUrls: boolean;
-  /** Of a call that names none. */
-  delivery: Delivery;
+  /** Of a call that names none; absent: as the preset says. */
+  delivery?: Delivery;
   /** Asked for by RPCs that change something; absent: not asked for. */
   adminToken?: string;
   /** Signs decision tokens, at least 32 characters; absent: a random one, known to this service alone. */
@@ -90,7 +91,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     sandboxPort: reader.port("MODELTIER_SANDBOX_PORT", 8090),
     sandboxTokensPerSecond: reader.positive("MODELTIER_SANDBOX_TOKENS_PER_SECOND", 200),
     allowImageUrls: reader.flag("MODELTIER_ALLOW_IMAGE_URLS", false),
-    delivery: reader.choice("MODELTIER_DELIVERY", DELIVERIES, "LIVE"),
+    delivery: readDelivery(reader),
     adminToken: reader.text("MODELTIER_ADMIN_TOKEN"),
     tokenSecret: readTokenSecret(reader),
     tokenLifetimeMs: 1_000 * reader.positive("MODELTIER_TOKEN_LIFETIME_SECONDS", 300),
@@ -143,6 +144,11 @@ function readRetiredModels(reader: SettingsReader): Settings["retiredModels"] {
 function readPromptCache(reader: SettingsReader): Settings["promptCache"] {
   if (reader.text("MODELTIER_PROMPT_CACHE") === undefined) return undefined;
   return reader.choice("MODELTIER_PROMPT_CACHE", PROMPT_CACHE_POLICIES, "sessions");
+}
+
+function readDelivery(reader: SettingsReader): Settings["delivery"] {
+  if (reader.text("MODELTIER_DELIVERY") === undefined) return undefined;
+  return reader.choice("MODELTIER_DELIVERY", DELIVERIES, "LIVE");
 }
 
 const TIMER_VARIABLES: Readonly<Record<keyof AttemptTimers, string>> = {

@@ -1,6 +1,7 @@
 /** What the engine hands to the recorder. Plain data: no prompt, no answer, no key. */
 
 import type { BilledTokens } from "../pricing/types.ts";
+import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { Decision, ModelTarget, Tier } from "../routing/types.ts";
 
 export const USAGE_SOURCES = ["REPORTED", "PARTIAL", "ESTIMATED", "UNKNOWN"] as const;
@@ -65,6 +66,8 @@ export type ExecutionRecord = Readonly<{
   cacheSavingNanoUsd: bigint;
   latencyMs: number;
   ttftMs?: number;
+  /** What the decision was made of. */
+  scoringInputs?: ScoringInputs;
   labels: Readonly<Record<string, string>>;
   attempts: readonly AttemptRecord[];
   createdAt: Date;

@@ -106,8 +106,8 @@ export function createMetrics() {
     }),
     configVersion: new Gauge({
       name: "modeltier_config_version",
-      help: "Version of the routing configuration in force; 0 is the preset.",
-      aggregator: "max",
+      help: "Version of the routing configuration in force; 0 is the preset. Of several workers, the oldest.",
+      aggregator: "min",
       registers,
     }),
     spoolRecords: new Gauge({

@@ -6,6 +6,7 @@ import { configVersions } from "./0002-config-versions.ts";
 import { idempotencyKeys } from "./0003-idempotency-keys.ts";
 import { cacheSavings } from "./0004-cache-savings.ts";
 import { usageMethod } from "./0005-usage-method.ts";
+import { configHistory } from "./0007-config-history.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -24,6 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
   idempotencyKeys,
   cacheSavings,
   usageMethod,
+  configHistory,
 ];
 
 /** Any number will do, as long as it is the same in every replica and every release. */
