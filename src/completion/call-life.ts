@@ -21,12 +21,7 @@ export class CallLife {
    * @param timeoutMs what the call has, from now; more than 900,000 is cut to that
    * @param onStop called at most once, in the tick in which it stops; never from here
    */
-  constructor(
-    signal: AbortSignal,
-    timeoutMs: number,
-    clock: EngineClock,
-    onStop: (kind: StopKind) => void,
-  ) {
+  constructor(signal: AbortSignal, timeoutMs: number, clock: EngineClock, onStop: (kind: StopKind) => void) {
     const givenMs = Math.max(0, Math.min(timeoutMs, LONGEST_TIMEOUT_MS));
     this.#signal = signal;
     this.#clock = clock;

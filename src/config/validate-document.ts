@@ -101,7 +101,9 @@ function checkNames(document: ConfigDocument, known: KnownNames): ConfigProblem[
   const check = (path: string, { provider, model }: ModelTarget): ConfigProblem[] => {
     if (provider === "" || model === "") return [];
     if (!providers.has(provider)) {
-      return [{ path: `${path}.provider`, message: `is ${provider}; there are ${[...providers].join(", ")}` }];
+      return [
+        { path: `${path}.provider`, message: `is ${provider}; there are ${[...providers].join(", ")}` },
+      ];
     }
     if (!catalogued.has(provider) || keys.has(targetKey({ provider, model }))) return [];
     return [

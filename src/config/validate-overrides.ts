@@ -9,7 +9,10 @@ import { overrideModels } from "./overrides.ts";
 export function checkCatalogue(document: ConfigDocument, catalogue: Catalogue): ConfigProblem[] {
   const { modelOverrides, priceOverrides } = document;
   return [
-    ...checkDuplicates("modelOverrides", modelOverrides.map(({ target }) => targetKey(target))),
+    ...checkDuplicates(
+      "modelOverrides",
+      modelOverrides.map(({ target }) => targetKey(target)),
+    ),
     ...modelOverrides.flatMap((override, index) =>
       checkModel(`modelOverrides[${index}]`, override, catalogue),
     ),
@@ -55,9 +58,12 @@ function checkPrice(path: string, { effectiveFrom, bands }: PriceOverride): Conf
   if (!isDay(effectiveFrom)) {
     problems.push({ path: `${path}.effectiveFrom`, message: "must be a day, YYYY-MM-DD" });
   }
-  if (bands.length === 0) problems.push({ path: `${path}.bands`, message: "a price needs at least one band" });
+  if (bands.length === 0)
+    problems.push({ path: `${path}.bands`, message: "a price needs at least one band" });
   bands.forEach((band, index) => {
-    problems.push(...checkBand(`${path}.bands[${index}]`, band, bands[index - 1], index === bands.length - 1));
+    problems.push(
+      ...checkBand(`${path}.bands[${index}]`, band, bands[index - 1], index === bands.length - 1),
+    );
   });
   return problems;
 }
@@ -81,7 +87,10 @@ function checkBand(
   }));
   const limit = band.upToInputTokens;
   if (isLast && limit !== undefined) {
-    problems.push({ path: `${path}.upToInputTokens`, message: "must be 0 in the last band: it has no limit" });
+    problems.push({
+      path: `${path}.upToInputTokens`,
+      message: "must be 0 in the last band: it has no limit",
+    });
   }
   const isAscending = limit !== undefined && limit > (before?.upToInputTokens ?? 0);
   if (!isLast && !isAscending) {

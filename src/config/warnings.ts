@@ -54,7 +54,11 @@ function warnOfTarget(
   const warnings: ConfigWarning[] = [];
   if (listed !== undefined && isRetired(listed, today)) {
     const next = listed.successor === undefined ? "" : `; its successor is ${listed.successor.model}`;
-    warnings.push({ path, kind: "retired_target", message: `${model} was retired on ${listed.retiredOn}${next}` });
+    warnings.push({
+      path,
+      kind: "retired_target",
+      message: `${model} was retired on ${listed.retiredOn}${next}`,
+    });
   }
   if (!sandbox && availability?.keyPresent === false) {
     const variable = availability.keyVariables[0] ?? "its variable";

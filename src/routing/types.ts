@@ -303,8 +303,10 @@ export const timersOf = (
 ): AttemptTimers => ({ ...tiers[target.tier].timers, ...modelTimers?.[targetKey(target)] });
 
 /** How an answer is delivered when the call does not say: as its tier says, else as the whole configuration does. */
-export const deliveryOf = ({ tiers, delivery }: Pick<RoutingConfig, "tiers" | "delivery">, tier: Tier): Delivery =>
-  tiers[tier].delivery ?? delivery;
+export const deliveryOf = (
+  { tiers, delivery }: Pick<RoutingConfig, "tiers" | "delivery">,
+  tier: Tier,
+): Delivery => tiers[tier].delivery ?? delivery;
 
 export type AgentScoreSource = "combined" | "blended" | "creation_only" | "execution_only" | "cold_start";
 

@@ -3,7 +3,12 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 
 /** RPCs that change how the service works for everyone. */
-const OPERATORS_ONLY: ReadonlySet<string> = new Set(["modeltier.v1.ProviderService.ReloadProviders"]);
+const OPERATORS_ONLY: ReadonlySet<string> = new Set([
+  "modeltier.v1.ProviderService.ReloadProviders",
+  "modeltier.v1.ConfigService.PublishConfig",
+  "modeltier.v1.ConfigService.RollbackConfig",
+  "modeltier.v1.ConfigService.BacktestConfig",
+]);
 
 /** Lets everyone call what changes nothing, and asks for the admin token, where one is set, before what does. */
 export function authorizer(adminToken: string | undefined) {

@@ -72,8 +72,7 @@ function callOf(
   at: FieldPath,
 ): CompletionCall {
   const caller = { signal, timeoutMs: timeoutMs() };
-  if (request.routing.case !== "decisionToken")
-    return { ...completionFromProto(request), ...caller };
+  if (request.routing.case !== "decisionToken") return { ...completionFromProto(request), ...caller };
   const token = openToken(request.routing.value, tokens, [...at, "decision_token"]);
   const call = completionFromProto(request, token.request);
   return { ...call, decided: tokens.resume(token, call.request), ...caller };

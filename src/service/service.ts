@@ -18,6 +18,7 @@ import { ProviderHub } from "../providers/hub.ts";
 import { createTransport } from "../providers/transport.ts";
 import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
 import { authorizer } from "../rpc/authorize.ts";
+import { configCodec } from "../rpc/convert/config-codec.ts";
 import { listenGrpc } from "../rpc/grpc.ts";
 import { guard } from "../rpc/guard.ts";
 import { listenHttp } from "../rpc/http.ts";
@@ -32,12 +33,14 @@ import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import type { Running } from "./banner.ts";
+import { configAdmin } from "./config-admin.ts";
+import { openConfiguration } from "./configuration.ts";
 import { decide } from "./decide.ts";
+import { followConfig } from "./follow-config.ts";
 import { addHttpRoutes } from "./http-routes.ts";
 import { logBreaker, observe } from "./observe.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { providerStateOf } from "./provider-state.ts";
-import { routingConfigOf } from "./routing-config.ts";
 import { warmStateOf } from "./warm-state.ts";
 
 export type Service = Readonly<{
@@ -75,7 +78,6 @@ const GOODBYE_MS = 500;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { settings, log, shared } = options;
-  const config = routingConfigOf(settings);
   const metrics = createMetrics();
   const [database, ownSandbox] = await Promise.all([
     openDatabase({ url: settings.databaseUrl, dataDir: settings.dataDir, log }),
@@ -88,21 +90,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   if (database.engine === "pglite") await migrated;
   const recorder = createRecorder({ db: database.db, log, metrics });
   const transport = createTransport();
-  const hub = new ProviderHub(
-    transport,
-    settings.providers,
-    settings.sandbox ? sandbox?.baseUrls : undefined,
-  );
+  const configuration = await openConfiguration({ settings, database, codec: configCodec, log, migrated });
+  const { active } = configuration;
+  const sandboxBaseUrls = sandbox?.baseUrls;
+  const hub = new ProviderHub(transport, settings.providers, settings.sandbox ? sandboxBaseUrls : undefined);
+  const config = (): RoutingConfig => active.current.config;
   const engine = engineOf({ config, hub, recorder, metrics, log });
   const idempotency = createIdempotency({ db: database.db, log });
-  metrics.configVersion.set(config.version);
   const life = new Lifecycle();
 
-  const reload = (latest: Settings): readonly string[] => {
-    const changed = hub.replace(latest.providers, latest.sandbox ? sandbox?.baseUrls : undefined);
-    engine.health.reset();
-    return changed;
-  };
+  const following = followConfig({ active, settings, hub, health: engine.health, metrics, sandboxBaseUrls });
+  const { reload } = following;
 
   /** The same behind every door. */
   const calls = {
@@ -113,11 +111,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const services = [
     routerService({
       ...calls,
-      decide: (request) => decideCall(request, config, engine.deps),
+      decide: (request) => decideCall(request, config(), engine.deps),
       tokens: new DecisionTokens({
         secret: settings.tokenSecret,
         lifetimeMs: settings.tokenLifetimeMs,
-        config: () => config,
+        config,
         stateFor: engine.stateFor,
         health: engine.health,
         wallMs: Date.now,
@@ -126,15 +124,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }),
     providerService({
       hub,
-      config: () => config,
+      config,
       state: engine.state,
       reload: () => options.reloadProviders(reload),
     }),
+    configAdmin({ configuration, settings: following.settings, database, state: engine.state }),
   ].map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }));
 
   const openAi = {
     ...calls,
-    models: () => ({ config, state: engine.state() }),
+    models: () => ({ config: config(), state: engine.state() }),
     shutdownSignal: life.shutdownSignal,
     wallMs: Date.now,
     log,
@@ -166,6 +165,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     http.close();
     await Promise.all([recorder.close(), idempotency.close()]);
     closing.abort();
+    await configuration.close();
     await Promise.all([database.close(), transport.close(), ownSandbox?.close()]);
   };
   return {
@@ -176,7 +176,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       sandboxUrl: sandbox?.url,
       engine: database.engine,
       socketFolder: database.socketFolder,
-      retired: listRetired(config, engine.state().today),
+      retired: listRetired(config(), engine.state().today),
     },
     metrics,
     reload,
@@ -206,7 +206,7 @@ class Lifecycle {
 }
 
 type EngineParts = Readonly<{
-  config: RoutingConfig;
+  config: () => RoutingConfig;
   hub: ProviderHub;
   recorder: EngineDeps["recorder"];
   metrics: ReturnType<typeof createMetrics>;
@@ -215,12 +215,12 @@ type EngineParts = Readonly<{
 
 function engineOf({ config, hub, recorder, metrics, log }: EngineParts) {
   const clock = { nowMs: () => performance.now(), wallDate: () => new Date() };
-  const engineMetrics = new EngineMetrics(metrics, () => config);
-  const health = new TargetHealth(clock.nowMs, logBreaker(engineMetrics, log));
+  const engineMetrics = new EngineMetrics(metrics, config);
+  const health = new TargetHealth(clock.nowMs, logBreaker(engineMetrics, log), () => config().breaker);
   const state = providerStateOf(hub, health, clock.wallDate);
   const warm = warmStateOf(state, clock.nowMs);
   const deps: EngineDeps = {
-    snapshot: () => ({ config, providers: hub.current.providers }),
+    snapshot: () => ({ config: config(), providers: hub.current.providers }),
     route: (request, snapshot) => decide(request, snapshot, warm.stateFor(request.sessionId), log),
     pricing: { billedTokens, cacheSavingOf, costOf },
     health,

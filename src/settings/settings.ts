@@ -11,8 +11,9 @@ import {
   type Tier,
 } from "../routing/types.ts";
 import type { Environment } from "./environment.ts";
-import { type ProviderSettings, readProviders } from "./providers.ts";
+import { type ProviderSettings, readCustomKeys, readProviders } from "./providers.ts";
 import { SettingsReader } from "./reader.ts";
+import { listRoutingVariables } from "./routing-variables.ts";
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -39,6 +40,10 @@ export type Settings = Readonly<{
   /** Limits of an attempt that replace those of every tier. */
   timers: Partial<AttemptTimers>;
   providers: readonly ProviderSettings[];
+  /** Keys a published configuration may ask for, by variable: those that end in _API_KEY. */
+  customKeys: Readonly<Record<string, string>>;
+  /** Variables that are set and say something about routing. */
+  routingVariables: readonly string[];
   /** The sandbox answers in place of the providers. */
   sandbox: boolean;
   sandboxPort: number;
@@ -87,6 +92,8 @@ export function readSettings(environment: Environment, folder: string): Settings
     promptCache: readPromptCache(reader),
     timers: readTimers(reader),
     providers,
+    customKeys: readCustomKeys(environment),
+    routingVariables: listRoutingVariables(reader),
     sandbox: reader.flag("MODELTIER_SANDBOX", undefined) ?? providers.every(hasNoKey),
     sandboxPort: reader.port("MODELTIER_SANDBOX_PORT", 8090),
     sandboxTokensPerSecond: reader.positive("MODELTIER_SANDBOX_TOKENS_PER_SECOND", 200),

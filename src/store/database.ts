@@ -1,8 +1,8 @@
 /** The tables as types, and the one way to open them: Postgres by URL, or the embedded database in the data folder. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ColumnType, Generated, GeneratedAlways, Kysely } from "kysely";
-import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
 import type { ScoringInputs } from "../routing/scoring-inputs.ts";
+import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
 import type { Log } from "../telemetry/log.ts";
 import { startEmbeddedServer } from "./embedded/server.ts";
 import { migrate } from "./migrations/migrate.ts";

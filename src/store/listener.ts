@@ -29,7 +29,10 @@ export function startListener(options: ListenerOptions): Readonly<{ close(): Pro
       if (stopping.signal.aborted) return;
       failures = wasConnected ? 1 : failures + 1;
       if (isWorthALine(failures)) {
-        log.warn("the connection that hears of new configurations broke; polling goes on", failureFields(error));
+        log.warn(
+          "the connection that hears of new configurations broke; polling goes on",
+          failureFields(error),
+        );
       }
       await backOff(failures, random(), stopping.signal);
     }

@@ -1,8 +1,8 @@
 /** A chat completions request in the engine's words, or the error that says what is wrong with it. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { CompletionCall } from "../../completion/call.ts";
-import { chatInputOf, needsOf } from "../../rpc/convert/routing-inputs.ts";
 import { DELIVERIES, type Delivery } from "../../routing/types.ts";
+import { chatInputOf, needsOf } from "../../rpc/convert/routing-inputs.ts";
 import { LONGEST } from "../../rpc/validate/bounds.ts";
 import { requireLength, Violations } from "../../rpc/validate/violations.ts";
 import { ApiError } from "../api-error.ts";

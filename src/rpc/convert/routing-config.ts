@@ -3,11 +3,11 @@ import { create } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { Delivery as ProtoDelivery } from "../../../gen/modeltier/v1/completion_pb.js";
 import {
+  type RoutingConfig as ProtoConfig,
   PromptCachePolicy as ProtoPromptCache,
   RetiredModels as ProtoRetired,
-  type RoutingConfig as ProtoConfig,
-  RoutingConfigSchema,
   type TierConfig as ProtoTierConfig,
+  RoutingConfigSchema,
 } from "../../../gen/modeltier/v1/routing_config_pb.js";
 import type { ConfigDocument } from "../../config/document.ts";
 import { FACTORS, type FactorWeights, type RoutingConfig, type TierConfig } from "../../routing/types.ts";
@@ -42,7 +42,10 @@ export function configToProto(document: ConfigDocument): ProtoConfig {
       balanced: tierToProto(tiers.balanced),
       powerful: tierToProto(tiers.powerful),
     },
-    modelTimers: document.modelTimers.map(({ target, timers }) => ({ target, timers: timersToProto(timers) })),
+    modelTimers: document.modelTimers.map(({ target, timers }) => ({
+      target,
+      timers: timersToProto(timers),
+    })),
     callTimeout: durationFromMs(document.callTimeoutMs),
     retries: {
       shareOfCalls: retries.shareOfCalls,

@@ -2,13 +2,14 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { protoSnakeCase } from "@bufbuild/protobuf/reflect";
 import { type RoutingConfig, RoutingConfigSchema } from "../../../gen/modeltier/v1/routing_config_pb.js";
-import { type ConfigDocument } from "../../config/document.ts";
+import type { ConfigDocument } from "../../config/document.ts";
 import type { ConfigProblem } from "../../routing/validate-config.ts";
 import { configFromProto } from "../convert/routing-config.ts";
 import type { FieldPath, Violation } from "./violations.ts";
 
 export type CheckedConfig = Readonly<
-  { document: ConfigDocument; violations: readonly Violation[] } | { document?: undefined; violations: readonly Violation[] }
+  | { document: ConfigDocument; violations: readonly Violation[] }
+  | { document?: undefined; violations: readonly Violation[] }
 >;
 
 /**
@@ -33,10 +34,7 @@ export function readConfig(
 }
 
 /** May be absent; every other message and enum of a configuration is required. */
-const OPTIONAL = new Set([
-  "modeltier.v1.ModelOverride.successor",
-  "modeltier.v1.TierConfig.delivery",
-]);
+const OPTIONAL = new Set(["modeltier.v1.ModelOverride.successor", "modeltier.v1.TierConfig.delivery"]);
 
 function listMissing(desc: DescMessage, message: Message, at: FieldPath): Violation[] {
   return desc.fields.flatMap((field): Violation[] => {
@@ -46,7 +44,8 @@ function listMissing(desc: DescMessage, message: Message, at: FieldPath): Violat
       if (value !== undefined) return listMissing(field.message, value as Message, path);
       return isOptional(desc, field.name, at) ? [] : [{ path, description: "is required" }];
     }
-    if (field.fieldKind === "enum") return checkEnum(`${desc.typeName}.${field.name}`, value, field.enum, path);
+    if (field.fieldKind === "enum")
+      return checkEnum(`${desc.typeName}.${field.name}`, value, field.enum, path);
     if (field.fieldKind !== "list" || field.listKind !== "message") return [];
     const { message: element } = field;
     return (value as Message[]).flatMap((item, index) => listMissing(element, item, [...path, index]));

@@ -1,0 +1,146 @@
+/** The routing configuration of this process: where it begins, who is told of a new one, and how it follows the others. */
+import { rm } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Active, ActiveConfig } from "../config/active-config.ts";
+import { type ConfigCodec, ConfigVersions } from "../config/config-versions.ts";
+import { type ConfigDocument, documentOf, resolveDocument } from "../config/document.ts";
+import { ConfigFollower } from "../config/follower.ts";
+import { readSnapshot, snapshotPath, writeSnapshot } from "../config/snapshot-file.ts";
+import { validateDocument } from "../config/validate-document.ts";
+import { CATALOGUE } from "../pricing/catalogue.ts";
+import type { ConfigProblem } from "../routing/validate-config.ts";
+import type { Settings } from "../settings/settings.ts";
+import { CONFIG_CHANNEL } from "../store/config-versions.ts";
+import type { OpenDatabase } from "../store/database.ts";
+import { startListener } from "../store/listener.ts";
+import type { Log } from "../telemetry/log.ts";
+import { routingConfigOf } from "./routing-config.ts";
+
+export type ConfigurationOptions = Readonly<{
+  settings: Settings;
+  database: Pick<OpenDatabase, "db">;
+  codec: ConfigCodec;
+  log: Log;
+  /** Resolves when the tables are there; absent: others see to that. */
+  migrated?: Promise<void>;
+}>;
+
+export type Configuration = Readonly<{
+  active: ActiveConfig;
+  versions: ConfigVersions;
+  base: ConfigDocument;
+  validate(document: ConfigDocument): readonly ConfigProblem[];
+  close(): Promise<void>;
+}>;
+
+/** For the database to say what is published before the service starts without its word. */
+const FIRST_WORD_MS = 2_000;
+
+/** @throws SettingsError when preset and environment make no valid configuration */
+export async function openConfiguration(options: ConfigurationOptions): Promise<Configuration> {
+  const { settings, database, codec, log, migrated } = options;
+  const base = documentOf(routingConfigOf(settings));
+  const validate = (document: ConfigDocument) =>
+    validateDocument(document, { catalogue: CATALOGUE, providers: settings.providers.map(({ id }) => id) });
+  const begin: Active = { config: resolveDocument(base, 0, CATALOGUE), document: base, fromSnapshot: false };
+  const keep = keeper(snapshotPath(settings.dataDir), codec, log);
+  const active = new ActiveConfig(begin);
+  active.follow((next) => {
+    if (next === begin) return;
+    log.info("a configuration is in force", {
+      config_version: next.config.version,
+      author: next.info?.author,
+    });
+    if (!next.fromSnapshot) keep(next);
+  });
+  const versions = new ConfigVersions({
+    db: database.db,
+    active,
+    codec,
+    base,
+    catalogue: CATALOGUE,
+    validate,
+  });
+  const follower = new ConfigFollower({ versions, active, log });
+
+  const firstWord = (migrated ?? Promise.resolve()).then(() => follower.refresh());
+  await Promise.race([firstWord, sleep(FIRST_WORD_MS, undefined, { ref: false })]);
+  if (!follower.hasHeard) {
+    const kept = await readKept(options, base, validate);
+    if (kept !== undefined && !follower.hasHeard) active.replace(kept);
+  }
+  follower.poll();
+  sayWhatIsOverridden(active.current, settings, log);
+  const listener = listenFor(() => void follower.refresh(), settings, log);
+  return {
+    active,
+    versions,
+    base,
+    validate,
+    close: async () => {
+      await Promise.all([listener?.close(), follower.stop()]);
+    },
+  };
+}
+
+function sayWhatIsOverridden({ info }: Active, { routingVariables }: Settings, log: Log): void {
+  if (info === undefined || routingVariables.length === 0) return;
+  log.warn("a published configuration overrides the environment", {
+    config_version: info.version,
+    variables: routingVariables.join(" "),
+  });
+}
+
+/** Keeps on disk what is in force, one write after the other; when nothing is published any more, nothing is kept. */
+function keeper(path: string, codec: ConfigCodec, log: Log): (next: Active) => void {
+  let last: Promise<void> = Promise.resolve();
+  return ({ info, document }) => {
+    last = last
+      .then(() =>
+        info === undefined
+          ? rm(path, { force: true })
+          : writeSnapshot(path, { ...info, document: codec.encode(document) }),
+      )
+      .catch((error: unknown) =>
+        log.warn("the configuration could not be kept on disk", { failure: nameOf(error) }),
+      );
+  };
+}
+
+/** What was kept on disk; undefined when there is nothing, or nothing that can be run. */
+async function readKept(
+  { settings, codec, log }: ConfigurationOptions,
+  base: ConfigDocument,
+  validate: Configuration["validate"],
+): Promise<Active | undefined> {
+  const say = (failure: string) =>
+    log.error("the configuration kept on disk cannot be used; preset and environment are in force", {
+      failure,
+    });
+  try {
+    const snapshot = await readSnapshot(snapshotPath(settings.dataDir));
+    if (snapshot === undefined) return undefined;
+    const { document: stored, ...info } = snapshot;
+    const document = codec.decode(stored, base);
+    const problems = validate(document).map(({ path, message }) => `${path} ${message}`);
+    if (problems.length > 0) {
+      say(problems.join("; "));
+      return undefined;
+    }
+    log.warn("the database does not answer; the last good configuration on disk is in force", {
+      config_version: info.version,
+    });
+    return { config: resolveDocument(document, info.version, CATALOGUE), document, info, fromSnapshot: true };
+  } catch (error) {
+    say(nameOf(error));
+    return undefined;
+  }
+}
+
+/** Nothing is said on the channel of an embedded database, whose one process publishes itself. */
+const listenFor = (onNews: () => void, { databaseUrl }: Settings, log: Log) =>
+  databaseUrl === undefined
+    ? undefined
+    : startListener({ url: databaseUrl, channel: CONFIG_CHANNEL, onNews, log });
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.message : typeof error);
