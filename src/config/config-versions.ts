@@ -30,6 +30,8 @@ export type ConfigCodec = Readonly<{
 
 export type ConfigVersionsDeps = Readonly<{
   db: Kysely<Database>;
+  /** Asked what is new. Its waits are short: a connection that fell silent must not keep this replica behind. */
+  watchDb: Kysely<Database>;
   active: ActiveConfig;
   codec: ConfigCodec;
   /** What preset and environment make: version 0. */
@@ -87,14 +89,14 @@ export class ConfigVersions {
 
   /** The newest version there is, when it is not the one in force. @throws Error when it cannot be read or run */
   async findNewer(): Promise<Active | undefined> {
-    const { db, active, validate } = this.#deps;
-    const newest = await findNewestNumber(db);
+    const { watchDb, active, validate } = this.#deps;
+    const newest = await findNewestNumber(watchDb);
     const { version } = active;
     // A read that was under way when a version was published here may still tell of the one before.
     const isOlder = newest < version && !active.current.fromSnapshot;
     if (isOlder || (newest === version && !active.current.fromSnapshot)) return undefined;
     if (newest === 0) return this.#baseVersion();
-    const stored = await findVersion(db, newest);
+    const stored = await findVersion(watchDb, newest);
     if (stored === undefined) return undefined;
     const next = this.#read(stored);
     const problems = validate(next.document);

@@ -12,11 +12,12 @@ export type FollowerOptions = Readonly<{
   active: ActiveConfig;
   log: Log;
   random?: () => number;
-  /** The longest between two polls, of which the second half is random. With what a poll takes, at most 5 s. */
+  /** The longest between two polls, of which the second half is random. */
   pollMs?: number;
 }>;
 
-const POLL_MS = 4_000;
+/** With a second for a connection that fell silent, and another for the one that takes its place, less than 5 s. */
+const POLL_MS = 2_500;
 
 export class ConfigFollower {
   readonly #options: FollowerOptions;

@@ -11,8 +11,9 @@ import { CATALOGUE } from "../pricing/catalogue.ts";
 import type { ConfigProblem } from "../routing/validate-config.ts";
 import type { Settings } from "../settings/settings.ts";
 import { CONFIG_CHANNEL } from "../store/config-versions.ts";
-import type { OpenDatabase } from "../store/database.ts";
+import type { Database, OpenDatabase } from "../store/database.ts";
 import { startListener } from "../store/listener.ts";
+import { connect, WATCHING_LIMITS } from "../store/pool.ts";
 import type { Log } from "../telemetry/log.ts";
 import { routingConfigOf } from "./routing-config.ts";
 
@@ -53,7 +54,9 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
     });
     if (!next.fromSnapshot) keep(next);
   });
+  const watch = openWatch(database, settings, log);
   const versions = new ConfigVersions({
+    watchDb: watch.db,
     db: database.db,
     active,
     codec,
@@ -79,6 +82,7 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
     validate,
     close: async () => {
       await Promise.all([listener?.close(), follower.stop()]);
+      await watch.close();
     },
   };
 }
@@ -135,6 +139,13 @@ async function readKept(
     say(nameOf(error));
     return undefined;
   }
+}
+
+/** A connection of its own to Postgres; the embedded database has one session for all. */
+function openWatch({ db }: Pick<OpenDatabase, "db">, { databaseUrl }: Settings, log: Log) {
+  if (databaseUrl === undefined) return { db, close: async () => undefined };
+  const own = connect<Database>({ url: databaseUrl }, WATCHING_LIMITS, log);
+  return { db: own, close: () => own.destroy() };
 }
 
 /** Nothing is said on the channel of an embedded database, whose one process publishes itself. */

@@ -48,7 +48,7 @@ export function startListener(options: ListenerOptions): Readonly<{ close(): Pro
 
 /** One connection, from its beginning to its end. Never rejects. */
 async function listenOnce(
-  { url, channel, onNews, keepAliveMs = 2_000 }: ListenerOptions,
+  { url, channel, onNews, keepAliveMs = 1_500 }: ListenerOptions,
   signal: AbortSignal,
 ): Promise<{ wasConnected: boolean; error: unknown }> {
   const client = new pg.Client({

@@ -32,6 +32,14 @@ export const SERVING_LIMITS: Limits = {
   server: { statementMs: 2_000, lockMs: 500, idleTransactionMs: 10_000 },
 };
 
+/** One connection that asks a small question now and then, and is replaced at once when it falls silent. */
+export const WATCHING_LIMITS: Limits = {
+  connections: 1,
+  acquireMs: 1_000,
+  replyMs: 1_000,
+  server: { statementMs: 900, lockMs: 500, idleTransactionMs: 10_000 },
+};
+
 /** A migration sets its server limits inside its transaction, so that it also gets through a connection pooler. */
 export const MIGRATION_LIMITS: Limits = { connections: 1, acquireMs: 5_000, replyMs: 11 * 60_000 };
 
