@@ -1,4 +1,5 @@
 /** What an attempt comes to: its record, and its verdict on the target. */
+import type { Amounts } from "../budgets/types.ts";
 import type { CatalogueModel } from "../pricing/types.ts";
 import type { PlannedTarget } from "../routing/types.ts";
 import type { AttemptRecord } from "../store/records.ts";
@@ -46,6 +47,13 @@ export function attemptRecord(
     ...(ttftMs !== undefined && { ttftMs }),
     startedAt: start.startedAt,
   };
+}
+
+/** What the budgets are charged for it. */
+export function costOf({ costNanoUsd, tokens }: AttemptRecord): Amounts {
+  const { freshInputTokens, cachedInputTokens, cacheWriteTokens, outputTokens } = tokens;
+  const all = freshInputTokens + cachedInputTokens + cacheWriteTokens + outputTokens;
+  return { nano_usd: costNanoUsd, tokens: BigInt(all) };
 }
 
 export function attemptReport(end: AttemptEnd): AttemptReport {

@@ -1,16 +1,30 @@
 /** Which target is asked next, and after what wait. Holds the limits of one call. */
+import type { Reservation } from "../budgets/call-accounts.ts";
 import type { ModelProvider } from "../providers/provider.ts";
 import type { ProviderErrorDetails, ProviderFailure } from "../providers/provider-error.ts";
 import type { PlannedTarget } from "../routing/types.ts";
 import type { EngineDeps, EngineSnapshot } from "./call.ts";
+import type { CallFunds } from "./call-funds.ts";
 import { FAILURE_POLICY } from "./failure-policy.ts";
 import type { Permit } from "./target-health.ts";
 
 /** Added to a wait the provider asked for, so that those who were told the same do not all come back at once. */
 const RETRY_AFTER_SPREAD = 0.1;
 
-/** Leave to ask a target. The permit must get its verdict, or be released. */
-export type Claim = Readonly<{ target: PlannedTarget; provider: ModelProvider; permit: Permit }>;
+/** Leave to ask a target. The permit must get its verdict, or be released; what is set aside must be settled. */
+export type Claim = Readonly<{
+  target: PlannedTarget;
+  provider: ModelProvider;
+  permit: Permit;
+  /** What the budgets have set aside for it; absent: no budget applies. */
+  reservation?: Reservation;
+}>;
+
+/** Of a claim that comes to nothing. Does nothing the second time. */
+export function releaseClaim(claim: Claim | undefined): void {
+  claim?.permit.release();
+  claim?.reservation?.settle({ nano_usd: 0n, tokens: 0n });
+}
 
 export type PlanDeps = Pick<EngineDeps, "health" | "retryBudget" | "random" | "clock">;
 
@@ -18,6 +32,7 @@ export class AttemptPlan {
   readonly #targets: readonly PlannedTarget[];
   readonly #snapshot: EngineSnapshot;
   readonly #deps: PlanDeps;
+  readonly #funds: Pick<CallFunds, "reserve"> | undefined;
   #index = -1;
   /** Of the target that is or was asked beside the current one. */
   #rivalIndex: number | undefined;
@@ -27,7 +42,14 @@ export class AttemptPlan {
   /** The largest context window that proved too small, in tokens. */
   #tooSmallWindow = 0;
 
-  constructor(targets: readonly PlannedTarget[], snapshot: EngineSnapshot, deps: PlanDeps) {
+  /** @param funds where budgets apply; a target for which nothing can be set aside is passed over */
+  constructor(
+    targets: readonly PlannedTarget[],
+    snapshot: EngineSnapshot,
+    deps: PlanDeps,
+    funds?: Pick<CallFunds, "reserve">,
+  ) {
+    this.#funds = funds;
     this.#targets = targets;
     this.#snapshot = snapshot;
     this.#deps = deps;
@@ -151,8 +173,15 @@ export class AttemptPlan {
     const provider = this.#snapshot.providers.get(target.provider);
     const permit = provider && this.#deps.health.acquire(target);
     if (provider === undefined || permit === undefined) return undefined;
+    const reservation = this.#funds?.reserve(target);
+    if (this.#funds !== undefined && reservation === undefined) {
+      permit.release();
+      return undefined;
+    }
     this.#attempts += 1;
     this.#attemptsAt.set(target.provider, (this.#attemptsAt.get(target.provider) ?? 0) + 1);
-    return { target, provider, permit };
+    return reservation === undefined
+      ? { target, provider, permit }
+      : { target, provider, permit, reservation };
   }
 }

@@ -5,6 +5,7 @@
 import type { CompletionEvent, CompletionRequest, ModelProvider } from "../providers/provider.ts";
 import type { ProviderErrorDetails, ProviderFailure } from "../providers/provider-error.ts";
 import { ProviderError } from "../providers/provider-error.ts";
+import { mostOutputTokens } from "../routing/funds.ts";
 import type { AttemptTimers } from "../routing/types.ts";
 import { AttemptClock } from "./attempt-clock.ts";
 import type { ContentEvent } from "./events.ts";
@@ -31,8 +32,6 @@ const NOTHING: readonly ContentEvent[] = [];
  * so what came is counted low: a server may send single characters, or a hundred at a time.
  */
 const RUNAWAY = {
-  sparePortion: 1.25,
-  spareTokens: 16,
   fewestCharactersPerToken: 3,
   mostCharactersPerToken: 64,
   spareCharacters: 16_384,
@@ -168,7 +167,7 @@ export class Attempt {
 function isRunaway({ pieces, characters }: OutputMeter, maxOutputTokens: number): boolean {
   const tokens = Math.min(pieces, characters / RUNAWAY.fewestCharactersPerToken);
   const mostCharacters = maxOutputTokens * RUNAWAY.mostCharactersPerToken + RUNAWAY.spareCharacters;
-  return tokens > maxOutputTokens * RUNAWAY.sparePortion + RUNAWAY.spareTokens || characters > mostCharacters;
+  return tokens > mostOutputTokens(maxOutputTokens) || characters > mostCharacters;
 }
 
 const ignore = (): void => {};

@@ -1,8 +1,9 @@
 /** The state of one call between its events. Whatever ends it, it is recorded once and nothing of it stays open. */
 import { deliveryOf, type ModelTarget } from "../routing/types.ts";
 import type { FinishEvent } from "./attempt.ts";
-import { AttemptPlan, type Claim } from "./attempt-plan.ts";
+import { AttemptPlan, type Claim, releaseClaim } from "./attempt-plan.ts";
 import type { CompletionCall, EngineDeps } from "./call.ts";
+import type { CallFunds } from "./call-funds.ts";
 import { CallLife, type StopKind } from "./call-life.ts";
 import { spentError, stoppedError } from "./caller-error.ts";
 import type { CompletionError, FailedAttempt } from "./completion-error.ts";
@@ -29,22 +30,27 @@ export class CallRun {
   readonly #plan: AttemptPlan;
   readonly #delivery: ContentDelivery;
   readonly #attempts: RunningAttempts;
+  readonly #funds: CallFunds | undefined;
   /** Announced, and not yet begun. */
   #claim: Claim | undefined;
   /** Between two attempts. */
   #waitedMs = 0;
 
-  /** @throws CompletionError when nothing can be decided; there is no execution then */
-  constructor(call: CompletionCall, deps: EngineDeps) {
-    const startedMs = deps.clock.nowMs();
+  /**
+   * @param funds where budgets apply
+   * @throws CompletionError when nothing can be decided; there is no execution then
+   */
+  constructor(call: CompletionCall, deps: EngineDeps, funds?: CallFunds) {
+    const nowMs = deps.clock.nowMs();
+    const startedMs = funds?.startedMs ?? nowMs;
     const snapshot = deps.snapshot();
     this.#deps = deps;
     this.#decided = call.decided ?? decide(call.request, snapshot.config, deps);
-    deps.retryBudget.countCall(startedMs);
-    deps.hedgeBudget.countCall(startedMs);
+    deps.retryBudget.countCall(nowMs);
+    deps.hedgeBudget.countCall(nowMs);
     const { targets, estimatedInputTokens } = this.#decided.decision;
     const execution = new Execution(call, this.#decided, startedMs, deps);
-    const plan = new AttemptPlan(targets, snapshot, deps);
+    const plan = new AttemptPlan(targets, snapshot, deps, funds);
     const delivery = createDelivery(
       call.delivery ?? deliveryOf(snapshot.config, this.#decided.decision.tier),
       call.acceptRestart,
@@ -52,6 +58,7 @@ export class CallRun {
     this.#execution = execution;
     this.#plan = plan;
     this.#delivery = delivery;
+    this.#funds = funds;
     const parts = { call, deps, snapshot, estimatedInputTokens, execution, plan, delivery };
     this.#attempts = new RunningAttempts(parts);
     const timeoutMs = call.timeoutMs ?? snapshot.config.callTimeoutMs;
@@ -95,6 +102,16 @@ export class CallRun {
     const news = this.#attempts.takeNews();
     const events = this.#deliver(running, content);
     return news.length === 0 ? events : [...news, ...events];
+  }
+
+  /** Budgets apply: `prepare` before `turn`. */
+  get isFunded(): boolean {
+    return this.#funds !== undefined;
+  }
+
+  /** Gets what the next attempt may cost ready to be set aside. */
+  async prepare(): Promise<void> {
+    await this.#funds?.prepare(this.#decided.decision);
   }
 
   /**
@@ -142,14 +159,15 @@ export class CallRun {
   /** The caller reads no further. What was not settled was cancelled by that. */
   close(): void {
     this.#stop("cancelled");
-    this.#claim?.permit.release();
+    releaseClaim(this.#claim);
+    this.#funds?.release();
     this.#life.end();
   }
 
   #stop(kind: StopKind): void {
     if (this.#execution.record !== undefined) return;
     this.#attempts.stop(kind);
-    this.#claim?.permit.release();
+    releaseClaim(this.#claim);
     this.#settle({ status: kind, failureReason: kind.toUpperCase() });
   }
 

@@ -1,4 +1,5 @@
 /** What the engine is given: the call, and everything that varies around it. */
+import type { Budgets } from "../budgets/budgets.ts";
 import type { BilledTokens, CatalogueModel } from "../pricing/types.ts";
 import type {
   ChatMessage,
@@ -27,6 +28,8 @@ export type CompletionCall = Readonly<{
   request: RoutingRequest;
   /** Made before, under the configuration in force; absent: the engine decides. */
   decided?: Decided;
+  /** Makes it again for what the budgets leave. With `decided` only. @throws CompletionError when nothing can be decided */
+  decideAgain?(request: RoutingRequest): Decided;
   messages: readonly ChatMessage[];
   tools: readonly ToolDefinition[];
   toolChoice?: ToolChoice;
@@ -77,6 +80,8 @@ export type EngineDeps = Readonly<{
   health: TargetHealth;
   retryBudget: RetryBudget;
   hedgeBudget: HedgeBudget;
+  /** What calls may spend; absent: as much as they like. */
+  budgets?: Pick<Budgets, "find">;
   recorder: Recorder;
   observer: EngineObserver;
   clock: EngineClock;

@@ -3,6 +3,7 @@
  * failure leads to is in failure-policy.ts, who is next in attempt-plan.ts, what may be sent in delivery.ts.
  */
 import type { CompletionCall, EngineDeps } from "./call.ts";
+import { type CallFunds, findCallFunds } from "./call-funds.ts";
 import { CallRun } from "./call-run.ts";
 import type { EngineEvent } from "./events.ts";
 
@@ -17,7 +18,8 @@ export async function* complete(
   call: CompletionCall,
   deps: EngineDeps,
 ): AsyncGenerator<readonly EngineEvent[], void, undefined> {
-  const run = new CallRun(call, deps);
+  const funds = findCallFunds(call, deps);
+  const run = funds === undefined ? new CallRun(call, deps) : await admit(call, deps, funds);
   try {
     yield run.open();
     while (run.isClaimed) {
@@ -27,6 +29,7 @@ export async function* complete(
         if (events.length > 0) yield events;
       }
       if (run.isCompleted) return;
+      if (run.isFunded) await run.prepare();
       const { events, waitMs } = run.turn();
       yield events;
       if (waitMs === undefined) continue;
@@ -39,5 +42,18 @@ export async function* complete(
     throw error;
   } finally {
     run.close();
+  }
+}
+
+/** The call once its budgets have set aside what its first attempt can cost; its time goes on meanwhile. */
+async function admit(call: CompletionCall, deps: EngineDeps, funds: CallFunds): Promise<CallRun> {
+  const decided = await funds.admit();
+  try {
+    const waitedMs = deps.clock.nowMs() - funds.startedMs;
+    const timeoutMs = call.timeoutMs && Math.max(0, call.timeoutMs - waitedMs);
+    return new CallRun({ ...call, decided, ...(timeoutMs !== undefined && { timeoutMs }) }, deps, funds);
+  } catch (error) {
+    funds.release();
+    throw error;
   }
 }

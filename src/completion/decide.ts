@@ -8,6 +8,7 @@ import type {
   RoutingResult,
 } from "../routing/types.ts";
 import { targetKey } from "../routing/types.ts";
+import { explainOverBudget } from "./budget-error.ts";
 import type { EngineDeps } from "./call.ts";
 import { unavailable } from "./caller-error.ts";
 import { CompletionError, type CompletionErrorDetails } from "./completion-error.ts";
@@ -17,10 +18,18 @@ import type { TargetHealth } from "./target-health.ts";
 export type Decided = Readonly<{ decision: Decision; decisionId: string }>;
 
 /** @throws CompletionError when nothing can be decided */
-export function decide(request: RoutingRequest, config: RoutingConfig, deps: EngineDeps): Decided {
+export const decide = (request: RoutingRequest, config: RoutingConfig, deps: EngineDeps): Decided =>
+  announce(consider(request, config, deps), deps);
+
+/** Decides, and tells nobody yet. @throws CompletionError when nothing can be decided */
+export function consider(request: RoutingRequest, config: RoutingConfig, deps: EngineDeps): Decided {
   const result = routeInPanic(request, config, deps);
   if (!result.ok) throw routingError(result.failure, deps.health);
-  const decided = { decision: result.decision, decisionId: deps.newId() };
+  return { decision: result.decision, decisionId: deps.newId() };
+}
+
+/** This is what runs. */
+export function announce(decided: Decided, deps: EngineDeps): Decided {
   deps.observer.onDecision(decided.decision, decided.decisionId);
   return decided;
 }
@@ -60,6 +69,8 @@ function explain(failure: RoutingFailure, health: TargetHealth): CompletionError
         reason: "UNKNOWN_MODEL",
         message: `The catalogue has no model ${targetKey(failure.target)}.`,
       };
+    case "over_budget":
+      return explainOverBudget(failure.budgetIds);
     case "no_usable_target":
       return explainUnusable(failure.rejected, failure.missingVariables, health);
   }

@@ -1,4 +1,5 @@
 /** The account of one call: its attempts, their sum, and one record at its end. */
+import type { BudgetCharge } from "../budgets/types.ts";
 import type { BilledTokens } from "../pricing/types.ts";
 import type { FinishReason } from "../providers/provider.ts";
 import { scoringInputsOf } from "../routing/scoring-inputs.ts";
@@ -62,6 +63,8 @@ export class Execution {
   readonly id: string;
   /** In the order they ended. */
   readonly attempts: AttemptRecord[] = [];
+  /** What they cost the budgets. */
+  readonly charges: BudgetCharge[] = [];
   readonly startedMs: number;
   /** From the start to the first content handed to the caller. */
   ttftMs: number | undefined;
@@ -107,6 +110,7 @@ export class Execution {
       scoringInputs: scoringInputsOf(request, this.#decision),
       labels,
       attempts: this.attempts,
+      ...(this.charges.length > 0 && { charges: this.charges }),
       createdAt: this.#createdAt,
     };
     this.record = record;

@@ -4,7 +4,7 @@
  */
 import { targetKey, timersOf } from "../routing/types.ts";
 import { Attempt, type AttemptEnd } from "./attempt.ts";
-import { type AttemptStart, attemptRecord, attemptReport, giveVerdict } from "./attempt-account.ts";
+import { type AttemptStart, attemptRecord, attemptReport, costOf, giveVerdict } from "./attempt-account.ts";
 import type { AttemptPlan, Claim } from "./attempt-plan.ts";
 import type { CompletionCall, EngineDeps, EngineSnapshot } from "./call.ts";
 import type { StopKind } from "./call-life.ts";
@@ -238,6 +238,7 @@ export class RunningAttempts {
     if (this.#leader === undefined && this.#rival === undefined) this.busyMs += nowMs - this.#busySinceMs;
     const record = attemptRecord(start, attempt, end, deps.pricing, nowMs);
     execution.attempts.push(record);
+    if (claim.reservation !== undefined) execution.charges.push(...claim.reservation.settle(costOf(record)));
     giveVerdict(claim.permit, end, record.latencyMs);
     deps.observer.onAttempt(record, attemptReport(end));
   }

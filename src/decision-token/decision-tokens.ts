@@ -1,4 +1,5 @@
 /** Issues tokens for decisions, and turns a token back into the decision to run, or into why it cannot be run. */
+import { overBudget } from "../completion/budget-error.ts";
 import { CompletionError } from "../completion/completion-error.ts";
 import type { Decided } from "../completion/decide.ts";
 import type { TargetHealth } from "../completion/target-health.ts";
@@ -85,6 +86,8 @@ export class DecisionTokens {
         return { decision: result.decision, decisionId: fixed.decisionId };
       case "unavailable":
         throw this.#unavailable(result.rejected);
+      case "over_budget":
+        throw overBudget(result.budgetIds);
       case "budget_exhausted":
         throw exhausted(result);
     }

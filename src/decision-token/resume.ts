@@ -5,6 +5,7 @@
 import { isRetired } from "../pricing/catalogue.ts";
 import { type Candidate, findObjection, retiredModelPolicy } from "../routing/candidates.ts";
 import { tokensOf } from "../routing/estimate.ts";
+import { listShortBudgets } from "../routing/funds.ts";
 import { chatCharacters } from "../routing/measure.ts";
 import { listOutputCuts, planTarget } from "../routing/plan.ts";
 import { findBudgetFailure } from "../routing/policy.ts";
@@ -25,11 +26,11 @@ export type ResumeResult = Readonly<
   | { kind: "decided"; decision: Decision }
   /** Nothing of the decision can serve the call. */
   | { kind: "unavailable"; rejected: readonly RejectedTarget[] }
-  | Extract<RoutingFailure, { kind: "budget_exhausted" }>
+  | Extract<RoutingFailure, { kind: "budget_exhausted" | "over_budget" }>
 >;
 
 /** Of a call that brings a token, what the router reads. */
-export type TokenCall = Pick<RoutingRequest, "chat" | "needs" | "sampling">;
+export type TokenCall = Pick<RoutingRequest, "chat" | "needs" | "sampling" | "funds">;
 
 /**
  * The decision as it is run: the same targets in the same order with what was decided for each, without those that cannot
@@ -50,7 +51,10 @@ export function resumeDecision(
   const trials = fixed.targets.map((target) => tryTarget(target, situation));
   const rejected = trials.flatMap(({ rejection }) => (rejection === undefined ? [] : [rejection]));
   const [first, ...rest] = trials.filter(({ rejection }) => rejection === undefined);
-  if (first === undefined) return { kind: "unavailable", rejected };
+  if (first === undefined) {
+    const budgetIds = listShortBudgets(rejected, situation);
+    return budgetIds.length > 0 ? { kind: "over_budget", budgetIds } : { kind: "unavailable", rejected };
+  }
   const targets: Decision["targets"] = [planned(first), ...rest.map(planned)];
 
   const scores = scoreRequest({ ...request, ...UNKNOWN_CALL }, config);

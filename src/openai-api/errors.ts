@@ -18,6 +18,9 @@ const invalid = (code: string, param?: string): Shape => ({
 const server = (status: number, code: string): Shape => ({ status, type: "server_error", code });
 const final = (shape: Shape): Shape => ({ ...shape, isFinal: true });
 
+/** The caller's own budget is named by its field, the operator's in the message alone. */
+const OVER_BUDGET: Shape = { status: 429, type: "insufficient_quota", code: "budget_exceeded" };
+
 /** What has no line of its own below. */
 const BY_CODE: Readonly<Record<CallerCode, Shape>> = {
   CANCELLED: server(499, "request_cancelled"), // nobody is there to read it
@@ -37,12 +40,8 @@ const BY_REASON: Readonly<Record<string, Shape>> = {
   UNKNOWN_MODEL: { status: 404, type: "invalid_request_error", code: "model_not_found", param: "model" },
   RATE_LIMITED: { status: 429, type: "rate_limit_error", code: "rate_limit_exceeded" },
   QUOTA_EXHAUSTED: final({ status: 429, type: "insufficient_quota", code: "insufficient_quota" }),
-  BUDGET_EXCEEDED: final({
-    status: 429,
-    type: "insufficient_quota",
-    code: "budget_exceeded",
-    param: "budget_remaining",
-  }),
+  BUDGET_EXCEEDED: final({ ...OVER_BUDGET, param: "budget_remaining" }),
+  BUDGET_STORE_UNAVAILABLE: server(503, "budget_store_unavailable"),
   PROVIDER_UNREACHABLE: server(502, "provider_unreachable"),
   PROVIDER_ERROR: server(502, "provider_error"),
   PROTOCOL_ERROR: server(502, "provider_protocol_error"),
@@ -106,6 +105,7 @@ function shapeOf({ code, reason, routingFailure }: CompletionError): Shape {
     const isAsked = rejected.length > 0 && rejected.every((one) => isIncapability(one.reason));
     if (isAsked && reason === "NO_USABLE_TARGET") return NO_CAPABLE_MODEL;
   }
+  if (routingFailure?.kind === "over_budget") return final(OVER_BUDGET);
   return BY_REASON[reason] ?? BY_CODE[code];
 }
 

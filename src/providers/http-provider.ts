@@ -1,4 +1,5 @@
 /** One provider over HTTP: what is the same in every dialect, from the request to the typed failure. */
+import type { ModelParameters } from "../pricing/types.ts";
 import type { AnswerReader } from "./answer-reader.ts";
 import type { BodyReader } from "./exchange.ts";
 import { errorReportOf, findErrorReport } from "./failure-rules.ts";
@@ -22,8 +23,8 @@ import { UnsendableRequest } from "./unsendable-request.ts";
 /** What differs from dialect to dialect: the words, not the flow. */
 export type DialectAdapter = Readonly<{
   dialect: Dialect;
-  /** Address and headers. Rejects with ProviderError. */
-  head(request: CompletionRequest): Promise<RequestHead>;
+  /** Address and headers of a request to a model with these parameters. Rejects with ProviderError. */
+  head(parameters: Pick<ModelParameters, "anthropicVersion">): Promise<RequestHead>;
   /** The request's JSON. Throws UnsendableRequest. */
   payload(request: CompletionRequest, stream: boolean): object;
   /** Reads a whole answer. Throws ProviderError. */
@@ -52,6 +53,11 @@ export class HttpProvider implements ModelProvider {
     this.#adapter = adapter;
     this.#transport = transport;
     this.#secret = apiKey;
+  }
+
+  /** Loads what the first call would otherwise wait for. Connects to nothing, and never rejects. */
+  async prepare(): Promise<void> {
+    await this.#adapter.head({}).catch(() => undefined); // the first call says what is wrong
   }
 
   async complete(
@@ -110,7 +116,7 @@ export class HttpProvider implements ModelProvider {
     observer: ExchangeObserver,
   ): Promise<Opened> {
     const body = this.#serialise(request, stream);
-    const head = await this.#adapter.head(request);
+    const head = await this.#adapter.head(request.parameters);
     const exchange = { provider: this.id, method: "POST", ...head, body } as const;
     const response = await this.#transport.exchange(exchange, signal, observer);
     const { status, headers } = response;

@@ -1,7 +1,7 @@
 /** The providers in use: built from settings, replaced as a whole when keys or base URLs change. */
 import type { ProviderAvailability } from "../routing/types.ts";
 import type { ProviderSettings } from "../settings/providers.ts";
-import type { ModelProvider } from "./provider.ts";
+import type { HttpProvider } from "./http-provider.ts";
 import { createProviders } from "./registry.ts";
 import type { Transport } from "./transport.ts";
 
@@ -12,7 +12,7 @@ export type SandboxBaseUrls = Readonly<Record<"openai" | "anthropic" | "kimi", s
 export type ProviderSnapshot = Readonly<{
   settings: readonly ProviderSettings[];
   /** Every provider can be called here that has a key, or needs none, or is played by the sandbox. */
-  providers: ReadonlyMap<string, ModelProvider>;
+  providers: ReadonlyMap<string, HttpProvider>;
   availability: ReadonlyMap<string, ProviderAvailability>;
   sandbox: boolean;
 }>;

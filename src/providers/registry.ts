@@ -2,7 +2,7 @@ import { anthropicAdapter } from "./anthropic/anthropic.ts";
 import { type DialectAdapter, HttpProvider } from "./http-provider.ts";
 import { kimiAdapter } from "./kimi/kimi.ts";
 import { openaiAdapter } from "./openai/openai.ts";
-import type { Dialect, ModelProvider } from "./provider.ts";
+import type { Dialect } from "./provider.ts";
 import type { Transport } from "./transport.ts";
 
 export type ProviderConfig = Readonly<{
@@ -25,7 +25,7 @@ const ADAPTERS: Readonly<Record<Dialect, (config: ProviderConfig) => DialectAdap
 export function createProviders(
   configs: readonly ProviderConfig[],
   transport: Transport,
-): ReadonlyMap<string, ModelProvider> {
+): ReadonlyMap<string, HttpProvider> {
   return new Map(
     configs.map((config) => [
       config.id,

@@ -1,6 +1,7 @@
 /** The targets of a tier as they stand today: retired models replaced, and what speaks against each for one request. */
 import { findServedSuccessor, isRetired } from "../pricing/catalogue.ts";
 import type { CatalogueModel } from "../pricing/types.ts";
+import { findFundsObjection, fundedOutputTokens } from "./funds.ts";
 import type { Situation } from "./situation.ts";
 import {
   type ModelTarget,
@@ -74,20 +75,25 @@ export const isSameTarget = (one: ModelTarget, other: ModelTarget): boolean =>
   one.provider === other.provider && one.model === other.model;
 
 /** Output tokens that a candidate would be asked for: what is wanted, as far as the model and the budget allow. */
-export const outputTokensOf = (
-  candidate: Candidate,
-  { request, config, outputBudgetTokens }: Situation,
-): number =>
+export const outputTokensOf = (candidate: Candidate, situation: Situation): number =>
+  Math.min(
+    wantedOutputTokens(candidate, situation),
+    situation.outputBudgetTokens ?? Number.POSITIVE_INFINITY,
+    fundedOutputTokens(candidate.model, situation),
+  );
+
+/** What is wanted of a candidate, as far as its model gives it, whatever it costs. */
+export const wantedOutputTokens = (candidate: Candidate, { request, config }: Situation): number =>
   Math.min(
     request.sampling.maxOutputTokens ?? config.tiers[candidate.tier].maxOutputTokens,
     candidate.model?.maxOutputTokens ?? Number.POSITIVE_INFINITY,
-    outputBudgetTokens ?? Number.POSITIVE_INFINITY,
   );
 
 /** Why a candidate cannot serve a request; undefined when it can. What it cannot take comes before what it lacks now. */
 export const findObjection = (candidate: Candidate, situation: Situation): Objection | undefined =>
   findRetirement(candidate) ??
   findIncapability(candidate, situation) ??
+  findFundsObjection(candidate, situation) ??
   findUnavailability(candidate.target, situation.state);
 
 const CAPABILITY_REASONS: ReadonlySet<RejectionKind> = new Set<RejectionKind>([

@@ -1,8 +1,9 @@
 /** What a target would be sent: each model takes other parameters, and what it does not take is left out and reported. */
 import { parametersOf } from "../pricing/catalogue.ts";
 import type { ModelParameters } from "../pricing/types.ts";
-import { type Candidate, outputTokensOf } from "./candidates.ts";
+import { type Candidate, outputTokensOf, wantedOutputTokens } from "./candidates.ts";
 import type { Move } from "./causes.ts";
+import { findTightest } from "./funds.ts";
 import type { Situation } from "./situation.ts";
 import type { DroppedParameter, PlannedTarget, ReasoningInput, Sampling } from "./types.ts";
 
@@ -29,7 +30,7 @@ export function planTarget(candidate: Candidate, situation: Situation): PlannedT
 
 /** What made the output cap of a planned target smaller than the caller or the tier wanted it. */
 export function listOutputCuts(candidate: Candidate, planned: PlannedTarget, situation: Situation): Move[] {
-  const { request, config, outputBudgetTokens } = situation;
+  const { request, outputBudgetTokens } = situation;
   const { maxOutputTokens: asked } = request.sampling;
   const modelMaximum = candidate.model?.maxOutputTokens ?? Number.POSITIVE_INFINITY;
   const cut = (detail: string): Move => ({ kind: "output_cut", after: planned.tier, detail });
@@ -37,9 +38,14 @@ export function listOutputCuts(candidate: Candidate, planned: PlannedTarget, sit
   if (asked !== undefined && asked > modelMaximum) {
     cuts.push(cut(`${asked} output tokens were asked for; ${planned.model} gives at most ${modelMaximum}`));
   }
-  const wanted = Math.min(asked ?? config.tiers[planned.tier].maxOutputTokens, modelMaximum);
+  const wanted = wantedOutputTokens(candidate, situation);
   if (outputBudgetTokens !== undefined && wanted > outputBudgetTokens) {
     cuts.push(cut(`The budget leaves ${outputBudgetTokens} of ${wanted} output tokens`));
+  }
+  const tightest = findTightest(candidate.model, situation);
+  if (tightest !== undefined && wanted > tightest.outputTokens) {
+    const { budgetId, outputTokens } = tightest;
+    cuts.push(cut(`The budget ${budgetId} leaves ${outputTokens} of ${wanted} output tokens`));
   }
   return cuts;
 }

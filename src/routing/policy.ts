@@ -1,6 +1,13 @@
 /** What moves the tier after the score and before a target is looked for: failures, budget, the caller's constraints. */
-import { type Candidate, isSameTarget, outputTokensOf, resolveCandidate } from "./candidates.ts";
+import {
+  type Candidate,
+  isSameTarget,
+  outputTokensOf,
+  resolveCandidate,
+  wantedOutputTokens,
+} from "./candidates.ts";
 import type { Move } from "./causes.ts";
+import { findTightest, smallestAnswer } from "./funds.ts";
 import type { Situation } from "./situation.ts";
 import { lowerTier, raiseTier, strongerTier } from "./tier.ts";
 import {
@@ -35,14 +42,36 @@ export function findBudgetMove(tier: Tier, situation: Situation): Move | undefin
   return { kind: "budget", after, detail };
 }
 
+/** Lowers the tier until the operator's budgets pay for the whole answer there, or to fast. Undefined: they do. */
+export function findFundsMove(tier: Tier, situation: Situation): Move | undefined {
+  let after = tier;
+  let shortBudget: string | undefined;
+  for (; after !== "fast"; after = lowerTier(after)) {
+    const budgetId = findShortBudgetAt(after, situation);
+    if (budgetId === undefined) break;
+    shortBudget ??= budgetId;
+  }
+  if (shortBudget === undefined) return undefined;
+  const detail = `${tier} may cost more than the budget ${shortBudget} has left`;
+  return { kind: "budget", after, detail };
+}
+
+/** The budget that does not pay for all that is wanted of a tier's first target. */
+function findShortBudgetAt(tier: Tier, situation: Situation): string | undefined {
+  const [target] = situation.config.tiers[tier].targets;
+  if (target === undefined || situation.request.funds === undefined) return undefined;
+  const first = resolveCandidate(target, tier, situation.config, situation.state);
+  const tightest = findTightest(first.model, situation);
+  return tightest !== undefined && tightest.outputTokens < wantedOutputTokens(first, situation)
+    ? tightest.budgetId
+    : undefined;
+}
+
 /** A budget that does not even pay for the smallest answer worth making; a caller may ask for a smaller one. */
 export function findBudgetFailure(situation: Situation): RoutingFailure | undefined {
-  const { request, config, inputTokens, outputBudgetTokens } = situation;
+  const { request, inputTokens, outputBudgetTokens } = situation;
   if (request.budgetRemainingTokens === undefined || outputBudgetTokens === undefined) return undefined;
-  const smallest = Math.min(
-    config.minimumOutputTokens,
-    request.sampling.maxOutputTokens ?? Number.POSITIVE_INFINITY,
-  );
+  const smallest = smallestAnswer(situation);
   if (outputBudgetTokens >= smallest) return undefined;
   return {
     kind: "budget_exhausted",

@@ -8,12 +8,14 @@ import { type Candidate, isSameTarget, resolveCandidate } from "./candidates.ts"
 import { chainMoves, type Move } from "./causes.ts";
 import { estimateLatency, expectedTokens } from "./estimate.ts";
 import { explain, ROUTER_ERROR_REASON } from "./explain.ts";
+import { listShortBudgets } from "./funds.ts";
 import { listOutputCuts, planTarget } from "./plan.ts";
 import {
   findBudgetFailure,
   findBudgetMove,
   findConstraintMove,
   findFailureMove,
+  findFundsMove,
   findNamedFallbacks,
   findPinnedCandidate,
   findUnknownTarget,
@@ -67,7 +69,7 @@ export function routeScored(
   moves.push(...listSearchMoves(decided, pinned, search, situation));
   const { usable, move, cache } = stayWhereCached(search.usable, moves, situation);
   const [first, ...rest] = usable;
-  if (first === undefined) return { ok: false, failure: noUsableTarget(search.rejected, state) };
+  if (first === undefined) return { ok: false, failure: noUsableTarget(search.rejected, situation) };
 
   const targets: Decision["targets"] = [
     planTarget(first, situation),
@@ -134,6 +136,7 @@ function listTierMoves(scores: RequestScores, situation: Situation): Move[] {
   };
   add(findFailureMove(tier(), request.previousFailures, config.failureLimit));
   add(findBudgetMove(tier(), situation));
+  add(findFundsMove(tier(), situation));
   add(findConstraintMove(tier(), request.constraints));
   return moves;
 }
@@ -177,7 +180,10 @@ function fallbacksMove(fallbacks: readonly ModelTarget[], after: Tier): Move {
   return { kind: "constraint", after, detail };
 }
 
-function noUsableTarget(rejected: readonly RejectedTarget[], state: ProviderState): RoutingFailure {
+function noUsableTarget(rejected: readonly RejectedTarget[], situation: Situation): RoutingFailure {
+  const { state } = situation;
+  const budgetIds = listShortBudgets(rejected, situation);
+  if (budgetIds.length > 0) return { kind: "over_budget", budgetIds };
   const variables = rejected
     .filter(({ reason }) => reason === "no_key")
     .flatMap(({ target }) => state.providers.get(target.provider)?.keyVariables.slice(0, 1) ?? []);

@@ -109,6 +109,16 @@ export type Sampling = Readonly<{
   seed?: number;
 }>;
 
+/** What is left of one limit of one budget, in nano-USD or in tokens. >= 0. */
+export type Fund = Readonly<{ budgetId: string; unit: "nano_usd" | "tokens"; left: bigint }>;
+
+export type Funds = Readonly<{
+  /** The most input tokens the call can be billed; absent: the messages are not known, and the estimate counts. */
+  mostInputTokens?: number;
+  /** Each of them must pay for the whole call. Not empty. */
+  accounts: readonly Fund[];
+}>;
+
 export type RoutingRequest = Readonly<{
   agentId: string;
   sessionId: string;
@@ -120,6 +130,8 @@ export type RoutingRequest = Readonly<{
   agentScores: AgentScores;
   /** Tokens left; absent: no budget. Whole, >= 0. */
   budgetRemainingTokens?: number;
+  /** What the operator's budgets leave for this call; absent: none applies, or they pay for all of it. */
+  funds?: Funds;
   /** Whole, >= 0. */
   previousFailures: number;
   constraints: Readonly<{
@@ -351,6 +363,8 @@ export const REJECTIONS = [
   "json",
   "unknown_provider",
   "output_limit",
+  "over_budget",
+  "unknown_price",
 ] as const;
 export type RejectionKind = (typeof REJECTIONS)[number];
 export type RejectedTarget = Readonly<{
@@ -432,6 +446,8 @@ export type RoutingFailure = Readonly<
   | { kind: "no_usable_target"; missingVariables: readonly string[]; rejected: readonly RejectedTarget[] }
   | { kind: "budget_exhausted"; neededTokens: number; remainingTokens: number }
   | { kind: "unknown_model"; target: ModelTarget }
+  /** The operator's budgets do not pay for the smallest answer worth making, wherever it is made. */
+  | { kind: "over_budget"; budgetIds: readonly string[] }
 >;
 export type RoutingResult = Readonly<
   { ok: true; decision: Decision } | { ok: false; failure: RoutingFailure }

@@ -2,15 +2,18 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 
-/** RPCs that change how the service works for everyone. */
+/** RPCs that change how the service works for everyone, or tell what others may spend. */
 const OPERATORS_ONLY: ReadonlySet<string> = new Set([
   "modeltier.v1.ProviderService.ReloadProviders",
+  "modeltier.v1.AccessService.SetBudget",
+  "modeltier.v1.AccessService.ListBudgets",
+  "modeltier.v1.AccessService.DeleteBudget",
   "modeltier.v1.ConfigService.PublishConfig",
   "modeltier.v1.ConfigService.RollbackConfig",
   "modeltier.v1.ConfigService.BacktestConfig",
 ]);
 
-/** Lets everyone call what changes nothing, and asks for the admin token, where one is set, before what does. */
+/** Asks for the admin token, where one is set, before what is for operators only; everyone may call the rest. */
 export function authorizer(adminToken: string | undefined) {
   const expected = adminToken === undefined ? undefined : digest(`Bearer ${adminToken}`);
   return (method: DescMethod, context: HandlerContext): void => {

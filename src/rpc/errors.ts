@@ -135,6 +135,18 @@ function routingDetails(
           },
         },
       ];
+    case "over_budget":
+      return [
+        {
+          desc: QuotaFailureSchema,
+          value: {
+            violations: routingFailure.budgetIds.map((budgetId) => ({
+              subject: `budgets/${budgetId}`,
+              description: message,
+            })),
+          },
+        },
+      ];
     case "budget_exhausted":
       return [
         {
@@ -179,6 +191,16 @@ function refusedKey({ failure }: IdempotencyError, method: DescMethod, style: Fi
       : retryInfo(KEY_RETRY_MS),
   ]);
 }
+
+/** How soon a database may be there again, in ms. */
+const STORE_RETRY_MS = 1_000;
+
+/** What an RPC is about cannot be read or written now. */
+export const storeUnavailable = (): ConnectError =>
+  new ConnectError("the database cannot be reached now: try again later", Code.Unavailable, undefined, [
+    errorInfo("STORE_UNAVAILABLE"),
+    retryInfo(STORE_RETRY_MS),
+  ]);
 
 const retryInfo = (retryAfterMs: number): Detail => ({
   desc: RetryInfoSchema,

@@ -75,7 +75,8 @@ function callOf(
   if (request.routing.case !== "decisionToken") return { ...completionFromProto(request), ...caller };
   const token = openToken(request.routing.value, tokens, [...at, "decision_token"]);
   const call = completionFromProto(request, token.request);
-  return { ...call, decided: tokens.resume(token, call.request), ...caller };
+  const decided = tokens.resume(token, call.request);
+  return { ...call, decided, decideAgain: (request) => tokens.resume(token, request), ...caller };
 }
 
 function openToken(token: string, tokens: DecisionTokens, at: FieldPath) {

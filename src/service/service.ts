@@ -3,10 +3,11 @@ import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Budgets } from "../budgets/budgets.ts";
 import type { CompletionCall, EngineDeps } from "../completion/call.ts";
+import { decideWithinBudgets } from "../completion/call-funds.ts";
 import { complete } from "../completion/complete.ts";
 import { completeOnce } from "../completion/complete-once.ts";
-import { decide as decideCall } from "../completion/decide.ts";
 import { HedgeBudget } from "../completion/hedge-budget.ts";
 import { RetryBudget } from "../completion/retry-budget.ts";
 import { TargetHealth } from "../completion/target-health.ts";
@@ -17,6 +18,7 @@ import { billedTokens, cacheSavingOf, costOf } from "../pricing/cost.ts";
 import { ProviderHub } from "../providers/hub.ts";
 import { createTransport } from "../providers/transport.ts";
 import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
+import { accessService } from "../rpc/access-service.ts";
 import { authorizer } from "../rpc/authorize.ts";
 import { configCodec } from "../rpc/convert/config-codec.ts";
 import { listenGrpc } from "../rpc/grpc.ts";
@@ -33,6 +35,7 @@ import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import type { Running } from "./banner.ts";
+import { startBudgets } from "./budgets.ts";
 import { configAdmin } from "./config-admin.ts";
 import { openConfiguration } from "./configuration.ts";
 import { decide } from "./decide.ts";
@@ -41,6 +44,7 @@ import { addHttpRoutes } from "./http-routes.ts";
 import { logBreaker, observe } from "./observe.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { providerStateOf } from "./provider-state.ts";
+import { collectStartupGarbage } from "./startup-garbage.ts";
 import { warmStateOf } from "./warm-state.ts";
 
 export type Service = Readonly<{
@@ -73,6 +77,8 @@ export type Shared = Readonly<{
   renderMetrics(): Promise<string>;
 }>;
 
+/** The first calls of a new service are not to be held up by the collector. */
+const SETTLED_AFTER_MS = 2_000;
 /** For the last statuses to leave once the grace is over. */
 const GOODBYE_MS = 500;
 
@@ -95,7 +101,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const sandboxBaseUrls = sandbox?.baseUrls;
   const hub = new ProviderHub(transport, settings.providers, settings.sandbox ? sandboxBaseUrls : undefined);
   const config = (): RoutingConfig => active.current.config;
-  const engine = engineOf({ config, hub, recorder, metrics, log });
+  const { budgets, admin, ...ofBudgets } = await startBudgets({ settings, database, metrics, log });
+  const engine = engineOf({ config, hub, budgets, recorder, metrics, log });
   const idempotency = createIdempotency({ db: database.db, log });
   const life = new Lifecycle();
 
@@ -111,7 +118,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const services = [
     routerService({
       ...calls,
-      decide: (request) => decideCall(request, config(), engine.deps),
+      decide: (request) => decideWithinBudgets(request, config(), engine.deps),
       tokens: new DecisionTokens({
         secret: settings.tokenSecret,
         lifetimeMs: settings.tokenLifetimeMs,
@@ -129,6 +136,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       reload: () => options.reloadProviders(reload),
     }),
     configAdmin({ configuration, settings: following.settings, database, state: engine.state }),
+    accessService({ budgets: admin, log }),
   ].map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }));
 
   const openAi = {
@@ -153,6 +161,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   });
   grpc.setServing(true);
   life.obstacle = undefined;
+  void prepare(hub, life.shutdownSignal);
 
   const stop = async (): Promise<void> => {
     life.obstacle = "the service is shutting down";
@@ -164,6 +173,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     grpc.close();
     http.close();
     await Promise.all([recorder.close(), idempotency.close()]);
+    await ofBudgets.close();
     closing.abort();
     await configuration.close();
     await Promise.all([database.close(), transport.close(), ownSandbox?.close()]);
@@ -205,15 +215,24 @@ class Lifecycle {
   }
 }
 
+/** For the first call to find, and not to wait for, once the service listens. */
+async function prepare(hub: ProviderHub, signal: AbortSignal): Promise<void> {
+  await Promise.all([...hub.current.providers.values()].map((provider) => provider.prepare()));
+  setTimeout(() => {
+    if (!signal.aborted) collectStartupGarbage();
+  }, SETTLED_AFTER_MS).unref();
+}
+
 type EngineParts = Readonly<{
   config: () => RoutingConfig;
   hub: ProviderHub;
+  budgets: Budgets;
   recorder: EngineDeps["recorder"];
   metrics: ReturnType<typeof createMetrics>;
   log: Log;
 }>;
 
-function engineOf({ config, hub, recorder, metrics, log }: EngineParts) {
+function engineOf({ config, hub, budgets, recorder, metrics, log }: EngineParts) {
   const clock = { nowMs: () => performance.now(), wallDate: () => new Date() };
   const engineMetrics = new EngineMetrics(metrics, config);
   const health = new TargetHealth(clock.nowMs, logBreaker(engineMetrics, log), () => config().breaker);
@@ -226,6 +245,7 @@ function engineOf({ config, hub, recorder, metrics, log }: EngineParts) {
     health,
     retryBudget: new RetryBudget(),
     hedgeBudget: new HedgeBudget(),
+    budgets,
     recorder,
     observer: warm.learning(observe(engineMetrics, log)),
     clock,

@@ -50,6 +50,21 @@ describe("settings", () => {
     ]);
   });
 
+  it("refuse calls under a budget without the database, and lease its slices for two minutes", () => {
+    expect(readSettings({}, "/srv")).toMatchObject({
+      budgetWithoutDatabase: "refuse",
+      budgetLeaseMs: 120_000,
+    });
+    const other = { MODELTIER_BUDGET_WITHOUT_DATABASE: "allow", MODELTIER_BUDGET_LEASE_SECONDS: "2.5" };
+    expect(readSettings(other, "/srv")).toMatchObject({
+      budgetWithoutDatabase: "allow",
+      budgetLeaseMs: 2_500,
+    });
+    expect(problemsOf({ MODELTIER_BUDGET_LEASE_SECONDS: "0.1" })).toEqual([
+      'MODELTIER_BUDGET_LEASE_SECONDS is "0.1"; use at least 1',
+    ]);
+  });
+
   it("deliver answers as they come, unless all are to be assured", () => {
     expect(readSettings({}, "/srv").delivery).toBeUndefined();
     expect(readSettings({ MODELTIER_DELIVERY: "ASSURED" }, "/srv").delivery).toBe("ASSURED");

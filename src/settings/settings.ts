@@ -57,6 +57,10 @@ export type Settings = Readonly<{
   tokenSecret?: string;
   /** How long a decision token holds. */
   tokenLifetimeMs: number;
+  /** What becomes of calls under a budget of which nothing is at hand while the database is away. */
+  budgetWithoutDatabase: "refuse" | "allow";
+  /** How long a slice of a budget outlives the replica that holds it. */
+  budgetLeaseMs: number;
   logLevel: LogLevel;
   /** How long calls in flight may take to end at a stop. */
   graceMs: number;
@@ -67,6 +71,7 @@ const KNOWN = new Set(
     "GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
     "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY ADMIN_TOKEN TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
     "HEDGING PROMPT_CACHE HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
+    "BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
   ]
     .join(" ")
     .split(" ")
@@ -102,6 +107,8 @@ export function readSettings(environment: Environment, folder: string): Settings
     adminToken: reader.text("MODELTIER_ADMIN_TOKEN"),
     tokenSecret: readTokenSecret(reader),
     tokenLifetimeMs: 1_000 * reader.positive("MODELTIER_TOKEN_LIFETIME_SECONDS", 300),
+    budgetWithoutDatabase: reader.choice("MODELTIER_BUDGET_WITHOUT_DATABASE", ["refuse", "allow"], "refuse"),
+    budgetLeaseMs: readBudgetLease(reader),
     logLevel: reader.choice("LOG_LEVEL", LOG_LEVELS, "info"),
     graceMs: 1000 * reader.positive("MODELTIER_GRACE_SECONDS", 30),
   };
@@ -137,6 +144,13 @@ function readTokenSecret(reader: SettingsReader): string | undefined {
     reader.problem("MODELTIER_TOKEN_SECRET", "is too short to sign with: use at least 32 random characters");
   }
   return secret;
+}
+
+/** Renewed four times in its time, so a very short one would keep the database busy with nothing else. */
+function readBudgetLease(reader: SettingsReader): number {
+  const seconds = reader.positive("MODELTIER_BUDGET_LEASE_SECONDS", 120);
+  if (seconds < 1) reader.problem("MODELTIER_BUDGET_LEASE_SECONDS", `is "${seconds}"; use at least 1`);
+  return 1_000 * seconds;
 }
 
 function readRetiredModels(reader: SettingsReader): Settings["retiredModels"] {

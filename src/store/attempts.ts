@@ -21,8 +21,9 @@ const COLUMNS: ColumnTypes<NewAttempt> = {
 };
 
 /** Inserts the attempts; those already there stay as they are. */
-export const insertAttempts = (db: Kysely<Database>, records: readonly AttemptRecord[]): Promise<void> =>
-  insertNew(db, "ai_analytics", COLUMNS, records.map(attemptRow));
+export async function insertAttempts(db: Kysely<Database>, records: readonly AttemptRecord[]): Promise<void> {
+  await insertNew(db, "ai_analytics", COLUMNS, records.map(attemptRow));
+}
 
 const attemptRow = (record: AttemptRecord): NewAttempt => ({
   execution_id: record.executionId,

@@ -1,6 +1,7 @@
 /** The tables as types, and the one way to open them: Postgres by URL, or the embedded database in the data folder. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ColumnType, Generated, GeneratedAlways, Kysely } from "kysely";
+import type { BudgetPeriod, BudgetScope, BudgetUnit } from "../budgets/types.ts";
 import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -15,6 +16,9 @@ export interface Database {
   orchestration_config_versions: ConfigVersionsTable;
   idempotency_keys: IdempotencyKeysTable;
   audit_log: AuditLogTable;
+  budgets: BudgetsTable;
+  budget_accounts: BudgetAccountsTable;
+  budget_leases: BudgetLeasesTable;
 }
 
 /** Written once as part of a JSON document, in which a bigint travels as its digits. */
@@ -126,6 +130,43 @@ export interface IdempotencyKeysTable {
   /** Null while in flight. */
   outcome: Uint8Array | null;
   created_at: Generated<Date>;
+  expires_at: Date;
+}
+
+/** One row per budget. */
+export interface BudgetsTable {
+  budget_id: string;
+  scope: BudgetScope["kind"];
+  /** The label's key; "" for another scope. */
+  scope_key: string;
+  /** The label's value or the agent; "" for everything. */
+  scope_value: string;
+  period: BudgetPeriod;
+  limit_nano_usd: ColumnType<bigint | null, string | null, string | null>;
+  limit_tokens: ColumnType<bigint | null, string | null, string | null>;
+  created_at: Generated<Date>;
+}
+
+interface BudgetAccountKey {
+  budget_id: string;
+  unit: BudgetUnit;
+  period: BudgetPeriod;
+  period_start: Date;
+}
+
+/** One row per budget, unit and period in which anything was leased or spent. */
+export interface BudgetAccountsTable extends BudgetAccountKey {
+  spent: bigint;
+  /** The sum of its leases, expired ones included until they are taken back. */
+  leased: bigint;
+  recalled_at: Date | null;
+  recalled_by: string | null;
+}
+
+/** One row per slice that a replica holds. */
+export interface BudgetLeasesTable extends BudgetAccountKey {
+  lease_id: string;
+  amount: bigint;
   expires_at: Date;
 }
 

@@ -35,9 +35,12 @@ const COLUMNS: ColumnTypes<NewExecution> = {
   ...USAGE_COLUMNS,
 };
 
-/** Inserts the executions, without their attempts; those already there stay as they are. */
-export const insertExecutions = (db: Kysely<Database>, records: readonly ExecutionRecord[]): Promise<void> =>
-  insertNew(db, "orchestration_executions", COLUMNS, records.map(executionRow));
+/** Inserts the executions, without their attempts; those already there stay as they are. @returns ids of the new ones */
+export const insertExecutions = (
+  db: Kysely<Database>,
+  records: readonly ExecutionRecord[],
+): Promise<readonly string[]> =>
+  insertNew(db, "orchestration_executions", COLUMNS, records.map(executionRow), "execution_id");
 
 const executionRow = (record: ExecutionRecord): NewExecution => ({
   execution_id: record.executionId,

@@ -19,6 +19,10 @@ export const isRowAtFault = (error: unknown): boolean =>
     ? ROW_CLASSES.has(error.code.slice(0, 2))
     : error instanceof TypeError || error instanceof RangeError;
 
+/** The statement waited for a lock for too long, or was given up for another: it has changed nothing and may go again. */
+export const isContention = (error: unknown): boolean =>
+  isServerAnswer(error) && (error.code === "55P03" || error.code === "40P01");
+
 /** Names and codes. The server's text is left out where it may quote a value of the row. */
 export function failureFields(error: unknown): LogFields {
   if (isServerAnswer(error)) {

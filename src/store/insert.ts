@@ -9,19 +9,24 @@ export type ColumnTypes<Row> = Readonly<Record<keyof Row & string, string>>;
  * Inserts the rows that are not there yet; the others stay as they are, so that sending a batch again changes nothing.
  * The rows travel as one JSON document: the statement is the same for every batch, and building it costs a fraction
  * of one parameter per value.
+ * @param returning a column of text
+ * @returns its values in the rows that were new; none without it
  */
 export async function insertNew<Row>(
   db: Kysely<Database>,
   table: keyof Database,
   columns: ColumnTypes<Row>,
   rows: readonly Row[],
-): Promise<void> {
-  if (rows.length === 0) return;
+  returning?: keyof Row & string,
+): Promise<readonly string[]> {
+  if (rows.length === 0) return [];
   const names = sql.join(Object.keys(columns).map((name) => sql.ref(name)));
   const types = Object.entries<string>(columns).map(([name, type]) => sql`${sql.ref(name)} ${sql.raw(type)}`);
-  await sql`insert into ${sql.table(table)} (${names})
+  const told = returning === undefined ? sql`` : sql`returning ${sql.ref(returning)} as value`;
+  const inserted = await sql<{ value: string }>`insert into ${sql.table(table)} (${names})
     select ${names} from json_to_recordset(${storable(JSON.stringify(rows))}::json) as r (${sql.join(types)})
-    on conflict do nothing`.execute(db);
+    on conflict do nothing ${told}`.execute(db);
+  return inserted.rows.map(({ value }) => value);
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Kysely } from "kysely";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { insertAttempts } from "./attempts.ts";
+import { chargeBudgets } from "./budget-charges.ts";
 import type { Database } from "./database.ts";
 import { insertExecutions } from "./executions.ts";
 import { failureFields, isRowAtFault } from "./failure.ts";
@@ -211,12 +212,20 @@ class BatchRecorder implements DatabaseRecorder {
   }
 }
 
-/** Executions and their attempts, all or none. Writing them again changes nothing. */
+/**
+ * Executions, their attempts and what they cost their budgets, all or none. Writing them again changes nothing: a budget
+ * is charged for rows that are new. Charges come last, because they lock rows that other replicas want.
+ */
 const writeRecords = (db: Kysely<Database>, records: readonly ExecutionRecord[]): Promise<void> =>
   db.transaction().execute(async (tx) => {
-    await insertExecutions(tx, records);
+    const inserted = new Set(await insertExecutions(tx, records));
     await insertAttempts(
       tx,
       records.flatMap(({ attempts }) => attempts),
+    );
+    const added = records.filter(({ executionId }) => inserted.has(executionId));
+    await chargeBudgets(
+      tx,
+      added.flatMap(({ charges = [] }) => charges),
     );
   });

@@ -1,5 +1,6 @@
 /** What the engine hands to the recorder. Plain data: no prompt, no answer, no key. */
 
+import type { BudgetCharge } from "../budgets/types.ts";
 import type { BilledTokens } from "../pricing/types.ts";
 import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { Decision, ModelTarget, Tier } from "../routing/types.ts";
@@ -70,6 +71,8 @@ export type ExecutionRecord = Readonly<{
   scoringInputs?: ScoringInputs;
   labels: Readonly<Record<string, string>>;
   attempts: readonly AttemptRecord[];
+  /** What it cost the budgets that it counts towards; absent: none. */
+  charges?: readonly BudgetCharge[];
   createdAt: Date;
 }>;
 

@@ -110,6 +110,18 @@ export function createMetrics() {
       aggregator: "min",
       registers,
     }),
+    budgetOverruns: new Counter({
+      name: "modeltier_budget_overruns_total",
+      help: "Attempts that cost a budget more than was set aside for them, which was the most they could cost.",
+      labelNames: ["budget", "unit"],
+      registers,
+    }),
+    budgetRefusals: new Counter({
+      name: "modeltier_budget_refusals_total",
+      help: "Calls that a budget refused.",
+      labelNames: ["budget"],
+      registers,
+    }),
     spoolRecords: new Gauge({
       name: "modeltier_spool_records",
       help: "Execution records waiting to be written to the database.",

@@ -212,11 +212,11 @@ describe.each(ENGINES)("the tables on $name", ({ start }) => {
     );
   });
 
-  it("adds a million single nano-USD to exactly a thousandth of a dollar", async () => {
+  it("adds a hundred thousand single nano-USD to exactly a ten-thousandth of a dollar", async () => {
     await insertAttempts(database.db, [anAttempt("exec", { costNanoUsd: 1n })]);
     const { rows } = await sql`
-      select sum(cost_usd) as usd from ai_analytics, generate_series(1, 1000000)`.execute(database.db);
-    expect(rows).toEqual([{ usd: "0.001000000" }]);
+      select sum(cost_usd) as usd from ai_analytics, generate_series(1, 100000)`.execute(database.db);
+    expect(rows).toEqual([{ usd: "0.000100000" }]);
   });
 
   it("shows an unknown price as unknown, not as free", async () => {

@@ -44,6 +44,7 @@ export async function startService({
     cwd: inOwnFolder ? folder : ROOT,
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: join(ROOT, "node_modules/.cache/node"), // as `npm start` has it
       MODELTIER_GRPC_PORT: "0",
       MODELTIER_HTTP_PORT: "0",
       MODELTIER_SANDBOX_PORT: "0",

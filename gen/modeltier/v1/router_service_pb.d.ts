@@ -21,7 +21,8 @@ export declare const RouterService: GenService<{
    * Decides, and explains the decision; asks no provider.
    * INVALID_ARGUMENT: a field is wrong, named in BadRequest. FAILED_PRECONDITION (NO_USABLE_TARGET): no target can be
    * called, the message names the variables to set. RESOURCE_EXHAUSTED (BUDGET_EXCEEDED): not even the smallest answer
-   * fits the budget.
+   * fits budget_remaining, or a budget of the agent or of everyone that the operator has set; QuotaFailure names it. Nothing
+   * is set aside.
    *
    * @generated from rpc modeltier.v1.RouterService.Route
    */
@@ -32,7 +33,8 @@ export declare const RouterService: GenService<{
   },
   /**
    * Decides and answers, event by event; fails over to the next target where that is possible.
-   * As Route, and: UNAVAILABLE: every attempt failed, or the answer broke off after pieces were delivered (the detail's
+   * As Route, with the budgets of the call's labels, and: UNAVAILABLE (BUDGET_STORE_UNAVAILABLE): a budget applies and the
+   * database is away. UNAVAILABLE: every attempt failed, or the answer broke off after pieces were delivered (the detail's
    * metadata says partial=true). RESOURCE_EXHAUSTED: rate limits or credit at every target, with RetryInfo where known.
    * FAILED_PRECONDITION (CONTENT_FILTERED): a provider refused the content. DEADLINE_EXCEEDED, CANCELLED: the caller's doing.
    * With a decision token, INVALID_ARGUMENT: it is not this server's, the field says why. FAILED_PRECONDITION: it has expired

@@ -1379,6 +1379,20 @@ export enum RejectionReason {
    * @generated from enum value: REJECTION_REASON_OUTPUT_LIMIT = 11;
    */
   OUTPUT_LIMIT = 11,
+
+  /**
+   * A budget does not pay for the smallest answer worth making there.
+   *
+   * @generated from enum value: REJECTION_REASON_OVER_BUDGET = 12;
+   */
+  OVER_BUDGET = 12,
+
+  /**
+   * A budget in money applies, and what the model costs is not known.
+   *
+   * @generated from enum value: REJECTION_REASON_UNKNOWN_PRICE = 13;
+   */
+  UNKNOWN_PRICE = 13,
 }
 
 /**

@@ -1,4 +1,3 @@
-import { Anthropic } from "@anthropic-ai/sdk";
 import type { DialectAdapter } from "../http-provider.ts";
 import type { ProviderConfig } from "../registry.ts";
 import { buildHead, keyOptions, type RequestHead, SDK_OPTIONS, withoutVariables } from "../sdk-request.ts";
@@ -9,6 +8,24 @@ import { readMessage } from "./messages-whole.ts";
 const NEWEST_VERSION = "2026-10-21";
 
 export function anthropicAdapter(config: ProviderConfig): DialectAdapter {
+  const heads = new Map<string, Promise<RequestHead>>();
+  return {
+    dialect: config.dialect,
+    head: ({ anthropicVersion: version = NEWEST_VERSION }) => {
+      const known = heads.get(version);
+      if (known !== undefined) return known;
+      const head = messagesHead(config, version);
+      heads.set(version, head);
+      return head;
+    },
+    payload: messagesPayload,
+    readWhole: readMessage,
+    createReader: (request, failures) => new MessagesReader(request.maxOutputTokens, failures),
+  };
+}
+
+async function messagesHead(config: ProviderConfig, version: string): Promise<RequestHead> {
+  const { Anthropic } = await import("@anthropic-ai/sdk");
   const client = withoutVariables(
     "ANTHROPIC_",
     () =>
@@ -19,18 +36,5 @@ export function anthropicAdapter(config: ProviderConfig): DialectAdapter {
         openTelemetry: false,
       }),
   );
-  const heads = new Map<string, Promise<RequestHead>>();
-  return {
-    dialect: config.dialect,
-    head: ({ parameters: { anthropicVersion: version = NEWEST_VERSION } }) => {
-      const known = heads.get(version);
-      if (known !== undefined) return known;
-      const head = buildHead(config.id, client, "/v1/messages", { "anthropic-version": version });
-      heads.set(version, head);
-      return head;
-    },
-    payload: messagesPayload,
-    readWhole: readMessage,
-    createReader: (request, failures) => new MessagesReader(request.maxOutputTokens, failures),
-  };
+  return buildHead(config.id, client, "/v1/messages", { "anthropic-version": version });
 }

@@ -3,6 +3,7 @@ import { type AnswerReader, type FinishEvent, FrameParser, OutputMeter } from ".
 import { findErrorReport } from "../failure-rules.ts";
 import { asCount, asRecord, asText, type JsonRecord } from "../json.ts";
 import type { CompletionEvent } from "../provider.ts";
+import { RepeatedFrame } from "../repeated-frame.ts";
 import type { ResponseFailures } from "../response-failures.ts";
 import type { ServerSentEvent } from "../sse.ts";
 import { messagesFinishReason } from "./messages-finish.ts";
@@ -24,6 +25,7 @@ export class MessagesReader implements AnswerReader {
   readonly #failures: ResponseFailures;
   readonly #frames: FrameParser;
   readonly #meter: OutputMeter;
+  readonly #textFrame = new RepeatedFrame('"delta":{"type":"text_delta","text":"');
   readonly #usage = new MessagesUsage();
   /** By block index, a number that was checked. It counts all blocks, so it is not the call's ordinal. */
   readonly #calls = new Map<number, OpenCall>();
@@ -44,9 +46,22 @@ export class MessagesReader implements AnswerReader {
     return this.#stopped;
   }
 
-  accept({ event, data }: ServerSentEvent, out: CompletionEvent[]): boolean {
+  accept(frame: ServerSentEvent, out: CompletionEvent[]): boolean {
+    const text = this.#textFrame.find(frame);
+    if (text !== undefined) {
+      this.#emit("text", text, out);
+      return this.#stopped;
+    }
+    const from = out.length;
+    const skipped = this.#frames.skippedFrames;
+    this.#readEvent(frame, out);
+    if (this.#frames.skippedFrames === skipped) this.#textFrame.learn(frame, out.slice(from));
+    return this.#stopped;
+  }
+
+  #readEvent({ event, data }: ServerSentEvent, out: CompletionEvent[]): void {
     const body = this.#frames.parse(data);
-    if (body === undefined) return false;
+    if (body === undefined) return;
     const report = findErrorReport(body, event);
     if (report !== undefined) throw this.#failures.reported(report);
     if (body.type === "content_block_delta") this.#readDelta(body, out);
@@ -55,7 +70,6 @@ export class MessagesReader implements AnswerReader {
     else if (body.type === "message_start") this.#readMessage(asRecord(body.message), out);
     else if (body.type === "message_delta") this.#readEnd(body, out);
     else if (body.type === "message_stop") this.#stopped = true;
-    return this.#stopped;
   }
 
   finish(): FinishEvent {

@@ -1,4 +1,3 @@
-import { OpenAI } from "openai";
 import type { DialectAdapter } from "../http-provider.ts";
 import type { ProviderConfig } from "../registry.ts";
 import { buildHead, keyOptions, type RequestHead, SDK_OPTIONS, withoutVariables } from "../sdk-request.ts";
@@ -8,6 +7,21 @@ import { readChatCompletion } from "./chat-whole.ts";
 
 /** The adapter of a provider that speaks chat completions. */
 export function chatAdapter(config: ProviderConfig, variant: ChatVariant): DialectAdapter {
+  let head: Promise<RequestHead> | undefined;
+  return {
+    dialect: config.dialect,
+    head: () => {
+      head ??= chatHead(config);
+      return head;
+    },
+    payload: (request, stream) => chatPayload(request, stream, variant),
+    readWhole: readChatCompletion,
+    createReader: (request, failures) => new ChatReader(request.maxOutputTokens, failures),
+  };
+}
+
+async function chatHead(config: ProviderConfig): Promise<RequestHead> {
+  const { OpenAI } = await import("openai");
   const client = withoutVariables(
     "OPENAI_",
     () =>
@@ -19,15 +33,5 @@ export function chatAdapter(config: ProviderConfig, variant: ChatVariant): Diale
         project: null,
       }),
   );
-  let head: Promise<RequestHead> | undefined;
-  return {
-    dialect: config.dialect,
-    head: () => {
-      head ??= buildHead(config.id, client, "/chat/completions");
-      return head;
-    },
-    payload: (request, stream) => chatPayload(request, stream, variant),
-    readWhole: readChatCompletion,
-    createReader: (request, failures) => new ChatReader(request.maxOutputTokens, failures),
-  };
+  return buildHead(config.id, client, "/chat/completions");
 }

@@ -3,6 +3,7 @@ import { type AnswerReader, type FinishEvent, FrameParser, OutputMeter } from ".
 import { findErrorReport } from "../failure-rules.ts";
 import { asList, asRecord, asText, type JsonRecord } from "../json.ts";
 import type { CompletionEvent, TokenUsage } from "../provider.ts";
+import { RepeatedFrame } from "../repeated-frame.ts";
 import type { ResponseFailures } from "../response-failures.ts";
 import type { ServerSentEvent } from "../sse.ts";
 import { chatFinishReason } from "./chat-finish.ts";
@@ -19,6 +20,7 @@ export class ChatReader implements AnswerReader {
   readonly #failures: ResponseFailures;
   readonly #frames: FrameParser;
   readonly #meter: OutputMeter;
+  readonly #textFrame = new RepeatedFrame('"delta":{"content":"');
   readonly #toolCalls = new ChatToolCalls();
   #finishReason = "";
   #model = "";
@@ -37,10 +39,23 @@ export class ChatReader implements AnswerReader {
     return this.#finishReason !== "";
   }
 
-  accept({ event, data }: ServerSentEvent, out: CompletionEvent[]): boolean {
-    if (data === DONE) return true;
+  accept(frame: ServerSentEvent, out: CompletionEvent[]): boolean {
+    if (frame.data === DONE) return true;
+    const text = this.#textFrame.find(frame);
+    if (text !== undefined) {
+      this.#emit("text", text, out);
+      return false;
+    }
+    const from = out.length;
+    const skipped = this.#frames.skippedFrames;
+    this.#readChunk(frame, out);
+    if (this.#frames.skippedFrames === skipped) this.#textFrame.learn(frame, out.slice(from));
+    return false;
+  }
+
+  #readChunk({ event, data }: ServerSentEvent, out: CompletionEvent[]): void {
     const chunk = this.#frames.parse(data);
-    if (chunk === undefined) return false;
+    if (chunk === undefined) return;
     const report = findErrorReport(chunk, event);
     if (report !== undefined) throw this.#failures.reported(report);
     this.#model ||= asText(chunk.model);
@@ -49,7 +64,6 @@ export class ChatReader implements AnswerReader {
       if (choice !== undefined && isFirst(choice)) this.#readChoice(choice, out);
     }
     if (chunk.usage) this.#readUsage(chunk.usage, out);
-    return false;
   }
 
   finish(): FinishEvent {

@@ -106,6 +106,8 @@ export const PROTO_REJECTION: Readonly<Record<RejectionKind, RejectionReason>> =
   json: RejectionReason.STRUCTURED_OUTPUT,
   unknown_provider: RejectionReason.UNKNOWN_PROVIDER,
   output_limit: RejectionReason.OUTPUT_LIMIT,
+  over_budget: RejectionReason.OVER_BUDGET,
+  unknown_price: RejectionReason.UNKNOWN_PRICE,
 };
 
 export const PROTO_PRICE_STATUS: Readonly<Record<PriceStatus, ProtoPriceStatus>> = {

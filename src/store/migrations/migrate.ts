@@ -6,6 +6,7 @@ import { configVersions } from "./0002-config-versions.ts";
 import { idempotencyKeys } from "./0003-idempotency-keys.ts";
 import { cacheSavings } from "./0004-cache-savings.ts";
 import { usageMethod } from "./0005-usage-method.ts";
+import { budgets } from "./0006-budgets.ts";
 import { configHistory } from "./0007-config-history.ts";
 
 export type Migration = Readonly<{
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly Migration[] = [
   idempotencyKeys,
   cacheSavings,
   usageMethod,
+  budgets,
   configHistory,
 ];
 
