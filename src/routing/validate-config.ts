@@ -64,10 +64,10 @@ function checkBlends(config: CheckedConfig): ConfigProblem[] {
   return [
     ...checkRange("agentWeight", agentWeight, 0, 1),
     ...checkRange("stepWeight", stepWeight, 0, 1),
-    ...checkSum("agentWeight", "agentWeight and stepWeight", [agentWeight, stepWeight]),
+    ...checkSum("agentWeight", "the agent's and the step's weight", [agentWeight, stepWeight]),
     ...checkRange("creationWeight", creationWeight, 0, 1),
     ...checkRange("executionWeight", executionWeight, 0, 1),
-    ...checkSum("creationWeight", "creationWeight and executionWeight", [creationWeight, executionWeight]),
+    ...checkSum("creationWeight", "the weights of creation and execution", [creationWeight, executionWeight]),
     ...checkRange("coldStartScore", config.coldStartScore, 0, 10),
   ];
 }
@@ -81,7 +81,7 @@ function checkThresholds({ thresholds }: CheckedConfig): ConfigProblem[] {
   if (balancedFrom > balancedTo) {
     problems.push({
       path: "thresholds",
-      message: `balancedFrom (${balancedFrom}) must not be above balancedTo (${balancedTo})`,
+      message: `balanced must not begin (${balancedFrom}) above its end (${balancedTo}): the scores between had no tier`,
     });
   }
   return problems;
