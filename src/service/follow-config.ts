@@ -2,6 +2,7 @@
 import type { TargetHealth } from "../completion/target-health.ts";
 import type { ActiveConfig } from "../config/active-config.ts";
 import type { ProviderHub, SandboxBaseUrls } from "../providers/hub.ts";
+import type { RoutingConfig } from "../routing/types.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { providersOf } from "./custom-providers.ts";
@@ -11,7 +12,7 @@ export type FollowOptions = Readonly<{
   settings: Settings;
   hub: ProviderHub;
   health: TargetHealth;
-  metrics: Pick<Metrics, "configVersion">;
+  metrics: Pick<Metrics, "configVersion" | "distributionTarget">;
   sandboxBaseUrls: SandboxBaseUrls | undefined;
 }>;
 
@@ -35,7 +36,7 @@ export function followConfig(options: FollowOptions): ConfigFollowing {
   };
   active.follow((next) => {
     takeProviders(next);
-    metrics.configVersion.set(next.config.version);
+    showConfig(next.config, metrics);
   });
   return {
     settings: () => settings,
@@ -44,4 +45,14 @@ export function followConfig(options: FollowOptions): ConfigFollowing {
       return takeProviders(active.current);
     },
   };
+}
+
+/** What dashboards and alerts hold the service against. */
+export function showConfig(config: RoutingConfig, metrics: FollowOptions["metrics"]): void {
+  const { tiers, distribution } = config;
+  const provider = distribution.provider ?? tiers.balanced.targets[0]?.provider ?? "";
+  metrics.configVersion.set(config.version);
+  metrics.distributionTarget.reset();
+  metrics.distributionTarget.set({ provider, bound: "lowest" }, distribution.lowestShare);
+  metrics.distributionTarget.set({ provider, bound: "highest" }, distribution.highestShare);
 }

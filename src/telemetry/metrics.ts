@@ -122,6 +122,13 @@ export function createMetrics() {
       labelNames: ["budget"],
       registers,
     }),
+    distributionTarget: new Gauge({
+      name: "modeltier_distribution_target_share",
+      help: "The share of calls that a provider is meant to have, by its lowest and its highest bound.",
+      labelNames: ["provider", "bound"],
+      aggregator: "max",
+      registers,
+    }),
     spoolRecords: new Gauge({
       name: "modeltier_spool_records",
       help: "Execution records waiting to be written to the database.",
