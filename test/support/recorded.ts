@@ -42,7 +42,7 @@ export function aRecordedExecution(n: number, config: RoutingConfig, state: Prov
     freshInputTokens: 200 + (n % 900),
     cachedInputTokens: n % 3 === 0 ? 300 : 0,
     cacheWriteTokens: 0,
-    outputTokens: 50 + (n % 700),
+    outputTokens: 50 + (n % 450),
   };
   const createdAt = new Date(Date.now() - n * 1_000);
   const cost = costOf(
