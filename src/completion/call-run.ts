@@ -43,7 +43,7 @@ export class CallRun {
   constructor(call: CompletionCall, deps: EngineDeps, funds?: CallFunds) {
     const nowMs = deps.clock.nowMs();
     const startedMs = funds?.startedMs ?? nowMs;
-    const snapshot = deps.snapshot();
+    const snapshot = funds?.snapshot ?? deps.snapshot();
     this.#deps = deps;
     this.#decided = call.decided ?? decide(call.request, snapshot.config, deps);
     deps.retryBudget.countCall(nowMs);
