@@ -40,6 +40,9 @@ export type ConfigVersionsDeps = Readonly<{
   validate(document: ConfigDocument): readonly ConfigProblem[];
 }>;
 
+/** A version that was added, and the one it is based on. */
+export type Published = Readonly<{ next: Active; before: Active }>;
+
 /** Who publishes, and why. */
 export type Publication = Readonly<{ author: string; comment: string }>;
 
@@ -70,7 +73,7 @@ export class ConfigVersions {
    * @param document valid
    * @throws ConfigConflictError, ConfigStoreUnavailableError
    */
-  async publish(document: ConfigDocument, basedOn: number, by: Publication): Promise<Active> {
+  publish(document: ConfigDocument, basedOn: number, by: Publication): Promise<Published> {
     return this.#add(document, { ...by, basedOn });
   }
 
@@ -79,7 +82,7 @@ export class ConfigVersions {
    * @param basedOn the newest version; absent: whatever that is
    * @throws VersionNotFoundError, UnusableVersionError, ConfigConflictError, ConfigStoreUnavailableError
    */
-  async rollBack(version: number, basedOn: number | undefined, by: Publication): Promise<Active> {
+  async rollBack(version: number, basedOn: number | undefined, by: Publication): Promise<Published> {
     const { document } = await this.get(version);
     const problems = this.#deps.validate(document);
     if (problems.length > 0) throw new UnusableVersionError(version, problems);
@@ -104,21 +107,21 @@ export class ConfigVersions {
     return next;
   }
 
-  async #add(document: ConfigDocument, version: Omit<NewVersion, "document">): Promise<Active> {
+  async #add(document: ConfigDocument, version: Omit<NewVersion, "document">): Promise<Published> {
     const { db, active, codec } = this.#deps;
+    const before = await this.get(version.basedOn);
     const info = await asked(insertVersion(db, { ...version, document: codec.encode(document) }));
-    if (info === undefined) throw await this.#conflict(version.basedOn);
+    if (info === undefined) throw await this.#conflict(before);
     const next = this.#activeOf(document, info);
     if (info.version > active.version || active.current.fromSnapshot) active.replace(next);
-    return next;
+    return { next, before };
   }
 
-  async #conflict(basedOn: number): Promise<Error> {
+  async #conflict(before: Active): Promise<Error> {
     const [newest] = await this.list(1);
-    if (newest === undefined) return new VersionNotFoundError(basedOn);
+    if (newest === undefined) return new VersionNotFoundError(before.config.version);
     const there = await this.get(newest.version);
-    const base = await this.get(basedOn);
-    return new ConfigConflictError(newest, base.document, there.document);
+    return new ConfigConflictError(newest, before.document, there.document);
   }
 
   #read({ document: stored, ...info }: StoredVersion): Active {

@@ -87,3 +87,12 @@ function warnOfOrder(
   const message = `the first target of ${weaker} costs no less than that of ${stronger}`;
   return [{ path: `tiers.${weaker}.targets[0]`, kind: "dominated_tier", message }];
 }
+
+/** "kimi has no key: set KIMI_API_KEY", for each provider that a tier names and that has none. */
+export const listMissingKeys = (config: RoutingConfig, facts: WarningFacts): readonly string[] => [
+  ...new Set(
+    listWarnings(config, facts)
+      .filter(({ kind }) => kind === "missing_key")
+      .map(({ message }) => message),
+  ),
+];

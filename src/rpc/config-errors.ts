@@ -40,7 +40,7 @@ export function callerErrorOf(error: unknown): unknown {
     return new InvalidRequestError(violations);
   }
   if (error instanceof ConfigStoreUnavailableError) {
-    return new ConnectError("the database does not answer; nothing changed", Code.Unavailable, undefined, [
+    return new ConnectError("the database does not answer: try again", Code.Unavailable, undefined, [
       info("CONFIG_STORE_UNAVAILABLE"),
       { desc: RetryInfoSchema, value: { retryDelay: durationFromMs(RETRY_MS) } },
     ]);

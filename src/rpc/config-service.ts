@@ -11,7 +11,7 @@ import {
 import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
 import type { RoutingConfig } from "../../gen/modeltier/v1/routing_config_pb.js";
 import type { Active, ActiveConfig } from "../config/active-config.ts";
-import type { ConfigVersions } from "../config/config-versions.ts";
+import type { ConfigVersions, Published } from "../config/config-versions.ts";
 import type { ConfigDocument } from "../config/document.ts";
 import type { ConfigWarning } from "../config/warnings.ts";
 import type { ConfigProblem } from "../routing/validate-config.ts";
@@ -53,7 +53,7 @@ export function configService(deps: ConfigServiceDeps): ServiceEntry {
     if (document === undefined || violations.length > 0) throw new InvalidRequestError(violations);
     return document;
   };
-  const published = (before: Active, { document, info }: Active, context: HandlerContext) => ({
+  const published = ({ next: { document, info }, before }: Published, context: HandlerContext) => ({
     version: versionToProto(info),
     warnings: warningsToProto(warn(document), fieldStyleOf(context)),
     changes: changesToProto(before.document, document),
@@ -109,18 +109,16 @@ export function configService(deps: ConfigServiceDeps): ServiceEntry {
       withConfigErrors(async () => {
         const document = validDocument(request.config);
         const basedOn = versionNumber(request.basedOn, ["based_on"]);
-        const next = await versions.publish(document, basedOn, publicationOf(request, ""));
-        const before = await versions.get(basedOn);
-        return create(PublishConfigResponseSchema, published(before, next, context));
+        const added = await versions.publish(document, basedOn, publicationOf(request, ""));
+        return create(PublishConfigResponseSchema, published(added, context));
       }),
     rollbackConfig: (request, context) =>
       withConfigErrors(async () => {
         const version = versionNumber(request.version, ["version"]);
         const basedOn = findVersionNumber(request.basedOn, ["based_on"]);
         const by = publicationOf(request, `Roll back to version ${version}`);
-        const next = await versions.rollBack(version, basedOn, by);
-        const before = await versions.get(next.info?.basedOn ?? 0);
-        return create(RollbackConfigResponseSchema, published(before, next, context));
+        const added = await versions.rollBack(version, basedOn, by);
+        return create(RollbackConfigResponseSchema, published(added, context));
       }),
     backtestConfig: (request, context) =>
       backtestStream(request, validDocument(request.config), deps.backtest, context.signal),

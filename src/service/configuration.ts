@@ -72,7 +72,8 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
     const kept = await readKept(options, base, validate);
     if (kept !== undefined && !follower.hasHeard) active.replace(kept);
   }
-  follower.poll();
+  // The one process of an embedded database publishes itself.
+  if (settings.databaseUrl !== undefined || !follower.hasHeard) follower.poll();
   sayWhatIsOverridden(active.current, settings, log);
   const listener = listenFor(() => void follower.refresh(), settings, log);
   return {

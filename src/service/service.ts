@@ -11,6 +11,7 @@ import { completeOnce } from "../completion/complete-once.ts";
 import { HedgeBudget } from "../completion/hedge-budget.ts";
 import { RetryBudget } from "../completion/retry-budget.ts";
 import { TargetHealth } from "../completion/target-health.ts";
+import { listMissingKeys } from "../config/warnings.ts";
 import { DecisionTokens } from "../decision-token/decision-tokens.ts";
 import { createIdempotency } from "../idempotency/idempotency.ts";
 import { isRetired } from "../pricing/catalogue.ts";
@@ -156,7 +157,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     port: httpPort,
     services,
     shutdownSignal,
-    routes: (app) => addHttpRoutes(app, { renderMetrics, findObstacle: () => life.obstacle, openAi }),
+    routes: (app) =>
+      addHttpRoutes(app, {
+        renderMetrics,
+        findObstacle: () => life.obstacle,
+        listDetails: () => listMissingKeys(config(), engine.state()),
+        openAi,
+      }),
     log,
   });
   grpc.setServing(true);

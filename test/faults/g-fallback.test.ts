@@ -1,5 +1,5 @@
 /** Group G where something is missing: a valid configuration, the database, a key. */
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -108,9 +108,7 @@ describe("a database that is away at the start", () => {
     const first = await rig.start({}, url, dataDir);
     const version = await publishNext(first);
     const snapshot = snapshotPath(dataDir);
-    expect(
-      await holdsWithin(2_000, () => readFileSync(snapshot, "utf8").includes(`"version":${version}`)),
-    ).toBe(true);
+    expect(await holdsWithin(2_000, () => isKept(snapshot, version))).toBe(true);
     expect(statSync(snapshot).mode & 0o777).toBe(0o600);
     await first.service.stop();
 
@@ -133,9 +131,7 @@ describe("a database that is away at the start", () => {
     const first = await rig.start({}, url, dataDir);
     const version = await publishNext(first);
     const snapshot = snapshotPath(dataDir);
-    expect(
-      await holdsWithin(2_000, () => readFileSync(snapshot, "utf8").includes(`"version":${version}`)),
-    ).toBe(true);
+    expect(await holdsWithin(2_000, () => isKept(snapshot, version))).toBe(true);
     await first.service.stop();
     writeFileSync(snapshot, readFileSync(snapshot, "utf8").replace("0.7", "0.8"));
     await proxy.goDown();
@@ -153,6 +149,10 @@ describe("a key that is missing", () => {
     const { decision } = await replica.router.route({ agentId: "a", agentAis: { combinedScore: 5 } });
     expect(decision).toMatchObject({ provider: "openai", model: "gpt-4o-mini" });
     expect(decision?.rejectedTargets.map(({ detail }) => detail).join()).toContain("KIMI_API_KEY");
+    expect(await (await fetch(`${replica.service.httpUrl}/readyz`)).json()).toEqual({
+      status: "ready",
+      details: ["kimi has no key: set KIMI_API_KEY"],
+    });
     const { warnings } = await replica.config.getConfig({});
     const missing = warnings.filter(({ kind }) => kind === ConfigWarningKind.MISSING_KEY);
     expect(missing.map(({ field }) => field)).toContain("tiers.balanced.targets[0]");
@@ -160,6 +160,10 @@ describe("a key that is missing", () => {
     await replica.service.stop();
   });
 });
+
+/** Kept a moment after it is in force. */
+const isKept = (path: string, version: number): boolean =>
+  existsSync(path) && readFileSync(path, "utf8").includes(`"version":${version}`);
 
 function fieldsIn(error: ConnectError): readonly string[] {
   const detail = error.details.find((one) => "type" in one && one.type === BadRequestSchema.typeName) as
