@@ -10,7 +10,7 @@ import { completeOnceOverGrpc, completeOverGrpc } from "../lib/workloads.ts";
 
 const NAME = "memory";
 const MB = 1024 * 1024;
-const REST_MS = 5_000;
+const REST_MS = 15_000;
 const MOST_STREAM_KB = 64;
 /** Shorter loads grow while code is compiled and buffers find their size; their slope is shown and not judged. */
 const JUDGED_MINUTES = 30;

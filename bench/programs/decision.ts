@@ -6,6 +6,7 @@ import { PRESETS } from "../../src/routing/presets.ts";
 import { route } from "../../src/routing/router.ts";
 import type { ProviderState, RoutingRequest } from "../../src/routing/types.ts";
 import { routingRequestFromProto } from "../../src/rpc/convert/route.ts";
+import { allocatedBytes } from "../lib/allocations.ts";
 import { median } from "../lib/stats.ts";
 import { routeRequest } from "../lib/workloads.ts";
 
@@ -13,7 +14,6 @@ export type DecisionFigures = Readonly<{ promptKb: number; microseconds: number;
 
 const SIZES_KB = [2, 10, 100, 1_000];
 const SAMPLES = 9;
-const COUNTED_OPS = 64;
 
 const config = PRESETS.classic;
 const state: ProviderState = {
@@ -45,19 +45,11 @@ function time(request: RoutingRequest, sampleMs: number): number {
   return median(samples);
 }
 
-function allocatedBytes(request: RoutingRequest): number {
-  const samples = Array.from({ length: SAMPLES }, () => {
-    globalThis.gc?.();
-    const before = process.memoryUsage().heapUsed;
-    for (let op = 0; op < COUNTED_OPS; op += 1) decide(request);
-    return (process.memoryUsage().heapUsed - before) / COUNTED_OPS;
-  });
-  return median(samples);
-}
-
 const sampleMs = (Number(process.argv[2]) * 1_000) / (SIZES_KB.length * SAMPLES);
-const figures = SIZES_KB.map((promptKb): DecisionFigures => {
+const figures: DecisionFigures[] = [];
+for (const promptKb of SIZES_KB) {
   const request = routingRequestFromProto(routeRequest(promptKb * 1_024));
-  return { promptKb, microseconds: time(request, sampleMs), bytes: allocatedBytes(request) };
-});
+  const microseconds = time(request, sampleMs);
+  figures.push({ promptKb, microseconds, bytes: await allocatedBytes(() => decide(request)) });
+}
 process.stdout.write(`${JSON.stringify(figures)}\n`);

@@ -2,7 +2,7 @@
 import type { Reservation } from "../budgets/call-accounts.ts";
 import type { ModelProvider } from "../providers/provider.ts";
 import type { ProviderErrorDetails, ProviderFailure } from "../providers/provider-error.ts";
-import type { PlannedTarget } from "../routing/types.ts";
+import { limitsOf, type PlannedTarget } from "../routing/types.ts";
 import type { EngineDeps, EngineSnapshot } from "./call.ts";
 import type { CallFunds } from "./call-funds.ts";
 import { FAILURE_POLICY } from "./failure-policy.ts";
@@ -162,7 +162,7 @@ export class AttemptPlan {
   }
 
   #hasRoomFor(target: PlannedTarget): boolean {
-    const { maxAttempts, maxAttemptsPerProvider } = this.#snapshot.config;
+    const { maxAttempts, maxAttemptsPerProvider } = limitsOf(this.#snapshot.config, target.tier);
     const attemptsThere = this.#attemptsAt.get(target.provider) ?? 0;
     return this.#attempts < maxAttempts && attemptsThere < maxAttemptsPerProvider;
   }

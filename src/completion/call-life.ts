@@ -4,11 +4,16 @@ import type { EngineClock } from "./call.ts";
 export type StopKind = "cancelled" | "deadline_exceeded";
 
 const LONGEST_TIMEOUT_MS = 900_000;
-/** A caller or a listener that watches the same deadline may hang up a little before our own timer. */
-const DEADLINE_SLACK_MS = 20;
+/**
+ * A caller or a listener that watches the same deadline may hang up before our own timer, which began when the call was read:
+ * by so much later as the process was busy then. A tenth of the time given, within these bounds, in ms.
+ */
+const DEADLINE_SLACK_MS = { least: 20, most: 100 };
 
 export class CallLife {
   readonly deadlineAtMs: number;
+  /** A caller that goes away from then on has waited its time out. */
+  readonly #timeUpFromMs: number;
   /** Set once it is stopped. */
   stopped: StopKind | undefined;
   readonly #signal: AbortSignal;
@@ -18,7 +23,7 @@ export class CallLife {
   #wake: () => void = () => {};
 
   /**
-   * @param timeoutMs what the call has, from now; more than 900,000 is cut to that
+   * @param timeoutMs what the call is given, from now; more than 900,000 is cut to that
    * @param onStop called at most once, in the tick in which it stops; never from here
    */
   constructor(signal: AbortSignal, timeoutMs: number, clock: EngineClock, onStop: (kind: StopKind) => void) {
@@ -27,6 +32,8 @@ export class CallLife {
     this.#clock = clock;
     this.#onStop = onStop;
     this.deadlineAtMs = clock.nowMs() + givenMs;
+    const slackMs = Math.max(DEADLINE_SLACK_MS.least, Math.min(givenMs / 10, DEADLINE_SLACK_MS.most));
+    this.#timeUpFromMs = this.deadlineAtMs - slackMs;
     this.#deadlineTimer = setTimeout(() => this.#stop("deadline_exceeded"), Math.ceil(givenMs));
     signal.addEventListener("abort", this.#cancelled);
     if (givenMs === 0) this.stopped = "deadline_exceeded";
@@ -62,8 +69,7 @@ export class CallLife {
   }
 
   readonly #cancelled = (): void => {
-    const isOnTime = this.#clock.nowMs() < this.deadlineAtMs - DEADLINE_SLACK_MS;
-    this.#stop(isOnTime ? "cancelled" : "deadline_exceeded");
+    this.#stop(this.#clock.nowMs() < this.#timeUpFromMs ? "cancelled" : "deadline_exceeded");
   };
 
   #stop(kind: StopKind): void {

@@ -1,5 +1,5 @@
 /** The state of one call between its events. Whatever ends it, it is recorded once and nothing of it stays open. */
-import { deliveryOf, type ModelTarget } from "../routing/types.ts";
+import { deliveryOf, limitsOf, type ModelTarget } from "../routing/types.ts";
 import type { FinishEvent } from "./attempt.ts";
 import { AttemptPlan, type Claim, releaseClaim } from "./attempt-plan.ts";
 import type { CompletionCall, EngineDeps } from "./call.ts";
@@ -61,7 +61,7 @@ export class CallRun {
     this.#funds = funds;
     const parts = { call, deps, snapshot, estimatedInputTokens, execution, plan, delivery };
     this.#attempts = new RunningAttempts(parts);
-    const timeoutMs = call.timeoutMs ?? snapshot.config.callTimeoutMs;
+    const timeoutMs = call.timeoutMs ?? limitsOf(snapshot.config, this.#decided.decision.tier).callTimeoutMs;
     this.#life = new CallLife(call.signal, timeoutMs, deps.clock, (kind) => this.#stop(kind));
   }
 

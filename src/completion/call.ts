@@ -42,7 +42,7 @@ export type CompletionCall = Readonly<{
   labels: Readonly<Record<string, string>>;
   /** Aborted when the caller goes away; upstream is closed in the same tick. */
   signal: AbortSignal;
-  /** What the caller gives the whole call, in ms from now; absent: as configured; more than 900,000 is cut to that. */
+  /** What the caller gives the whole call, in ms from now; absent: as configured for its tier; more than 900,000 is cut to that. */
   timeoutMs?: number;
 }>;
 

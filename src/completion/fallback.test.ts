@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { PRESETS } from "../routing/presets.ts";
 import { complete } from "./complete.ts";
 import { CALL, completedOf, drain, harness, settle, start, textOf } from "./testing/harness.ts";
 import { crash, fail, headers, says, wait } from "./testing/scripted-provider.ts";
@@ -192,6 +193,18 @@ describe("the limits of one call", () => {
     );
     await settle(start(engine));
     expect(engine.asked()).toEqual(["a/1"]);
+  });
+
+  it("takes both from the tier where that has limits of its own", async () => {
+    const { tiers } = PRESETS.classic;
+    const limited = { ...tiers, balanced: { ...tiers.balanced, limits: { maxAttempts: 1 } } };
+    const scripts = { "a/1": [[fail("overloaded")]], "b/2": [says("hello")] };
+    const engine = harness(scripts, { config: { tiers: limited } });
+    await settle(start(engine));
+    expect(engine.asked()).toEqual(["a/1"]);
+    const others = harness(scripts, { config: { tiers: { ...limited, balanced: tiers.balanced } } });
+    await settle(start(others));
+    expect(others.asked()).toEqual(["a/1", "b/2"]);
   });
 
   it("passes over a provider that has gone since the decision", async () => {

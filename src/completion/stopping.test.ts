@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { PRESETS } from "../routing/presets.ts";
 import { complete } from "./complete.ts";
 import { CALL, drain, harness, kindsOf, settle, start, textOf } from "./testing/harness.ts";
 import { fail, finish, hang, headers, says, send, text, wait } from "./testing/scripted-provider.ts";
@@ -79,12 +80,19 @@ describe("a call that is stopped", () => {
     expect(engine.attempts[0]).toMatchObject({ outcome: "deadline_exceeded", usageSource: "PARTIAL" });
   });
 
-  it("takes a hang-up at the deadline for the deadline", async () => {
+  it.each([
+    [50, 25, "CANCELLED"],
+    [50, 45, "DEADLINE_EXCEEDED"],
+    [1_000, 890, "CANCELLED"],
+    [1_000, 910, "DEADLINE_EXCEEDED"],
+    [5_000, 4_890, "CANCELLED"],
+    [5_000, 4_910, "DEADLINE_EXCEEDED"],
+  ])("given %i ms it takes a hang-up after %i ms for %s", async (timeoutMs, afterMs, code) => {
     const engine = harness({ "a/one": [[hang]] });
     const listener = new AbortController();
-    setTimeout(() => listener.abort(), 45);
-    const ran = await settle(start(engine, { timeoutMs: 50, signal: listener.signal }));
-    expect(ran.error?.code).toBe("DEADLINE_EXCEEDED");
+    setTimeout(() => listener.abort(), afterMs);
+    const ran = await settle(start(engine, { timeoutMs, signal: listener.signal }));
+    expect(ran.error?.code).toBe(code);
   });
 
   it.each([
@@ -105,6 +113,18 @@ describe("a call that is stopped", () => {
     const ran = await settle(start(engine, timeoutMs === undefined ? {} : { timeoutMs }));
     expect(ran.error?.code).toBe("DEADLINE_EXCEEDED");
     expect(engine.executions[0]?.latencyMs).toBe(atMs);
+  });
+
+  it("given no time by its caller it takes no longer than its tier allows", async () => {
+    const { tiers } = PRESETS.classic;
+    const limits = { callTimeoutMs: 5_000 };
+    const config = { callTimeoutMs: 7_000, tiers: { ...tiers, balanced: { ...tiers.balanced, limits } } };
+    const engine = harness({ "a/one": [[hang]] }, { config });
+    const ran = await settle(start(engine));
+    expect(ran.error?.code).toBe("DEADLINE_EXCEEDED");
+    expect(engine.executions[0]?.latencyMs).toBe(5_000);
+    await settle(start(engine, { timeoutMs: 6_000 }));
+    expect(engine.executions[1]?.latencyMs).toBe(6_000);
   });
 
   it("does not wait on for a retry once the caller has gone", async () => {

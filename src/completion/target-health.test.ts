@@ -134,3 +134,21 @@ it("tells of every change with the target's own name", () => {
   open(TWO);
   expect(changes).toEqual([{ target: TWO, from: "closed", to: "open" }]);
 });
+
+describe("ever more models, whose names callers make up", () => {
+  it("are not all kept: the one that was asked longest ago is forgotten, the one in use is not", () => {
+    const { clock, health, permit } = setUp();
+    permit(ONE).succeeded(100);
+    permit(TWO).succeeded(100);
+    for (let index = 0; index < 2_000; index += 1) {
+      clock.nowMs += 1;
+      permit(ONE).succeeded(100);
+      permit({ provider: "own", model: `made-up-${index}` }).failed("overloaded", {});
+    }
+    clock.nowMs += 60_000;
+    const states = health.states();
+    expect(states.size).toBeLessThanOrEqual(512);
+    expect(states.get("a/one")?.calls).toBeGreaterThan(100);
+    expect(states.has("b/two")).toBe(false);
+  });
+});

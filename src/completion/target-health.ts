@@ -14,6 +14,8 @@ export type BreakerChange = Readonly<{ target: ModelTarget; from: BreakerState; 
 const LATENCY_LAG_MS = 1_000;
 /** How long a median may stand while nothing new comes in. */
 const SNAPSHOT_AGE_MS = 60_000;
+/** A server of one's own takes any model's name, so callers could make up ever more targets: at 16 KiB each, 8 MiB. */
+const MOST_TARGETS = 512;
 
 type Entry = {
   readonly target: ModelTarget;
@@ -22,6 +24,7 @@ type Entry = {
   readonly latency: LatencySamples;
   /** Of first tokens, also of answers that broke off later. */
   readonly ttft: LatencySamples;
+  lastAskedMs: number;
 };
 
 /**
@@ -114,7 +117,8 @@ export class TargetHealth {
   /** Leave to make one attempt, or undefined when the target is to be left alone. */
   acquire(target: ModelTarget): Permit | undefined {
     const entry = this.#entry(target);
-    const ticket = entry.breaker.acquire(this.#nowMs());
+    entry.lastAskedMs = this.#nowMs();
+    const ticket = entry.breaker.acquire(entry.lastAskedMs);
     return ticket && new Permit(entry, ticket, this.#nowMs, this.#noteSample);
   }
 
@@ -182,9 +186,23 @@ export class TargetHealth {
       this.#rebuildAtMs = 0;
       this.#onBreaker({ target: own, from, to });
     }, this.#breakerConfig);
-    const entry = { target: own, breaker, latency: new LatencySamples(), ttft: new LatencySamples() };
+    if (this.#entries.size >= MOST_TARGETS) this.#forgetOne();
+    const lastAskedMs = this.#nowMs();
+    const entry = {
+      target: own,
+      breaker,
+      latency: new LatencySamples(),
+      ttft: new LatencySamples(),
+      lastAskedMs,
+    };
     this.#entries.set(key, entry);
     this.#rebuildAtMs = 0;
     return entry;
+  }
+
+  /** The one that was asked longest ago; attempts of it that are under way end as they would have. */
+  #forgetOne(): void {
+    const [oldest] = [...this.#entries].sort(([, one], [, other]) => one.lastAskedMs - other.lastAskedMs);
+    if (oldest !== undefined) this.#entries.delete(oldest[0]);
   }
 }

@@ -1,6 +1,6 @@
 /** The published versions: shown, added to, and put into force. What is in the database is the truth; replicas follow it. */
 import type { Kysely } from "kysely";
-import type { Catalogue } from "../pricing/types.ts";
+import type { RoutingConfig } from "../routing/types.ts";
 import type { ConfigProblem } from "../routing/validate-config.ts";
 import {
   findNewestNumber,
@@ -13,7 +13,7 @@ import {
 } from "../store/config-versions.ts";
 import type { Database } from "../store/database.ts";
 import type { Active, ActiveConfig } from "./active-config.ts";
-import { type ConfigDocument, resolveDocument } from "./document.ts";
+import type { ConfigDocument } from "./document.ts";
 import {
   ConfigConflictError,
   ConfigStoreUnavailableError,
@@ -36,7 +36,7 @@ export type ConfigVersionsDeps = Readonly<{
   codec: ConfigCodec;
   /** What preset and environment make: version 0. */
   base: ConfigDocument;
-  catalogue: Catalogue;
+  resolve(document: ConfigDocument, version: number): RoutingConfig;
   validate(document: ConfigDocument): readonly ConfigProblem[];
 }>;
 
@@ -129,13 +129,13 @@ export class ConfigVersions {
   }
 
   #activeOf(document: ConfigDocument, info: VersionInfo): Active {
-    const config = resolveDocument(document, info.version, this.#deps.catalogue);
+    const config = this.#deps.resolve(document, info.version);
     return { config, document, info, fromSnapshot: false };
   }
 
   #baseVersion(): Active {
-    const { base, catalogue } = this.#deps;
-    return { config: resolveDocument(base, 0, catalogue), document: base, fromSnapshot: false };
+    const { base, resolve } = this.#deps;
+    return { config: resolve(base, 0), document: base, fromSnapshot: false };
   }
 }
 

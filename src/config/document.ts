@@ -1,6 +1,12 @@
 /** What is published: the routing configuration as people edit it, and the one the router reads made of it. */
 import type { Catalogue, PriceBand } from "../pricing/types.ts";
-import { type AttemptTimers, type ModelTarget, type RoutingConfig, targetKey } from "../routing/types.ts";
+import {
+  type AttemptTimers,
+  type ModelTarget,
+  type RoutingConfig,
+  type TierConfig,
+  targetKey,
+} from "../routing/types.ts";
 import { withOverrides } from "./overrides.ts";
 
 /** Timers that one model has of its own. */
@@ -49,8 +55,31 @@ export type ConfigDocument = Omit<RoutingConfig, "version" | "catalogue" | "mode
 
 /** A configuration that no document was published for, as one. */
 export function documentOf(config: RoutingConfig): ConfigDocument {
-  const { version: _, catalogue: __, modelTimers: ___, ...rest } = config;
-  return { ...rest, modelTimers: [], modelOverrides: [], priceOverrides: [], customProviders: [] };
+  const { version: _, catalogue: __, modelTimers = {}, tiers, ...rest } = config;
+  const own = Object.entries(modelTimers).map(([key, timers]) => ({ target: targetOfKey(key), timers }));
+  return {
+    ...rest,
+    tiers: {
+      fast: withoutEmptyLimits(tiers.fast),
+      balanced: withoutEmptyLimits(tiers.balanced),
+      powerful: withoutEmptyLimits(tiers.powerful),
+    },
+    modelTimers: own,
+    modelOverrides: [],
+    priceOverrides: [],
+    customProviders: [],
+  };
+}
+
+/** No limits and none of them are the same, and a document has one way to say it. */
+function withoutEmptyLimits({ limits, ...tier }: TierConfig): TierConfig {
+  return limits === undefined || Object.keys(limits).length === 0 ? tier : { ...tier, limits };
+}
+
+/** A provider's id has no slash; a model's name may. */
+function targetOfKey(key: string): ModelTarget {
+  const slash = key.indexOf("/");
+  return { provider: key.slice(0, slash), model: key.slice(slash + 1) };
 }
 
 /**

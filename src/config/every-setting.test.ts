@@ -1,7 +1,15 @@
 /** Every field of a configuration, changed by itself, changes a decision or what the engine does. A field without a case fails. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { answers } from "../completion/testing/hedging.ts";
-import { fail, headers, says, send, text, wait } from "../completion/testing/scripted-provider.ts";
+import {
+  fail,
+  headers,
+  type Script,
+  says,
+  send,
+  text,
+  wait,
+} from "../completion/testing/scripted-provider.ts";
 import { deliveryOf, TIERS, timersOf } from "../routing/types.ts";
 import { documentJson } from "../rpc/convert/config-codec.ts";
 import { providersOf } from "../service/custom-providers.ts";
@@ -375,6 +383,21 @@ describe("a setting", () => {
 
   it("has a case here, whichever it is", () => {
     expect(Object.keys(CASES).toSorted()).toEqual(leavesOf(documentJson(BASE)).toSorted());
+  });
+});
+
+describe("a limit of one tier", () => {
+  const own = (limits: ConfigDocument["tiers"]["balanced"]["limits"]): ConfigDocument => ({
+    ...BASE,
+    tiers: { ...BASE.tiers, balanced: { ...BASE.tiers.balanced, limits } },
+  });
+
+  it.each<[string, NonNullable<Parameters<typeof own>[0]>, Record<string, Script[]>]>([
+    ["max_attempts", { maxAttempts: 2 }, { "a/one": down(), "b/two": down(), "c/three": down() }],
+    ["max_attempts_per_provider", { maxAttemptsPerProvider: 1 }, { "a/one": down(), "a/two": down() }],
+    ["call_timeout", { callTimeoutMs: 5_000 }, { "a/one": [[wait(9_000), headers]] }],
+  ])("changes what its calls may take: %s", async (_, limits, scripts) => {
+    expect(await ran(own(limits), scripts)).not.toEqual(await ran(BASE, scripts));
   });
 });
 

@@ -105,6 +105,10 @@ describe("a document", () => {
     ["breaker.openMs", { breaker: { ...BASE.breaker, openMs: Number.NaN } }],
     ["callTimeoutMs", { callTimeoutMs: 900_001 }],
     ["maxAttempts", { maxAttempts: 11 }],
+    [
+      "tiers.fast.limits.maxAttemptsPerProvider",
+      { tiers: { ...BASE.tiers, fast: { ...BASE.tiers.fast, limits: { maxAttemptsPerProvider: 4 } } } },
+    ],
   ];
   it.each(WRONG)("names what is wrong at %s", (path, changes) => {
     expect(pathsOf(changes)).toContain(path);

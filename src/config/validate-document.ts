@@ -105,7 +105,8 @@ function checkNames(document: ConfigDocument, known: KnownNames): ConfigProblem[
         { path: `${path}.provider`, message: `is ${provider}; there are ${[...providers].join(", ")}` },
       ];
     }
-    if (!catalogued.has(provider) || keys.has(targetKey({ provider, model }))) return [];
+    const isListed = keys.has(targetKey({ provider, model })) || known.catalogue.findModel(provider, model);
+    if (!catalogued.has(provider) || isListed) return [];
     return [
       {
         path: `${path}.model`,

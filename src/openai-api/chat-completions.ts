@@ -6,7 +6,7 @@ import type { EngineEvent } from "../completion/events.ts";
 import type { Log } from "../telemetry/log.ts";
 import { ChunkWriter } from "./answer/chunks.ts";
 import { knownOf } from "./answer/progress.ts";
-import { headersOf } from "./answer/report.ts";
+import { headersOf, TRAILERS, trailersOf } from "./answer/report.ts";
 import { wholeAnswer } from "./answer/whole.ts";
 import { callerSignal, drained } from "./connection.ts";
 import { SHUTTING_DOWN, toApiError } from "./errors.ts";
@@ -72,13 +72,18 @@ async function stream(
   for await (const events of complete(call)) {
     const text = chunks.write(events);
     if (text === "") continue;
-    if (!response.headersSent) {
-      response.writeHead(200, { ...STREAM_HEADERS, ...headersOf(chunks.known, ignored) });
-    }
+    if (!response.headersSent) response.writeHead(200, streamHeaders(chunks, ignored));
+    else if (chunks.isDone) response.addTrailers(trailersOf(chunks.known));
     if (chunks.isDone) response.end(text);
     else if (!response.write(text)) await drained(response);
   }
 }
+
+const streamHeaders = ({ known, isDone }: ChunkWriter, ignored: readonly string[]) => ({
+  ...STREAM_HEADERS,
+  ...headersOf(known, ignored),
+  ...(isDone ? {} : { trailer: TRAILERS }),
+});
 
 const STREAM_HEADERS = {
   "content-type": "text/event-stream; charset=utf-8",

@@ -56,6 +56,35 @@ function send(url: string, body: unknown): Socket {
   return socket;
 }
 
+describe("a stream", () => {
+  it("says in trailers what its headers left too early to say", async () => {
+    api = await listen(script([...BEGUN, [text("lo"), completed()]]));
+    const socket = send(api.url, STREAMED);
+    let response = "";
+    socket.on("data", (bytes: Buffer) => {
+      response += bytes;
+    });
+    await once(socket, "close");
+    const [head = "", ...rest] = response.split("\r\n\r\n");
+    expect(head).toContain(
+      "trailer: x-modeltier-attempts, x-modeltier-cost-nano-usd, x-modeltier-overhead-ms",
+    );
+    expect(head).not.toContain("x-modeltier-cost-nano-usd:");
+    const trailers = rest.join("\r\n\r\n").split("\r\n0\r\n")[1];
+    expect(trailers).toMatch(
+      /^x-modeltier-attempts: 1\r\nx-modeltier-cost-nano-usd: \d+\r\nx-modeltier-overhead-ms: [\d.]+/,
+    );
+  });
+
+  it("has no trailers where its headers could say it all", async () => {
+    api = await listen(script([[decided, started(1), text("Hello"), completed()]]));
+    const answer = await post(api.url, STREAMED);
+    expect(answer.headers.get("x-modeltier-cost-nano-usd")).toMatch(/^\d+$/);
+    expect(answer.headers.get("trailer")).toBeNull();
+    await answer.text();
+  });
+});
+
 describe("a failure before any content", () => {
   it("is a status with what a client needs to decide whether to try again", async () => {
     const error = completionError({

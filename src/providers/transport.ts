@@ -1,6 +1,7 @@
 /** The one way to the providers: a pool of kept-alive connections on undici, without clocks of its own after the connect. */
 import type { LookupFunction } from "node:net";
 import { Agent } from "undici";
+import { createConnector } from "./connector.ts";
 import { type BodyReader, Exchange } from "./exchange.ts";
 import type { ExchangeObserver } from "./provider.ts";
 
@@ -50,16 +51,14 @@ export type TransportOptions = Readonly<{
 }>;
 
 export function createTransport(options: TransportOptions = {}): Transport {
-  const { connectionsPerOrigin = 512, connectTimeoutMs = 3_000, keepAliveMs = 30_000, lookup } = options;
+  const { connectionsPerOrigin = 16_384, connectTimeoutMs = 3_000, keepAliveMs = 120_000, lookup } = options;
   const agent = new Agent({
     connections: connectionsPerOrigin,
-    connect: { timeout: connectTimeoutMs, ...(lookup && { lookup }) },
+    connect: createConnector({ timeoutMs: connectTimeoutMs, ...(lookup && { lookup }) }),
     keepAliveTimeout: keepAliveMs,
     // The engine runs these clocks, for each attempt its own.
     headersTimeout: 0,
     bodyTimeout: 0,
-    // One exchange to a connection: closing it stops that answer and no other, and no session can die under many at once.
-    allowH2: false,
   });
   return {
     exchange: (request, signal, observer) =>

@@ -77,6 +77,7 @@ const CLASSIC: RoutingConfig = {
   },
   maxAttempts: 3,
   maxAttemptsPerProvider: 2,
+  callTimeoutMs: 300_000,
   promptCache: "sessions",
   retries: {
     shareOfCalls: 0.1,
@@ -96,7 +97,6 @@ const CLASSIC: RoutingConfig = {
     panicProbeMs: 1_000,
   },
   hedging: { enabled: false, shareOfCalls: 0.05 },
-  callTimeoutMs: 300_000,
   delivery: "LIVE",
   distribution: { lowestShare: 0.6, highestShare: 0.7 },
   assumedLatencyMs: { fast: 1_000, balanced: 3_000, powerful: 8_000 },

@@ -164,6 +164,8 @@ export type TierConfig = Readonly<{
   timers: AttemptTimers;
   /** Of calls that do not say; absent: as the whole configuration says. */
   delivery?: Delivery;
+  /** What its calls may take where that differs from the configuration's own. */
+  limits?: Partial<CallLimits>;
 }>;
 
 export const DELIVERIES = ["LIVE", "ASSURED"] as const;
@@ -258,9 +260,9 @@ export type RoutingConfig = Readonly<{
   maxAttemptsPerProvider: number;
   retries: RetryConfig;
   breaker: BreakerConfig;
-  hedging: HedgingConfig;
-  /** The time of a call that comes without a deadline. */
+  /** All attempts and waits of a call together, in ms, when its caller gives no deadline. */
   callTimeoutMs: number;
+  hedging: HedgingConfig;
   /** Of calls that do not say, in tiers that do not either. */
   delivery: Delivery;
   distribution: DistributionTarget;
@@ -268,6 +270,9 @@ export type RoutingConfig = Readonly<{
   assumedLatencyMs: Readonly<Record<Tier, number>>;
   catalogue: Catalogue;
 }>;
+
+/** Of a whole call. */
+export type CallLimits = Pick<RoutingConfig, "maxAttempts" | "maxAttemptsPerProvider" | "callTimeoutMs">;
 
 /** What is known of the providers at the moment of the decision. An immutable snapshot. */
 export type ProviderState = Readonly<{
@@ -319,6 +324,12 @@ export const deliveryOf = (
   { tiers, delivery }: Pick<RoutingConfig, "tiers" | "delivery">,
   tier: Tier,
 ): Delivery => tiers[tier].delivery ?? delivery;
+
+/** What a call may take: the tier's own limits where it has any, else the configuration's. */
+export function limitsOf(config: CallLimits & Pick<RoutingConfig, "tiers">, tier: Tier): CallLimits {
+  const { maxAttempts, maxAttemptsPerProvider, callTimeoutMs } = config;
+  return { maxAttempts, maxAttemptsPerProvider, callTimeoutMs, ...config.tiers[tier].limits };
+}
 
 export type AgentScoreSource = "combined" | "blended" | "creation_only" | "execution_only" | "cold_start";
 

@@ -85,6 +85,18 @@ describe("a configuration is refused, by the path of the field,", () => {
       ["hedging.shareOfCalls"],
     ],
     ["when nothing is attempted", { ...CLASSIC, maxAttempts: 0 }, ["maxAttempts", "maxAttemptsPerProvider"]],
+    ["when a call may last for ever", { ...CLASSIC, callTimeoutMs: 900_001 }, ["callTimeoutMs"]],
+    [
+      "when a tier's own limits do not go with those of the configuration",
+      {
+        ...CLASSIC,
+        tiers: {
+          ...CLASSIC.tiers,
+          fast: { ...CLASSIC.tiers.fast, limits: { maxAttempts: 1, callTimeoutMs: 0 } },
+        },
+      },
+      ["tiers.fast.limits.maxAttemptsPerProvider", "tiers.fast.limits.callTimeoutMs"],
+    ],
     [
       "when one provider may have more attempts than there are",
       { ...CLASSIC, maxAttemptsPerProvider: 4 },

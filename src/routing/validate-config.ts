@@ -2,10 +2,12 @@
 import {
   type AttemptTimers,
   type BreakerConfig,
+  type CallLimits,
   type DistributionTarget,
   FACTORS,
   type FactorLimits,
   type FactorWeights,
+  limitsOf,
   type RetryConfig,
   type RoutingConfig,
   TIERS,
@@ -46,14 +48,16 @@ export function validateConfig(config: CheckedConfig): readonly ConfigProblem[] 
     ...checkWhole("failureLimit", config.failureLimit, 0),
     ...checkWhole("minimumOutputTokens", config.minimumOutputTokens, 1),
     ...TIERS.flatMap((tier) => checkTier(`tiers.${tier}`, config.tiers[tier], config)),
+    ...TIERS.filter((tier) => config.tiers[tier].limits !== undefined).flatMap((tier) =>
+      checkCallLimits(`tiers.${tier}.limits.`, limitsOf(config, tier)),
+    ),
     ...Object.entries(config.modelTimers ?? {}).flatMap(([target, timers]) =>
       checkTimers(`modelTimers["${target}"]`, timers),
     ),
-    ...checkAttempts(config),
+    ...checkCallLimits("", config),
     ...checkRetries(config.retries),
     ...checkBreaker(config.breaker),
     ...checkRange("hedging.shareOfCalls", config.hedging.shareOfCalls, 0, 1),
-    ...checkWhole("callTimeoutMs", config.callTimeoutMs, 1, LONGEST_CALL_MS),
     ...checkDistribution(config.distribution),
     ...TIERS.flatMap((tier) => checkWhole(`assumedLatencyMs.${tier}`, config.assumedLatencyMs[tier], 1)),
   ];
@@ -135,10 +139,13 @@ function checkTargets(path: string, targets: TierConfig["targets"]): ConfigProbl
   });
 }
 
-function checkAttempts({ maxAttempts, maxAttemptsPerProvider }: CheckedConfig): ConfigProblem[] {
+/** @param prefix of the path, with its dot */
+function checkCallLimits(prefix: string, limits: CallLimits): ConfigProblem[] {
+  const { maxAttempts, maxAttemptsPerProvider, callTimeoutMs } = limits;
   return [
-    ...checkWhole("maxAttempts", maxAttempts, 1, MOST_ATTEMPTS),
-    ...checkWhole("maxAttemptsPerProvider", maxAttemptsPerProvider, 1, maxAttempts),
+    ...checkWhole(`${prefix}maxAttempts`, maxAttempts, 1, MOST_ATTEMPTS),
+    ...checkWhole(`${prefix}maxAttemptsPerProvider`, maxAttemptsPerProvider, 1, maxAttempts),
+    ...checkWhole(`${prefix}callTimeoutMs`, callTimeoutMs, 1, LONGEST_CALL_MS),
   ];
 }
 

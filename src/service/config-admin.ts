@@ -1,10 +1,8 @@
 /** ConfigService over the configuration of this process. */
 import { performance } from "node:perf_hooks";
 import { runBacktest } from "../backtest/run.ts";
-import { resolveDocument } from "../config/document.ts";
 import { ConfigStoreUnavailableError } from "../config/errors.ts";
 import { listWarnings } from "../config/warnings.ts";
-import { CATALOGUE } from "../pricing/catalogue.ts";
 import type { ProviderState } from "../routing/types.ts";
 import { configService } from "../rpc/config-service.ts";
 import type { ServiceEntry } from "../rpc/service-entry.ts";
@@ -23,7 +21,7 @@ export type ConfigAdminDeps = Readonly<{
 }>;
 
 export function configAdmin({ configuration, settings, database, state }: ConfigAdminDeps): ServiceEntry {
-  const { active, versions, validate } = configuration;
+  const { active, versions, resolve, validate } = configuration;
   /** What is known of the providers once the document's own are among them. */
   const availability = (document: Parameters<typeof validate>[0]) =>
     customAvailability(state().providers, document.customProviders, settings(), state().sandbox);
@@ -32,7 +30,7 @@ export function configAdmin({ configuration, settings, database, state }: Config
     versions,
     validate,
     warn: (document) =>
-      listWarnings(resolveDocument(document, 0, CATALOGUE), {
+      listWarnings(resolve(document, 0), {
         ...state(),
         providers: availability(document),
       }),
@@ -48,7 +46,7 @@ export function configAdmin({ configuration, settings, database, state }: Config
             page: (limit, after) => asked(listRecorded(database.db, filter, limit, after)),
           },
           candidate: {
-            config: resolveDocument(document, 0, CATALOGUE),
+            config: resolve(document, 0),
             state: { ...state(), providers: availability(document), targets: new Map() },
             billedBy: active.current.config.catalogue,
           },

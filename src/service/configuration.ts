@@ -8,6 +8,7 @@ import { ConfigFollower } from "../config/follower.ts";
 import { readSnapshot, snapshotPath, writeSnapshot } from "../config/snapshot-file.ts";
 import { validateDocument } from "../config/validate-document.ts";
 import { CATALOGUE } from "../pricing/catalogue.ts";
+import type { RoutingConfig } from "../routing/types.ts";
 import type { ConfigProblem } from "../routing/validate-config.ts";
 import type { Settings } from "../settings/settings.ts";
 import { CONFIG_CHANNEL } from "../store/config-versions.ts";
@@ -16,6 +17,7 @@ import { startListener } from "../store/listener.ts";
 import { connect, WATCHING_LIMITS } from "../store/pool.ts";
 import type { Log } from "../telemetry/log.ts";
 import { routingConfigOf } from "./routing-config.ts";
+import { withFaultNames } from "./sandbox-catalogue.ts";
 
 export type ConfigurationOptions = Readonly<{
   settings: Settings;
@@ -29,7 +31,8 @@ export type ConfigurationOptions = Readonly<{
 export type Configuration = Readonly<{
   active: ActiveConfig;
   versions: ConfigVersions;
-  base: ConfigDocument;
+  /** As the router reads it. */
+  resolve(document: ConfigDocument, version: number): RoutingConfig;
   validate(document: ConfigDocument): readonly ConfigProblem[];
   close(): Promise<void>;
 }>;
@@ -41,9 +44,14 @@ const FIRST_WORD_MS = 2_000;
 export async function openConfiguration(options: ConfigurationOptions): Promise<Configuration> {
   const { settings, database, codec, log, migrated } = options;
   const base = documentOf(routingConfigOf(settings));
+  const resolve = (document: ConfigDocument, version: number): RoutingConfig => {
+    const config = resolveDocument(document, version, CATALOGUE);
+    return settings.sandbox ? { ...config, catalogue: withFaultNames(config.catalogue) } : config;
+  };
+  const { catalogue } = resolve(base, 0);
   const validate = (document: ConfigDocument) =>
-    validateDocument(document, { catalogue: CATALOGUE, providers: settings.providers.map(({ id }) => id) });
-  const begin: Active = { config: resolveDocument(base, 0, CATALOGUE), document: base, fromSnapshot: false };
+    validateDocument(document, { catalogue, providers: settings.providers.map(({ id }) => id) });
+  const begin: Active = { config: resolve(base, 0), document: base, fromSnapshot: false };
   const keep = keeper(snapshotPath(settings.dataDir), codec, log);
   const active = new ActiveConfig(begin);
   active.follow((next) => {
@@ -61,7 +69,7 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
     active,
     codec,
     base,
-    catalogue: CATALOGUE,
+    resolve,
     validate,
   });
   const follower = new ConfigFollower({ versions, active, log });
@@ -69,7 +77,7 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
   const firstWord = (migrated ?? Promise.resolve()).then(() => follower.refresh());
   await Promise.race([firstWord, sleep(FIRST_WORD_MS, undefined, { ref: false })]);
   if (!follower.hasHeard) {
-    const kept = await readKept(options, base, validate);
+    const kept = await readKept(options, { base, resolve, validate });
     if (kept !== undefined && !follower.hasHeard) active.replace(kept);
   }
   // The one process of an embedded database publishes itself.
@@ -79,7 +87,7 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
   return {
     active,
     versions,
-    base,
+    resolve,
     validate,
     close: async () => {
       await Promise.all([listener?.close(), follower.stop()]);
@@ -115,8 +123,11 @@ function keeper(path: string, codec: ConfigCodec, log: Log): (next: Active) => v
 /** What was kept on disk; undefined when there is nothing, or nothing that can be run. */
 async function readKept(
   { settings, codec, log }: ConfigurationOptions,
-  base: ConfigDocument,
-  validate: Configuration["validate"],
+  {
+    base,
+    resolve,
+    validate,
+  }: Pick<Configuration, "resolve" | "validate"> & Readonly<{ base: ConfigDocument }>,
 ): Promise<Active | undefined> {
   const say = (failure: string) =>
     log.error("the configuration kept on disk cannot be used; preset and environment are in force", {
@@ -135,7 +146,7 @@ async function readKept(
     log.warn("the database does not answer; the last good configuration on disk is in force", {
       config_version: info.version,
     });
-    return { config: resolveDocument(document, info.version, CATALOGUE), document, info, fromSnapshot: true };
+    return { config: resolve(document, info.version), document, info, fromSnapshot: true };
   } catch (error) {
     say(nameOf(error));
     return undefined;

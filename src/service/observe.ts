@@ -17,6 +17,7 @@ export function observe(metrics: EngineMetrics, log: Log): EngineObserver {
       if (record.outcome === "ok" || record.outcome === "hedged_out") return;
       const { details } = report;
       const needsOperator = CALLS_FOR_AN_OPERATOR.includes(record.outcome) || details?.needsOperator === true;
+      if (needsOperator) metrics.onOperatorNeeded(record);
       const say = needsOperator ? log.error : log.warn;
       say("an attempt did not succeed", {
         execution_id: record.executionId,

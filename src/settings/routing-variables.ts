@@ -16,6 +16,7 @@ export const ROUTING_VARIABLES: Readonly<Record<string, readonly string[]>> = {
   MODELTIER_FIRST_TOKEN_TIMEOUT_MS: TIERS,
   MODELTIER_BYTE_SILENCE_MS: TIERS,
   MODELTIER_CONTENT_SILENCE_MS: TIERS,
+  MODELTIER_LIMITS: ["tiers", "model_timers"],
 };
 
 /** Those of them that are set. */

@@ -50,6 +50,34 @@ describe("settings", () => {
     ]);
   });
 
+  it("take limits by tier and by model as JSON, and say what of it is wrong", () => {
+    const limits = {
+      turbo: {},
+      "opnai/gpt-4o": {},
+      fast: { firstTokenMs: "5", retries: 1 },
+      "openai/gpt-4o": { maxAttempts: 2 },
+    };
+    expect(problemsOf({ MODELTIER_LIMITS: JSON.stringify(limits) })).toEqual([
+      'MODELTIER_LIMITS names "turbo"; use fast, balanced, powerful, anthropic/…, kimi/…, openai/…',
+      'MODELTIER_LIMITS names "opnai/gpt-4o"; use fast, balanced, powerful, anthropic/…, kimi/…, openai/…',
+      "MODELTIER_LIMITS has fast.firstTokenMs, which is not a number",
+      expect.stringMatching(
+        /^MODELTIER_LIMITS has fast.retries, which is not one of headersMs, .*callTimeoutMs$/,
+      ),
+      expect.stringMatching(
+        /^MODELTIER_LIMITS has openai\/gpt-4o.maxAttempts, which is not one of headersMs/,
+      ),
+    ]);
+    for (const text of ["fast=1", "[]", "null"]) {
+      expect(problemsOf({ MODELTIER_LIMITS: text })).toEqual([
+        'MODELTIER_LIMITS is not a JSON object like {"fast":{"firstTokenMs":5000}}',
+      ]);
+    }
+    expect(problemsOf({ MODELTIER_LIMITS: '{"fast":5}' })).toEqual([
+      'MODELTIER_LIMITS has no object for "fast"',
+    ]);
+  });
+
   it("refuse calls under a budget without the database, and lease its slices for two minutes", () => {
     expect(readSettings({}, "/srv")).toMatchObject({
       budgetWithoutDatabase: "refuse",

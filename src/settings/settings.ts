@@ -11,6 +11,7 @@ import {
   type Tier,
 } from "../routing/types.ts";
 import type { Environment } from "./environment.ts";
+import { type LimitSettings, readLimits } from "./limits.ts";
 import { type ProviderSettings, readCustomKeys, readProviders } from "./providers.ts";
 import { SettingsReader } from "./reader.ts";
 import { listRoutingVariables } from "./routing-variables.ts";
@@ -39,6 +40,8 @@ export type Settings = Readonly<{
   promptCache?: PromptCachePolicy;
   /** Limits of an attempt that replace those of every tier. */
   timers: Partial<AttemptTimers>;
+  /** By tier and by model; these win over `timers`. */
+  limits: LimitSettings;
   providers: readonly ProviderSettings[];
   /** Keys a published configuration may ask for, by variable: those that end in _API_KEY. */
   customKeys: Readonly<Record<string, string>>;
@@ -70,7 +73,7 @@ const KNOWN = new Set(
   [
     "ADDRESS GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
     "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY ADMIN_TOKEN TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
-    "HEDGING PROMPT_CACHE HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
+    "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
     "BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
   ]
     .join(" ")
@@ -82,6 +85,7 @@ const KNOWN = new Set(
 export function readSettings(environment: Environment, folder: string): Settings {
   const reader = new SettingsReader(environment);
   const providers = readProviders(reader);
+  const ids = new Set(providers.map(({ id }) => id));
   const dataDir = reader.text("MODELTIER_DATA_DIR") ?? "data";
   const settings: Settings = {
     host: reader.text("MODELTIER_HOST") ?? "127.0.0.1",
@@ -92,10 +96,11 @@ export function readSettings(environment: Environment, folder: string): Settings
     databaseUrl: reader.url("DATABASE_URL", ["postgres", "postgresql"], undefined),
     preset: reader.choice("MODELTIER_PRESET", ["classic", "current"], "classic"),
     retiredModels: readRetiredModels(reader),
-    tierTargets: readTierTargets(reader, new Set(providers.map(({ id }) => id))),
+    tierTargets: readTierTargets(reader, ids),
     hedging: reader.flag("MODELTIER_HEDGING", undefined),
     promptCache: readPromptCache(reader),
     timers: readTimers(reader),
+    limits: readLimits(reader, ids),
     providers,
     customKeys: readCustomKeys(environment),
     routingVariables: listRoutingVariables(reader),

@@ -33,3 +33,17 @@ describe("what the caches saved", () => {
     expect(await read("modeltier_provider_cache_savings_usd")).toEqual([]);
   });
 });
+
+describe("what an operator has to mend", () => {
+  it("is counted under the model as the catalogue names it, and under no name of a caller's", async () => {
+    const { engine, read } = setUp();
+    const refused = (model: string) =>
+      anAttempt("one", { target: { provider: "openai", model }, outcome: "unauthenticated" });
+    engine.onOperatorNeeded(refused("gpt-4o"));
+    engine.onOperatorNeeded(refused("made-up"));
+    expect(await read("modeltier_operator_needed_total")).toEqual([
+      { provider: "openai", model: "gpt-4o", outcome: "unauthenticated", value: 1 },
+      { provider: "openai", model: "other", outcome: "unauthenticated", value: 1 },
+    ]);
+  });
+});

@@ -40,6 +40,12 @@ export class EngineMetrics implements EngineObserver {
     this.#countTokens(provider, model, record);
   }
 
+  /** The attempt failed in a way that only an operator can mend. */
+  onOperatorNeeded({ target, outcome }: AttemptRecord): void {
+    const { provider, model } = this.#label(target);
+    this.#metrics.operatorNeeded.labels(provider, model, outcome).inc();
+  }
+
   onFallback(from: ModelTarget, to: ModelTarget, failure: string): void {
     this.#metrics.fallbacks.labels(from.provider, to.provider, failure).inc();
   }
@@ -68,12 +74,12 @@ export class EngineMetrics implements EngineObserver {
   }
 
   #label(target: ModelTarget): ModelTarget {
-    const config = this.#config();
+    const { catalogue, tiers } = this.#config();
     const key = targetKey(target);
-    const isKnown =
-      config.catalogue.findModel(target.provider, target.model) !== undefined ||
-      TIERS.some((tier) => config.tiers[tier].targets.some((configured) => targetKey(configured) === key));
-    return isKnown ? target : { provider: target.provider, model: OTHER_MODEL };
+    if (TIERS.some((tier) => tiers[tier].targets.some((configured) => targetKey(configured) === key)))
+      return target;
+    const listed = catalogue.findModel(target.provider, target.model);
+    return { provider: target.provider, model: listed?.model ?? OTHER_MODEL };
   }
 }
 

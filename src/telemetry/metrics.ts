@@ -92,6 +92,12 @@ export function createMetrics() {
       labelNames: ["outcome"],
       registers,
     }),
+    operatorNeeded: new Counter({
+      name: "modeltier_operator_needed_total",
+      help: "Attempts whose failure ends only when an operator acts: a refused key, a missing model, an empty account, a bad certificate.",
+      labelNames: [...target, "outcome"],
+      registers,
+    }),
     breakerState: new Gauge({
       name: "modeltier_breaker_state",
       help: "0 closed, 1 half open, 2 open, 3 parked; of several workers, the highest.",

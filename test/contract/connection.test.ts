@@ -201,6 +201,24 @@ describe("no connection", () => {
     });
   });
 
+  it("P13 P14 a connection is given up at its limit, and not a while after", async () => {
+    const transport = openTransport({ connectTimeoutMs: 1_100, lookup: () => {} });
+    const provider = providerOf("openai", transport, { baseUrl: "http://silent.test/v1" });
+    const startedMs = performance.now();
+    expect(await refusalOf(provider)).toMatchObject({ failure: "connect_timeout" });
+    const tookMs = performance.now() - startedMs;
+    expect(tookMs).toBeGreaterThanOrEqual(1_095);
+    expect(tookMs).toBeLessThanOrEqual(1_400);
+  });
+
+  it("a connection that was made in time may then take longer than that", async () => {
+    const server = await startServer((response) => {
+      setTimeout(() => response.writeHead(503).end(), 400);
+    });
+    const provider = providerOf("openai", openTransport({ connectTimeoutMs: 200 }), { baseUrl: server.url });
+    expect(await refusalOf(provider)).toMatchObject({ failure: "server_error" });
+  });
+
   it("what answers is no HTTP server", async () => {
     const server = createServer((socket) => socket.end("SSH-2.0-OpenSSH_9.6\r\n"));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -99,6 +99,16 @@ describe("P19 pages and other things that are not the API", () => {
     },
   );
 
+  it("of an error that does not say that it is JSON no more than 4 KiB is read", async () => {
+    const quota = JSON.stringify({ error: { code: "insufficient_quota", message: "none left" } });
+    const ofBytes = (size: number) =>
+      failures("openai", 429, { "content-type": "text/plain" }, quota.padEnd(size));
+    for (const { failure } of await ofBytes(4_096)) expect(failure).toBe("quota_exhausted");
+    const longer = quota.slice(0, -1).padEnd(4_096).concat("}");
+    for (const { failure } of await failures("openai", 429, { "content-type": "text/plain" }, longer))
+      expect(failure).toBe("rate_limited");
+  });
+
   it("an endless whole answer is given up", async () => {
     const server = await endless(200, "application/json");
     const provider = providerOf("openai", openTransport(), { baseUrl: server.url });
@@ -108,12 +118,14 @@ describe("P19 pages and other things that are not the API", () => {
 
   it("an error body that stalls still says what its status says, after a second", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let isConnected = false;
     const server = await startServer((response) => {
+      isConnected = true; // the timer of the connecting is gone
       response.writeHead(500, json);
       response.write("{");
     });
     const refused = refusalOf(providerOf("openai", openTransport(), { baseUrl: server.url }));
-    await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThan(0), { interval: 1 });
+    await vi.waitFor(() => expect([isConnected, vi.getTimerCount()]).toEqual([true, 1]), { interval: 1 });
     await vi.advanceTimersByTimeAsync(1_000);
     expect(await refused).toMatchObject({ failure: "server_error" });
     await closed(server);

@@ -117,7 +117,11 @@ describe.each([1, 50])("at concurrency %i", (concurrency) => {
     expect(attemptsAt(next, model)).toEqual([]);
     expect(next.heard[0]?.decision?.rejectedTargets[0]?.detail).toContain("refused our key");
     const page = await rig.metrics();
-    expect(sumOf(page, "modeltier_provider_calls_total", { outcome: failure })).toBeGreaterThan(0);
+    const calls = sumOf(page, "modeltier_provider_calls_total", { provider: "primary", outcome: failure });
+    expect(calls).toBeGreaterThan(0);
+    expect(sumOf(page, "modeltier_operator_needed_total", { provider: "primary", outcome: failure })).toBe(
+      calls,
+    );
     expect(rig.service.output().stderr).toMatch(new RegExp(`"level":"error".*"outcome":"${failure}"`));
 
     const alone = await trial(rig, concurrency, () => ({ model: rig.primary(fault), tier: NO_FALLBACK }));

@@ -38,7 +38,7 @@ describe.each([1, 50])("at concurrency %i", (concurrency) => {
       (call) => callersWhile(concurrency, 4 * concurrency, goesOn, () => call(ask)),
       { withoutHealthyCall: true },
     );
-    expect(seen.heard.length).toBeGreaterThan(200);
+    expect(seen.heard.length).toBeGreaterThan(20); // a slow machine asks less often
     for (const { error } of seen.heard) expect(error?.code).toBe(Code.Unavailable);
     const refused = seen.rows.filter(({ attempts }) => attempts.length === 0);
     expect(refused.length).toBeGreaterThan(seen.rows.length * 0.9);

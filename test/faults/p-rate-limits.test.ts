@@ -113,6 +113,7 @@ describe.each([1, 50])("at concurrency %i", (concurrency) => {
         outcome: "quota_exhausted",
       });
       expect(counted).toBeGreaterThanOrEqual(1);
+      expect(sumOf(page, "modeltier_operator_needed_total", labels)).toBe(counted);
       expect(rig.service.output().stderr).toMatch(
         new RegExp(`"level":"error".*"model":"${model}","outcome":"quota_exhausted"`),
       );

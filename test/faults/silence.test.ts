@@ -90,6 +90,18 @@ describe.each([1, 50])("at concurrency %i", (concurrency) => {
     }
   });
 
+  it("S08 nothing but Anthropic's ping events: they do not keep a stream alive either", async () => {
+    const model = concurrency === 1 ? "claude-haiku-4-5-20251001" : "claude-sonnet-5-5";
+    rig.sandbox.setFaults({ provider: "anthropic", model, faults: [{ fault: "ping-only=20" }] });
+    const ask = () => ({ model: `anthropic/${model}` });
+    const { heard } = await trial(rig, concurrency, ask, { ledger: "usage lost" });
+    for (const { error, failureClasses, elapsedMs, deltas } of heard) {
+      expect([failureClasses[0], deltas]).toEqual(["content_silence", 20]);
+      expect(error).toMatchObject({ code: Code.Unavailable, reason: "CONTENT_SILENT" });
+      expectDuration(elapsedMs, LIMITS.contentSilenceMs);
+    }
+  });
+
   it("S08 nothing but comments before the first token: the first-token limit, the next provider", async () => {
     const { heard } = await trial(rig, concurrency, () => ({ model: rig.primary("ping-only=0") }));
     for (const { served, failureClasses, elapsedMs } of heard) {

@@ -20,6 +20,11 @@ const day = fc
   .map((date) => date.toISOString().slice(0, 10));
 const rate = fc.bigInt({ min: 0n, max: 2n ** 53n });
 
+/** At least one of them: none is the same as no limits. */
+const limits = fc
+  .record({ maxAttempts: count, maxAttemptsPerProvider: count, callTimeoutMs: ms }, { requiredKeys: [] })
+  .filter((some) => Object.keys(some).length > 0);
+
 const tier = fc.record(
   {
     targets: fc.array(target, { maxLength: 4 }),
@@ -27,6 +32,7 @@ const tier = fc.record(
     temperature: fc.double({ min: 0, max: 2, noNaN: true }).map((value) => value + 0),
     timers: fc.record(timers),
     delivery,
+    limits,
   },
   { requiredKeys: ["targets", "maxOutputTokens", "timers"] },
 );

@@ -496,6 +496,13 @@ export declare type TierConfig = Message<"modeltier.v1.TierConfig"> & {
    * @generated from field: modeltier.v1.Delivery delivery = 5;
    */
   delivery: Delivery;
+
+  /**
+   * What its calls may take where that differs from the configuration's own. Absent: nothing does.
+   *
+   * @generated from field: modeltier.v1.CallLimits limits = 6;
+   */
+  limits?: CallLimits | undefined;
 };
 
 /**
@@ -503,6 +510,40 @@ export declare type TierConfig = Message<"modeltier.v1.TierConfig"> & {
  * Use `create(TierConfigSchema)` to create a new message.
  */
 export declare const TierConfigSchema: GenMessage<TierConfig>;
+
+/**
+ * What the calls of one tier may take; what is absent is the configuration's own.
+ *
+ * @generated from message modeltier.v1.CallLimits
+ */
+export declare type CallLimits = Message<"modeltier.v1.CallLimits"> & {
+  /**
+   * Upstream attempts of one call; from 1 to 10.
+   *
+   * @generated from field: optional int32 max_attempts = 1;
+   */
+  maxAttempts?: number | undefined;
+
+  /**
+   * Of these at one provider; at most max_attempts.
+   *
+   * @generated from field: optional int32 max_attempts_per_provider = 2;
+   */
+  maxAttemptsPerProvider?: number | undefined;
+
+  /**
+   * The time of a call that comes without a deadline.
+   *
+   * @generated from field: google.protobuf.Duration call_timeout = 3;
+   */
+  callTimeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.CallLimits.
+ * Use `create(CallLimitsSchema)` to create a new message.
+ */
+export declare const CallLimitsSchema: GenMessage<CallLimits>;
 
 /**
  * The limits of one attempt. In a tier all are required; for a model, those that are absent are its tier's.

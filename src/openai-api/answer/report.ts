@@ -75,6 +75,15 @@ export function headersOf(known: Known, ignored: readonly string[]): Record<stri
   };
 }
 
+/** What headers left too early to say: how many attempts, cost, own overhead. Their names, for the header that announces them. */
+export const TRAILERS = "x-modeltier-attempts, x-modeltier-cost-nano-usd, x-modeltier-overhead-ms";
+
+/** Of a stream that has ended, and whose headers are sent. */
+export const trailersOf = ({ attempts, completed }: Known): Record<string, string> => ({
+  "x-modeltier-attempts": String(completed?.attempts.length ?? attempts),
+  ...(completed !== undefined && endHeaders(completed)),
+});
+
 const endHeaders = ({ costNanoUsd, priceStatus, overheadMs }: CompletedEvent): Record<string, string> => ({
   ...(priceStatus === "KNOWN" && { "x-modeltier-cost-nano-usd": String(costNanoUsd) }),
   "x-modeltier-overhead-ms": String(inMs(overheadMs)),

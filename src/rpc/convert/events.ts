@@ -17,14 +17,24 @@ import { decisionToProto, durationFromMs } from "./route.ts";
 type EventInit = NonNullable<MessageInitShape<typeof CompleteResponseSchema>["event"]>;
 
 export const eventToProto = (event: EngineEvent): CompleteResponse =>
-  create(CompleteResponseSchema, { event: eventInit(event) });
+  event.kind === "text" || event.kind === "refusal"
+    ? textToProto(event)
+    : create(CompleteResponseSchema, { event: eventInit(event) });
 
-function eventInit(event: EngineEvent): EventInit {
+/** Most events by far are these; as `decisionToProto`, they are written out. */
+const textToProto = ({
+  kind,
+  text,
+}: Extract<EngineEvent, { kind: "text" | "refusal" }>): CompleteResponse => ({
+  $typeName: "modeltier.v1.CompleteResponse",
+  event: {
+    case: "textDelta",
+    value: { $typeName: "modeltier.v1.TextDelta", text, refusal: kind === "refusal" },
+  },
+});
+
+function eventInit(event: Exclude<EngineEvent, { kind: "text" | "refusal" }>): EventInit {
   switch (event.kind) {
-    case "text":
-      return { case: "textDelta", value: { text: event.text } };
-    case "refusal":
-      return { case: "textDelta", value: { text: event.text, refusal: true } };
     case "reasoning": {
       const { text, signature, encrypted } = event;
       return { case: "reasoningDelta", value: { text, signature, encrypted } };

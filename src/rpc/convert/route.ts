@@ -1,15 +1,21 @@
-import { create } from "@bufbuild/protobuf";
-import { type Duration, DurationSchema } from "@bufbuild/protobuf/wkt";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import {
+  type CacheAffinity as ProtoCacheAffinity,
+  type Cause as ProtoCause,
   type Condition as ProtoCondition,
+  type ScoreFactor as ProtoFactor,
+  type RejectedTarget as ProtoRejected,
   type Step as ProtoStep,
+  type ModelTarget as ProtoTarget,
   type RouteConstraints,
   type RouteRequest,
   type RoutingDecision,
-  RoutingDecisionSchema,
+  Tier,
 } from "../../../gen/modeltier/v1/routing_pb.js";
 import type {
   AgentScores,
+  CacheAffinity,
+  Cause,
   Condition,
   Decision,
   ModelTarget,
@@ -123,36 +129,35 @@ function conditionFromProto({ kind }: ProtoCondition): Condition {
 const optionalNumber = (value: bigint | undefined): number | undefined =>
   value === undefined ? undefined : Number(value);
 
+/**
+ * Messages of this contract are plain objects, so those of the hot path are written as such, every field checked by its
+ * type: `create` would make each of them twice.
+ */
 export function decisionToProto(decisionId: string, decision: Decision): RoutingDecision {
   const [target, ...fallbacks] = decision.targets;
-  return create(RoutingDecisionSchema, {
+  const { scorer, cache } = decision;
+  return {
+    $typeName: "modeltier.v1.RoutingDecision",
     decisionId,
     tier: PROTO_TIER[decision.tier],
     provider: target.provider,
     model: target.model,
-    fallbacks: fallbacks.map(({ provider, model }) => ({ provider, model })),
+    fallbacks: fallbacks.map(targetToProto),
     effectiveScore: decision.effectiveScore,
     agentScore: decision.agentScore,
     agentScoreSource: PROTO_SCORE_SOURCE[decision.agentScoreSource],
     stepScore: decision.stepScore,
     stepType: stepTypeToProto(decision.stepType),
     factors: decision.factors.map(factorToProto),
-    causes: decision.causes.map((cause) => ({
-      kind: PROTO_CAUSE[cause.kind],
-      before: cause.before && PROTO_TIER[cause.before],
-      after: PROTO_TIER[cause.after],
-      detail: cause.detail,
-    })),
-    rejectedTargets: decision.rejected.map((rejected) => ({
-      provider: rejected.target.provider,
-      model: rejected.target.model,
-      tier: PROTO_TIER[rejected.tier],
-      reason: PROTO_REJECTION[rejected.reason],
-      detail: rejected.detail,
-    })),
+    causes: decision.causes.map(causeToProto),
+    rejectedTargets: decision.rejected.map(rejectedToProto),
     maxOutputTokens: target.maxOutputTokens,
     temperature: target.temperature,
-    droppedParameters: target.dropped.map(({ name, detail }) => ({ name, detail })),
+    droppedParameters: target.dropped.map(({ name, detail }) => ({
+      $typeName: "modeltier.v1.DroppedParameter",
+      name,
+      detail,
+    })),
     estimatedInputTokens: BigInt(decision.estimatedInputTokens),
     estimatedOutputTokens: BigInt(decision.estimatedOutputTokens),
     tokenEstimateMethod: decision.tokenEstimate,
@@ -162,26 +167,61 @@ export function decisionToProto(decisionId: string, decision: Decision): Routing
     latencySource: decision.latencySource,
     configVersion: BigInt(decision.configVersion),
     preset: decision.preset,
-    scorer: decision.scorer,
+    scorer: { $typeName: "modeltier.v1.Scorer", name: scorer.name, version: scorer.version },
     sandbox: decision.sandbox,
     reason: decision.reason,
-    cache: decision.cache && { ...decision.cache, warmTokens: BigInt(decision.cache.warmTokens) },
-  });
-}
-
-function factorToProto({ name, measurement, score, weight, contribution }: ScoreFactor) {
-  return {
-    factor: PROTO_FACTOR[name],
-    measurement: measurement === undefined ? undefined : BigInt(measurement),
-    score,
-    weight,
-    contribution,
+    cache: cache && cacheToProto(cache),
   };
 }
+
+const targetToProto = ({ provider, model }: ModelTarget): ProtoTarget => ({
+  $typeName: "modeltier.v1.ModelTarget",
+  provider,
+  model,
+});
+
+const factorToProto = ({ name, measurement, score, weight, contribution }: ScoreFactor): ProtoFactor => ({
+  $typeName: "modeltier.v1.ScoreFactor",
+  factor: PROTO_FACTOR[name],
+  measurement: measurement === undefined ? undefined : BigInt(measurement),
+  score,
+  weight,
+  contribution,
+});
+
+const causeToProto = ({ kind, before, after, detail }: Cause): ProtoCause => ({
+  $typeName: "modeltier.v1.Cause",
+  kind: PROTO_CAUSE[kind],
+  before: before === undefined ? Tier.UNSPECIFIED : PROTO_TIER[before],
+  after: PROTO_TIER[after],
+  detail,
+});
+
+const rejectedToProto = ({ target, tier, reason, detail }: Decision["rejected"][number]): ProtoRejected => ({
+  $typeName: "modeltier.v1.RejectedTarget",
+  provider: target.provider,
+  model: target.model,
+  tier: PROTO_TIER[tier],
+  reason: PROTO_REJECTION[reason],
+  detail,
+});
+
+const cacheToProto = ({ target, warmTokens, ...sums }: CacheAffinity): ProtoCacheAffinity => ({
+  $typeName: "modeltier.v1.CacheAffinity",
+  target: targetToProto(target),
+  warmTokens: BigInt(warmTokens),
+  switchCostNanoUsd: sums.switchCostNanoUsd,
+  savingNanoUsd: sums.savingNanoUsd,
+  kept: sums.kept,
+});
 
 /** Milliseconds, fractions included, to the microsecond. */
 export function durationFromMs(milliseconds: number): Duration {
   const seconds = Math.trunc(milliseconds / 1000);
   const nanos = Math.round((milliseconds - seconds * 1000) * 1e3) * 1e3;
-  return create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.min(nanos, 999_999_000) });
+  return {
+    $typeName: "google.protobuf.Duration",
+    seconds: BigInt(seconds),
+    nanos: Math.min(nanos, 999_999_000),
+  };
 }

@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { Delivery as ProtoDelivery } from "../../../gen/modeltier/v1/completion_pb.js";
 import {
+  type CallLimits as ProtoCallLimits,
   type RoutingConfig as ProtoConfig,
   PromptCachePolicy as ProtoPromptCache,
   RetiredModels as ProtoRetired,
@@ -103,6 +104,7 @@ function tierToProto(tier: TierConfig) {
     maxOutputTokens: tier.maxOutputTokens,
     temperature: tier.temperature,
     timers: timersToProto(tier.timers),
+    limits: limitsToProto(tier.limits),
     delivery: tier.delivery === undefined ? ProtoDelivery.UNSPECIFIED : PROTO_DELIVERY[tier.delivery],
   };
 }
@@ -203,7 +205,26 @@ function tierFromProto(tier: ProtoTierConfig | undefined): TierConfig {
       contentSilenceMs: contentSilenceMs ?? Number.NaN,
     },
     ...(delivery !== undefined && { delivery }),
+    ...limitsFromProto(tier?.limits),
   };
+}
+
+function limitsToProto(limits: TierConfig["limits"]) {
+  if (limits === undefined) return undefined;
+  const { callTimeoutMs, ...counts } = limits;
+  return { ...counts, callTimeout: callTimeoutMs === undefined ? undefined : durationFromMs(callTimeoutMs) };
+}
+
+/** No limits where none is there. */
+function limitsFromProto(message: ProtoCallLimits | undefined): Pick<TierConfig, "limits"> {
+  const limits = {
+    ...(message?.maxAttempts !== undefined && { maxAttempts: message.maxAttempts }),
+    ...(message?.maxAttemptsPerProvider !== undefined && {
+      maxAttemptsPerProvider: message.maxAttemptsPerProvider,
+    }),
+    ...(message?.callTimeout !== undefined && { callTimeoutMs: msOf(message.callTimeout) }),
+  };
+  return Object.keys(limits).length === 0 ? {} : { limits };
 }
 
 type ProtoWeights = Readonly<Record<keyof FactorWeights, number>>;

@@ -34,7 +34,12 @@ export function readConfig(
 }
 
 /** May be absent; every other message and enum of a configuration is required. */
-const OPTIONAL = new Set(["modeltier.v1.ModelOverride.successor", "modeltier.v1.TierConfig.delivery"]);
+const OPTIONAL = new Set([
+  "modeltier.v1.ModelOverride.successor",
+  "modeltier.v1.TierConfig.delivery",
+  "modeltier.v1.TierConfig.limits",
+  "modeltier.v1.CallLimits.call_timeout",
+]);
 
 function listMissing(desc: DescMessage, message: Message, at: FieldPath): Violation[] {
   return desc.fields.flatMap((field): Violation[] => {

@@ -57,7 +57,13 @@ export function checkRows(accepted: readonly Heard[], rows: readonly ExecutionRo
     if (heard.completed === undefined) continue;
     assert.equal(heard.completed.executionId, row.executionId);
     assert.equal(heard.completed.costNanoUsd, row.costNanoUsd, "the caller was told what was written");
-    assert.equal(row.attempts.at(-1)?.outcome, "ok");
+    // The last one, but for a hedge that was started after it and lost.
+    const served = row.attempts.filter(({ outcome }) => outcome === "ok");
+    assert.deepEqual(
+      served.map(({ target }) => target),
+      [heard.served],
+    );
+    assert.ok(row.attempts.slice(served[0]?.attempt).every(({ outcome }) => outcome === "hedged_out"));
   }
 }
 
@@ -92,9 +98,17 @@ export function checkAccounts(
   const calls = "modeltier_provider_calls_total";
   assert.equal(nanoUsdOf(after) - nanoUsdOf(before), costOf(known), "the metric counts what was written");
   assert.equal(sumOf(after, calls) - sumOf(before, calls), attempts.length, "one count for each attempt");
-  if (compare === "fewer") assert.ok(ledger.length <= attempts.length, "no exchange without an attempt");
+  const hedgedOut = attempts.filter(({ outcome }) => outcome === "hedged_out").length;
+  if (compare === "hedged") {
+    const unseen = attempts.length - ledger.length;
+    assert.ok(unseen >= 0 && unseen <= hedgedOut, `${unseen} attempts unseen, ${hedgedOut} hedged out`);
+  } else if (compare === "fewer")
+    assert.ok(ledger.length <= attempts.length, "no exchange without an attempt");
   else assert.equal(ledger.length, attempts.length, "one exchange for each attempt");
-  checkReported(attempts, ledger, compare === "usage lost");
+  const reported = attempts.filter(({ usageSource }) => usageSource === "REPORTED").length;
+  const told = ledger.filter(({ usageReported }) => usageReported === "final").length;
+  const isHedgeLost = compare === "hedged" && told > reported && told - reported <= hedgedOut;
+  checkReported(attempts, ledger, compare === "usage lost" || isHedgeLost);
 }
 
 function checkReported(

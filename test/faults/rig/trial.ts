@@ -28,9 +28,10 @@ export type Trial = Readonly<{
 export type TrialOptions = Readonly<{
   /**
    * What the sandbox saw may differ from what was attempted. "fewer": attempts never reached it. Usage it reported may
-   * have been lost on the way: an attempt that broke off, was cancelled or not wanted any more.
+   * have been lost on the way: an attempt that broke off, was cancelled or not wanted any more. "hedged": both, of attempts that
+   * were hedged out and of no others.
    */
-  ledger?: "same" | "fewer" | "usage lost";
+  ledger?: "same" | "fewer" | "usage lost" | "hedged";
   /** Everything is down: no healthy call is expected yet. */
   withoutHealthyCall?: boolean;
 }>;
