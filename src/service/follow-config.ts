@@ -1,6 +1,8 @@
 /** Has the providers, the breakers and the metrics follow the configuration in force, and the settings when they are read again. */
+import { isDeepStrictEqual } from "node:util";
 import type { TargetHealth } from "../completion/target-health.ts";
 import type { ActiveConfig } from "../config/active-config.ts";
+import type { CustomProvider } from "../config/document.ts";
 import type { ProviderHub, SandboxBaseUrls } from "../providers/hub.ts";
 import type { RoutingConfig } from "../routing/types.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -26,23 +28,24 @@ export type ConfigFollowing = Readonly<{
 export function followConfig(options: FollowOptions): ConfigFollowing {
   const { active, hub, health, metrics, sandboxBaseUrls } = options;
   let { settings } = options;
-  const takeProviders = ({ document }: Pick<typeof active.current, "document">): readonly string[] => {
-    const changed = hub.replace(
-      providersOf(settings, document.customProviders),
-      settings.sandbox ? sandboxBaseUrls : undefined,
-    );
+  let custom: readonly CustomProvider[] = [];
+  const takeProviders = (): readonly string[] =>
+    hub.replace(providersOf(settings, custom), settings.sandbox ? sandboxBaseUrls : undefined);
+  active.follow(({ config, document: { customProviders } }) => {
+    // Clients that are the same are kept, with what they have ready.
+    const isSame = isDeepStrictEqual(customProviders, custom);
+    custom = customProviders;
+    if (!isSame) takeProviders();
     health.reset();
-    return changed;
-  };
-  active.follow((next) => {
-    takeProviders(next);
-    showConfig(next.config, metrics);
+    showConfig(config, metrics);
   });
   return {
     settings: () => settings,
     reload(latest) {
       settings = latest;
-      return takeProviders(active.current);
+      const changed = takeProviders();
+      health.reset();
+      return changed;
     },
   };
 }

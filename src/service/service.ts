@@ -1,21 +1,14 @@
 /** The composition: settings in, a running service out. Nothing is built or connected anywhere else. */
-import { randomUUID } from "node:crypto";
-import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Budgets } from "../budgets/budgets.ts";
-import type { CompletionCall, EngineDeps } from "../completion/call.ts";
+import type { CompletionCall } from "../completion/call.ts";
 import { decideWithinBudgets } from "../completion/call-funds.ts";
 import { complete } from "../completion/complete.ts";
 import { completeOnce } from "../completion/complete-once.ts";
-import { HedgeBudget } from "../completion/hedge-budget.ts";
-import { RetryBudget } from "../completion/retry-budget.ts";
-import { TargetHealth } from "../completion/target-health.ts";
 import { listMissingKeys } from "../config/warnings.ts";
 import { DecisionTokens } from "../decision-token/decision-tokens.ts";
 import { createIdempotency } from "../idempotency/idempotency.ts";
 import { isRetired } from "../pricing/catalogue.ts";
-import { billedTokens, cacheSavingOf, costOf } from "../pricing/cost.ts";
 import { ProviderHub } from "../providers/hub.ts";
 import { createTransport } from "../providers/transport.ts";
 import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
@@ -32,21 +25,17 @@ import type { Settings } from "../settings/settings.ts";
 import { openDatabase } from "../store/database.ts";
 import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
 import { createRecorder } from "../store/recorder.ts";
-import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import type { Running } from "./banner.ts";
 import { startBudgets } from "./budgets.ts";
 import { configAdmin } from "./config-admin.ts";
 import { openConfiguration } from "./configuration.ts";
-import { decide } from "./decide.ts";
+import { engineOf } from "./engine.ts";
 import { followConfig } from "./follow-config.ts";
 import { addHttpRoutes } from "./http-routes.ts";
-import { logBreaker, observe } from "./observe.ts";
 import { openSandbox } from "./open-sandbox.ts";
-import { providerStateOf } from "./provider-state.ts";
 import { collectStartupGarbage } from "./startup-garbage.ts";
-import { warmStateOf } from "./warm-state.ts";
 
 export type Service = Readonly<{
   running: Running;
@@ -228,38 +217,6 @@ async function prepare(hub: ProviderHub, signal: AbortSignal): Promise<void> {
   setTimeout(() => {
     if (!signal.aborted) collectStartupGarbage();
   }, SETTLED_AFTER_MS).unref();
-}
-
-type EngineParts = Readonly<{
-  config: () => RoutingConfig;
-  hub: ProviderHub;
-  budgets: Budgets;
-  recorder: EngineDeps["recorder"];
-  metrics: ReturnType<typeof createMetrics>;
-  log: Log;
-}>;
-
-function engineOf({ config, hub, budgets, recorder, metrics, log }: EngineParts) {
-  const clock = { nowMs: () => performance.now(), wallDate: () => new Date() };
-  const engineMetrics = new EngineMetrics(metrics, config);
-  const health = new TargetHealth(clock.nowMs, logBreaker(engineMetrics, log), () => config().breaker);
-  const state = providerStateOf(hub, health, clock.wallDate);
-  const warm = warmStateOf(state, clock.nowMs);
-  const deps: EngineDeps = {
-    snapshot: () => ({ config: config(), providers: hub.current.providers }),
-    route: (request, snapshot) => decide(request, snapshot, warm.stateFor(request.sessionId), log),
-    pricing: { billedTokens, cacheSavingOf, costOf },
-    health,
-    retryBudget: new RetryBudget(),
-    hedgeBudget: new HedgeBudget(),
-    budgets,
-    recorder,
-    observer: warm.learning(observe(engineMetrics, log)),
-    clock,
-    random: Math.random,
-    newId: randomUUID,
-  };
-  return { deps, health, state, stateFor: warm.stateFor };
 }
 
 const listRetired = ({ tiers, catalogue }: RoutingConfig, today: string): readonly string[] => {
