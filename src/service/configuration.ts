@@ -48,11 +48,11 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
     const config = resolveDocument(document, version, CATALOGUE);
     return settings.sandbox ? { ...config, catalogue: withFaultNames(config.catalogue) } : config;
   };
-  const { catalogue } = resolve(base, 0);
+  const begin: Active = { config: resolve(base, 0), document: base, fromSnapshot: false };
+  const { catalogue } = begin.config;
   const validate = (document: ConfigDocument) =>
     validateDocument(document, { catalogue, providers: settings.providers.map(({ id }) => id) });
-  const begin: Active = { config: resolve(base, 0), document: base, fromSnapshot: false };
-  const keep = keeper(snapshotPath(settings.dataDir), codec, log);
+  const kept = keeper(snapshotPath(settings.dataDir), codec, log);
   const active = new ActiveConfig(begin);
   active.follow((next) => {
     if (next === begin) return;
@@ -60,7 +60,7 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
       config_version: next.config.version,
       author: next.info?.author,
     });
-    if (!next.fromSnapshot) keep(next);
+    if (!next.fromSnapshot) kept.keep(next);
   });
   const watch = openWatch(database, settings, log);
   const versions = new ConfigVersions({
@@ -77,8 +77,8 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
   const firstWord = (migrated ?? Promise.resolve()).then(() => follower.refresh());
   await Promise.race([firstWord, sleep(FIRST_WORD_MS, undefined, { ref: false })]);
   if (!follower.hasHeard) {
-    const kept = await readKept(options, { base, resolve, validate });
-    if (kept !== undefined && !follower.hasHeard) active.replace(kept);
+    const last = await readKept(options, { base, resolve, validate });
+    if (last !== undefined && !follower.hasHeard) active.replace(last);
   }
   // The one process of an embedded database publishes itself.
   if (settings.databaseUrl !== undefined || !follower.hasHeard) follower.poll();
@@ -91,7 +91,7 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
     validate,
     close: async () => {
       await Promise.all([listener?.close(), follower.stop()]);
-      await watch.close();
+      await Promise.all([watch.close(), kept.written()]);
     },
   };
 }
@@ -105,9 +105,9 @@ function sayWhatIsOverridden({ info }: Active, { routingVariables }: Settings, l
 }
 
 /** Keeps on disk what is in force, one write after the other; when nothing is published any more, nothing is kept. */
-function keeper(path: string, codec: ConfigCodec, log: Log): (next: Active) => void {
+function keeper(path: string, codec: ConfigCodec, log: Log) {
   let last: Promise<void> = Promise.resolve();
-  return ({ info, document }) => {
+  const keep = ({ info, document }: Active): void => {
     last = last
       .then(() =>
         info === undefined
@@ -118,6 +118,7 @@ function keeper(path: string, codec: ConfigCodec, log: Log): (next: Active) => v
         log.warn("the configuration could not be kept on disk", { failure: nameOf(error) }),
       );
   };
+  return { keep, written: () => last };
 }
 
 /** What was kept on disk; undefined when there is nothing, or nothing that can be run. */

@@ -13,6 +13,7 @@ import {
   type Replica,
   startConfigRig,
 } from "./rig/config-replicas.ts";
+import { holdsWithin } from "./rig/rig.ts";
 
 const PUBLISHES = 40;
 
@@ -39,6 +40,31 @@ describe("three replicas on one Postgres", () => {
       version,
     ]);
     expect(percentile(tookMs, 0.99)).toBeLessThanOrEqual(250);
+  });
+
+  it("G04 a version that a replica cannot run replaces nothing, and the next good one is followed", async () => {
+    const before = await at(0).config.getConfig({});
+    const good = Number(before.versionInForce);
+    await rig.database.query(
+      `insert into orchestration_config_versions (version, document, author, comment, based_on)
+        select version + 1, jsonb_set(document, '{tiers,fast,targets,0,provider}', '"elsewhere"'), 'other', '', version
+        from orchestration_config_versions where version = $1`,
+      [good],
+    );
+    await rig.database.query("select pg_notify('modeltier_config', '')");
+    const refusals = () =>
+      replicas.map(({ service }) => service.output().stderr.split("cannot be run here").length - 1);
+    expect(await holdsWithin(6_000, () => refusals().every((count) => count === 1))).toBe(true);
+    expect(await Promise.all(replicas.map((replica) => replica.version()))).toEqual([good, good, good]);
+
+    const next = { config: before.config, author: "ana" };
+    const stale = await at(0)
+      .config.publishConfig({ ...next, basedOn: BigInt(good) })
+      .then(() => undefined, ConnectError.from);
+    expect(stale?.code).toBe(Code.Aborted);
+    const { version } = await at(0).config.publishConfig({ ...next, basedOn: BigInt(good + 1) });
+    await Promise.all(replicas.map((replica) => msUntil(replica, Number(version?.version))));
+    expect(refusals()).toEqual([1, 1, 1]);
   });
 
   it("G07 of two administrators who save at once one wins, and the other hears of what changed", async () => {
