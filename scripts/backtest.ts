@@ -3,7 +3,7 @@
  * `node scripts/backtest.ts [executions]`
  */
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
-import { sql } from "kysely";
+import pg from "pg";
 import { runBacktest } from "../src/backtest/run.ts";
 import { documentOf, resolveDocument } from "../src/config/document.ts";
 import { CATALOGUE } from "../src/pricing/catalogue.ts";
@@ -20,8 +20,9 @@ const executions = Number(process.argv[2] ?? 100_000);
 const BATCH = 1_000;
 
 const postgres = await startPostgres();
+const url = await postgres.createDatabase();
 const database = await openDatabase({
-  url: await postgres.createDatabase(),
+  url,
   dataDir: "unused",
   log: silentLog,
 });
@@ -38,7 +39,10 @@ for (let done = 0; done < executions; done += BATCH) {
   await insertExecutions(database.db, records);
 }
 // As a database does by itself within a minute.
-await sql`analyze orchestration_executions`.execute(database.db);
+const owner = new pg.Client({ connectionString: url });
+await owner.connect();
+await owner.query("analyze orchestration_executions");
+await owner.end();
 
 const filter = { from: new Date(0), to: new Date(Date.now() + 86_400_000) };
 const delay = monitorEventLoopDelay({ resolution: 1 });
