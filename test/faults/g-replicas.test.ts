@@ -125,7 +125,9 @@ describe("three replicas on one Postgres", () => {
 
   it("G02 a replica that hears nothing any more catches up within 5 s", async () => {
     const proxy = await startDatabaseProxy(rig.postgres.socketFolder);
-    const deaf = await rig.start({}, rig.through(proxy.socketFolder));
+    const deaf = await rig.start({ MODELTIER_HEDGING: "true" }, rig.through(proxy.socketFolder));
+    const isSaid = () => /MODELTIER_HEDGING.*overrides the environment/.test(deaf.service.output().stderr);
+    expect(await holdsWithin(2_000, isSaid)).toBe(true); // the log comes by another pipe than the banner
     expect(await deaf.version()).toBe(await at(0).version());
     const tookMs: number[] = [];
     for (let round = 0; round < 3; round += 1) {
