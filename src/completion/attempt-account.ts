@@ -2,7 +2,7 @@
 import type { Amounts } from "../budgets/types.ts";
 import type { CatalogueModel } from "../pricing/types.ts";
 import type { PlannedTarget } from "../routing/types.ts";
-import type { AttemptRecord } from "../store/records.ts";
+import type { AttemptKind, AttemptRecord } from "../store/records.ts";
 import type { Attempt, AttemptEnd } from "./attempt.ts";
 import type { AttemptReport, Pricing } from "./call.ts";
 import { bare } from "./execution.ts";
@@ -14,6 +14,7 @@ export type AttemptStart = Readonly<{
   executionId: string;
   /** From 1. */
   attempt: number;
+  kind: AttemptKind;
   target: PlannedTarget;
   model: CatalogueModel | undefined;
   estimatedInputTokens: number;
@@ -30,10 +31,11 @@ export function attemptRecord(
   const { usage, source, method } = usageOf(end, attempt, start.estimatedInputTokens);
   const tokens = pricing.billedTokens(usage);
   const day = start.startedAt.toISOString().slice(0, 10);
-  const { ttftMs } = attempt.clock;
+  const { headersMs, ttftMs } = attempt.clock;
   return {
     executionId: start.executionId,
     attempt: start.attempt,
+    kind: start.kind,
     target: bare(start.target),
     tier: start.target.tier,
     outcome: end.kind === "finished" ? "ok" : end.kind === "failed" ? end.failure : end.kind,
@@ -44,6 +46,7 @@ export function attemptRecord(
     ...pricing.costOf(start.model, day, tokens),
     cacheSavingNanoUsd: pricing.cacheSavingOf(start.model, day, tokens),
     latencyMs: attempt.clock.latencyMs(nowMs),
+    ...(headersMs !== undefined && { headersMs }),
     ...(ttftMs !== undefined && { ttftMs }),
     startedAt: start.startedAt,
   };

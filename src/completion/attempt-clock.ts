@@ -17,6 +17,7 @@ export class AttemptClock {
   readonly #onExpired: (failure: TimerFailure) => void;
   readonly startedMs: number;
   #headersCame = false;
+  #headersMs: number | undefined;
   #firstTokenMs: number | undefined;
   #lastBytesMs = 0;
   #lastContentMs = 0;
@@ -39,6 +40,11 @@ export class AttemptClock {
     return this.#firstTokenMs === undefined ? undefined : this.#firstTokenMs - this.startedMs;
   }
 
+  /** Until the response's headers, in ms from the start; undefined while they have not been told of. */
+  get headersMs(): number | undefined {
+    return this.#headersMs;
+  }
+
   /** Time the provider took so far, in ms; what the caller held up is not in it. */
   latencyMs(nowMs: number): number {
     const heldNowMs = this.#heldSinceMs === undefined ? 0 : nowMs - this.#heldSinceMs;
@@ -47,6 +53,7 @@ export class AttemptClock {
 
   headers(): void {
     this.#headersCame = true;
+    this.#headersMs ??= this.#nowMs() - this.startedMs;
   }
 
   bytes(): void {

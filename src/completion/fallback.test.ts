@@ -29,6 +29,20 @@ describe("a failure before the first token", () => {
     expect(completedOf(ran)?.served).toEqual({ provider: "b", model: "two" });
   });
 
+  it("leaves on record what led to each attempt, and when its headers came", async () => {
+    const limited = [wait(30), headers, wait(5), fail("rate_limited", { retryAfterMs: 0 })];
+    const engine = harness({
+      "a/one": [limited, limited],
+      "b/two": [[wait(70), ...says("hello")]],
+    });
+    await settle(start(engine));
+    expect(engine.attempts.map(({ kind, headersMs }) => ({ kind, headersMs }))).toEqual([
+      { kind: "first", headersMs: 30 },
+      { kind: "retry", headersMs: 30 },
+      { kind: "fallback", headersMs: 70 },
+    ]);
+  });
+
   it("is no success when the stream ends without the provider's own end", async () => {
     const engine = harness({ "a/one": [[headers]] });
     const ran = await settle(start(engine));

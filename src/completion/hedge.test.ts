@@ -98,8 +98,8 @@ describe("a first token later than the target's p95", () => {
     const ran = await settle(start(engine));
     expect(textOf(ran)).toBe("first");
     expect(completedOf(ran)?.attempts).toMatchObject([
-      { attempt: 2, outcome: "hedged_out", target: { provider: "b" }, latencyMs: 100 },
-      { attempt: 1, outcome: "ok", target: { provider: "a" }, latencyMs: 300 },
+      { attempt: 2, kind: "hedge", outcome: "hedged_out", target: { provider: "b" }, latencyMs: 100 },
+      { attempt: 1, kind: "first", outcome: "ok", target: { provider: "a" }, latencyMs: 300 },
     ]);
     expect(engine.callsTo("b/two")[0]?.abortedMs).toBeDefined();
     expect(engine.hedges).toEqual(["lost"]);

@@ -3,6 +3,7 @@
  * has spoken. Whatever ends an attempt, it is recorded once and its target has its verdict.
  */
 import { targetKey, timersOf } from "../routing/types.ts";
+import type { AttemptKind } from "../store/records.ts";
 import { Attempt, type AttemptEnd } from "./attempt.ts";
 import { type AttemptStart, attemptRecord, attemptReport, costOf, giveVerdict } from "./attempt-account.ts";
 import type { AttemptPlan, Claim } from "./attempt-plan.ts";
@@ -70,7 +71,7 @@ export class RunningAttempts {
 
   begin(claim: Claim): void {
     this.#busySinceMs = this.#nowMs();
-    const running = this.#start(claim);
+    const running = this.#start(claim, this.#kindOf(claim));
     this.#lead(running);
     this.#race = this.#openRace(running);
   }
@@ -146,7 +147,7 @@ export class RunningAttempts {
     if (claim === undefined) return NO_CONTENT;
     deps.hedgeBudget.take(nowMs);
     this.#hasHedged = true;
-    const rival = this.#start(claim);
+    const rival = this.#start(claim, "hedge");
     this.#rival = rival;
     this.#news.push({ kind: "attempt_started", attempt: rival.start.attempt, target: bare(claim.target) });
     race.enter(rival);
@@ -210,7 +211,14 @@ export class RunningAttempts {
     this.#race = undefined;
   }
 
-  #start(claim: Claim): Running {
+  /** Of an attempt that is not a hedge. */
+  #kindOf({ target }: Claim): AttemptKind {
+    const failed = this.failures.at(-1);
+    if (failed === undefined) return "first";
+    return targetKey(failed.target) === targetKey(target) ? "retry" : "fallback";
+  }
+
+  #start(claim: Claim, kind: AttemptKind): Running {
     const { call, snapshot, execution, estimatedInputTokens, deps } = this.#parts;
     const { config } = snapshot;
     const { target, provider, permit } = claim;
@@ -218,6 +226,7 @@ export class RunningAttempts {
     const start: AttemptStart = {
       executionId: execution.id,
       attempt: this.#begun,
+      kind,
       target,
       model: config.catalogue.findModel(target.provider, target.model),
       estimatedInputTokens,

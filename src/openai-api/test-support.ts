@@ -52,6 +52,7 @@ export const text = (words: string): EngineEvent => ({ kind: "text", text: words
 const anAttempt = (served: ModelTarget, changes: Partial<AttemptRecord>): AttemptRecord => ({
   executionId: EXECUTION,
   attempt: 1,
+  kind: "first",
   target: served,
   tier: "balanced",
   outcome: "ok",

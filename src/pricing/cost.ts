@@ -86,7 +86,7 @@ export function usdFromNano(amountNanoUsd: bigint): string {
 }
 
 /** The band of a prompt of this size, cached and cache-written tokens included. */
-function findBand(price: Price, inputTokens: bigint): PriceBand | undefined {
+export function findBand(price: Price, inputTokens: bigint): PriceBand | undefined {
   return price.bands.find(
     (band) => band.upToInputTokens === undefined || inputTokens <= band.upToInputTokens,
   );

@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
 
-/** RPCs that change how the service works for everyone, or tell what others may spend. */
+/** RPCs that change how the service works for everyone, or tell what others do or may spend. */
 const OPERATORS_ONLY: ReadonlySet<string> = new Set([
   "modeltier.v1.ProviderService.ReloadProviders",
   "modeltier.v1.AccessService.SetBudget",
@@ -11,6 +12,7 @@ const OPERATORS_ONLY: ReadonlySet<string> = new Set([
   "modeltier.v1.ConfigService.PublishConfig",
   "modeltier.v1.ConfigService.RollbackConfig",
   "modeltier.v1.ConfigService.BacktestConfig",
+  ...AnalyticsService.methods.map(({ name }) => `${AnalyticsService.typeName}.${name}`),
 ]);
 
 /** Asks for the admin token, where one is set, before what is for operators only; everyone may call the rest. */

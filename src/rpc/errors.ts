@@ -202,6 +202,10 @@ export const storeUnavailable = (): ConnectError =>
     retryInfo(STORE_RETRY_MS),
   ]);
 
+/** @param reason UPPER_SNAKE */
+export const refusal = (message: string, code: Code, reason: string): ConnectError =>
+  new ConnectError(message, code, undefined, [errorInfo(reason)]);
+
 const retryInfo = (retryAfterMs: number): Detail => ({
   desc: RetryInfoSchema,
   value: { retryDelay: durationFromMs(retryAfterMs) },

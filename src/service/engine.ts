@@ -1,5 +1,4 @@
 /** The engine over this process's configuration, providers and records. */
-import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import type { Budgets } from "../budgets/budgets.ts";
 import type { EngineDeps } from "../completion/call.ts";
@@ -9,6 +8,7 @@ import { TargetHealth } from "../completion/target-health.ts";
 import { billedTokens, cacheSavingOf, costOf } from "../pricing/cost.ts";
 import type { ProviderHub } from "../providers/hub.ts";
 import type { RoutingConfig } from "../routing/types.ts";
+import { newExecutionId } from "../store/execution-id.ts";
 import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -45,7 +45,7 @@ export function engineOf({ config, hub, budgets, recorder, metrics, log }: Engin
     observer: warm.learning(observe(engineMetrics, log)),
     clock,
     random: Math.random,
-    newId: randomUUID,
+    newId: newExecutionId,
   };
   return { deps, health, state, stateFor: warm.stateFor };
 }

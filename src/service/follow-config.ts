@@ -1,5 +1,6 @@
 /** Has the providers, the breakers and the metrics follow the configuration in force, and the settings when they are read again. */
 import { isDeepStrictEqual } from "node:util";
+import { bandOf } from "../analytics/distribution.ts";
 import type { TargetHealth } from "../completion/target-health.ts";
 import type { ActiveConfig } from "../config/active-config.ts";
 import type { CustomProvider } from "../config/document.ts";
@@ -52,10 +53,9 @@ export function followConfig(options: FollowOptions): ConfigFollowing {
 
 /** What dashboards and alerts hold the service against. */
 export function showConfig(config: RoutingConfig, metrics: FollowOptions["metrics"]): void {
-  const { tiers, distribution } = config;
-  const provider = distribution.provider ?? tiers.balanced.targets[0]?.provider ?? "";
+  const { provider, lowestShare, highestShare } = bandOf(config);
   metrics.configVersion.set(config.version);
   metrics.distributionTarget.reset();
-  metrics.distributionTarget.set({ provider, bound: "lowest" }, distribution.lowestShare);
-  metrics.distributionTarget.set({ provider, bound: "highest" }, distribution.highestShare);
+  metrics.distributionTarget.set({ provider, bound: "lowest" }, lowestShare);
+  metrics.distributionTarget.set({ provider, bound: "highest" }, highestShare);
 }

@@ -27,6 +27,8 @@ import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
 import { createRecorder } from "../store/recorder.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
+import { addTargetGauge } from "../telemetry/target-metrics.ts";
+import { startAnalytics } from "./analytics.ts";
 import type { Running } from "./banner.ts";
 import { startBudgets } from "./budgets.ts";
 import { configAdmin } from "./config-admin.ts";
@@ -94,6 +96,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { budgets, admin, ...ofBudgets } = await startBudgets({ settings, database, metrics, log });
   const engine = engineOf({ config, hub, budgets, recorder, metrics, log });
   const idempotency = createIdempotency({ db: database.db, log });
+  const analytics = startAnalytics({ database, config, log });
+  addTargetGauge(metrics.registry, config);
   const life = new Lifecycle();
 
   const following = followConfig({ active, settings, hub, health: engine.health, metrics, sandboxBaseUrls });
@@ -127,6 +131,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }),
     configAdmin({ configuration, settings: following.settings, database, state: engine.state }),
     accessService({ budgets: admin, log }),
+    ...analytics.services,
   ].map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }));
 
   const openAi = {
@@ -162,6 +167,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const stop = async (): Promise<void> => {
     life.obstacle = "the service is shutting down";
     grpc.setServing(false);
+    analytics.endWatching();
     const drained = Promise.all([grpc.drain(), http.drain()]);
     await Promise.race([drained, sleep(settings.graceMs, undefined, { ref: false })]);
     life.shutDown();

@@ -5,14 +5,28 @@ import type { BudgetPeriod, BudgetScope, BudgetUnit } from "../budgets/types.ts"
 import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
 import type { Log } from "../telemetry/log.ts";
+import type { DecisionDetails } from "./decision-details.ts";
 import { startEmbeddedServer } from "./embedded/server.ts";
 import { migrate } from "./migrations/migrate.ts";
-import { connect, MIGRATION_LIMITS, type Place, SERVING_LIMITS } from "./pool.ts";
-import type { ExecutionStatus, PriceStatus, UsageSource } from "./records.ts";
+import { ANALYTICS_LIMITS, connect, MIGRATION_LIMITS, type Place, SERVING_LIMITS } from "./pool.ts";
+import type { AttemptKind, ExecutionStatus, PriceStatus, UsageSource } from "./records.ts";
+import type {
+  AgentRollupsTable,
+  AttemptRollupsTable,
+  ExecutionRollupsTable,
+  LatencyRollupsTable,
+  ScoreRollupsTable,
+} from "./rollup-tables.ts";
 
 export interface Database {
   orchestration_executions: ExecutionsTable;
   ai_analytics: AttemptsTable;
+  feedback: FeedbackTable;
+  attempt_rollups: AttemptRollupsTable;
+  latency_rollups: LatencyRollupsTable;
+  execution_rollups: ExecutionRollupsTable;
+  agent_rollups: AgentRollupsTable;
+  score_rollups: ScoreRollupsTable;
   orchestration_config_versions: ConfigVersionsTable;
   idempotency_keys: IdempotencyKeysTable;
   audit_log: AuditLogTable;
@@ -65,6 +79,8 @@ export interface ExecutionsTable extends UsageColumns {
   step_score: number | null;
   factors: Json<readonly ScoreFactor[]>;
   causes: Json<readonly Cause[]>;
+  /** What else explains the decision; null in rows from before it was kept. */
+  decision: Json<DecisionDetails | null>;
   config_version: ColumnType<bigint, number, never>;
   preset: string;
   /** "name@version". */
@@ -88,10 +104,25 @@ export interface AttemptsTable extends UsageColumns {
   model: string;
   tier: Tier;
   outcome: string;
+  /** What led to it; null in rows from before it was kept. */
+  kind: AttemptKind | null;
+  headers_ms: number | null;
   /** The day the price in force took effect, YYYY-MM-DD. */
   price_version: string | null;
   /** How the tokens were estimated that were not reported; null: none were. */
   usage_method: string | null;
+}
+
+/** One row per piece of feedback. */
+export interface FeedbackTable {
+  /** Its execution may not be written yet. */
+  execution_id: string;
+  feedback_id: string;
+  /** From 1 to 5. */
+  quality: number | null;
+  success: boolean | null;
+  comment: string;
+  created_at: Generated<Date>;
 }
 
 /** One row per published configuration. */
@@ -172,6 +203,8 @@ export interface BudgetLeasesTable extends BudgetAccountKey {
 
 export type OpenDatabase = Readonly<{
   db: Kysely<Database>;
+  /** For long reads, over connections of their own: they take none from those that calls wait for. */
+  analytics: Kysely<Database>;
   engine: "postgres" | "pglite";
   /** Where `psql -h` finds the embedded database; absent with Postgres. */
   socketFolder?: string;
@@ -204,12 +237,14 @@ export async function openDatabase({ url, dataDir, log }: DatabaseOptions): Prom
 
 function openPlace(place: Place, log: Log, afterwards?: () => Promise<void>) {
   const db = connect<Database>(place, SERVING_LIMITS, log);
+  const analytics = connect<Database>(place, ANALYTICS_LIMITS, log);
   let closing: Promise<void> | undefined;
   return {
     db,
+    analytics,
     migrate: () => migrateApart(place, log),
     close() {
-      closing ??= sayGoodbye(db).then(afterwards);
+      closing ??= Promise.all([sayGoodbye(db), sayGoodbye(analytics)]).then(afterwards);
       return closing;
     },
   };

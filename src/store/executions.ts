@@ -1,6 +1,7 @@
 /** Queries on orchestration_executions. */
 import type { Insertable, Kysely, Selectable } from "kysely";
 import type { Database, ExecutionsTable } from "./database.ts";
+import { decisionDetails } from "./decision-details.ts";
 import { type ColumnTypes, insertNew } from "./insert.ts";
 import type { ExecutionRecord } from "./records.ts";
 import { USAGE_COLUMNS, usageRow } from "./usage.ts";
@@ -23,6 +24,7 @@ const COLUMNS: ColumnTypes<NewExecution> = {
   step_score: "double precision",
   factors: "jsonb",
   causes: "jsonb",
+  decision: "jsonb",
   config_version: "bigint",
   preset: "text",
   scorer: "text",
@@ -68,6 +70,7 @@ const decisionRow = (decision: ExecutionRecord["decision"]) => ({
   step_score: decision.stepScore,
   factors: decision.factors,
   causes: decision.causes,
+  decision: decisionDetails(decision),
   config_version: decision.configVersion,
   preset: decision.preset,
   scorer: `${decision.scorer.name}@${decision.scorer.version}`,

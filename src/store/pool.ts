@@ -40,6 +40,14 @@ export const WATCHING_LIMITS: Limits = {
   server: { statementMs: 900, lockMs: 500, idleTransactionMs: 10_000 },
 };
 
+/** A read that takes longer is given up: its window is too long, or a filter is missing. */
+export const ANALYTICS_LIMITS: Limits = {
+  connections: 3,
+  acquireMs: 3_000,
+  replyMs: 6_000,
+  server: { statementMs: 5_000, lockMs: 500, idleTransactionMs: 10_000 },
+};
+
 /** A migration sets its server limits inside its transaction, so that it also gets through a connection pooler. */
 export const MIGRATION_LIMITS: Limits = { connections: 1, acquireMs: 5_000, replyMs: 11 * 60_000 };
 

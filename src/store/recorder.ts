@@ -10,6 +10,7 @@ import { insertExecutions } from "./executions.ts";
 import { failureFields, isRowAtFault } from "./failure.ts";
 import type { ExecutionRecord, Recorder } from "./records.ts";
 import { backOff, isWorthALine } from "./retry.ts";
+import { rollUp } from "./rollups.ts";
 
 export type RecorderOptions = Readonly<{
   db: Kysely<Database>;
@@ -213,8 +214,9 @@ class BatchRecorder implements DatabaseRecorder {
 }
 
 /**
- * Executions, their attempts and what they cost their budgets, all or none. Writing them again changes nothing: a budget
- * is charged for rows that are new. Charges come last, because they lock rows that other replicas want.
+ * Executions, their attempts, their part of the rollups and what they cost their budgets, all or none. Writing them again
+ * changes nothing: rows that are new are counted and charged. Both lock rows that other replicas want, and so come last;
+ * charges after all else, because calls wait for those rows.
  */
 const writeRecords = (db: Kysely<Database>, records: readonly ExecutionRecord[]): Promise<void> =>
   db.transaction().execute(async (tx) => {
@@ -223,6 +225,7 @@ const writeRecords = (db: Kysely<Database>, records: readonly ExecutionRecord[])
       tx,
       records.flatMap(({ attempts }) => attempts),
     );
+    await rollUp(tx, [...inserted]);
     const added = records.filter(({ executionId }) => inserted.has(executionId));
     await chargeBudgets(
       tx,

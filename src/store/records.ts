@@ -14,11 +14,17 @@ export type PriceStatus = "KNOWN" | "UNKNOWN";
  * because the attempt beside it answered first), or the provider failure's name.
  */
 export type AttemptOutcome = string;
+/** The outcomes that are not the provider's failing. */
+export const NO_FAILURES = ["ok", "cancelled", "deadline_exceeded", "diverged", "hedged_out"] as const;
+
+/** What led to an attempt. A retry asks the same target again, a hedge another one beside it. */
+export type AttemptKind = "first" | "retry" | "fallback" | "hedge";
 
 export type AttemptRecord = Readonly<{
   executionId: string;
   /** From 1. */
   attempt: number;
+  kind: AttemptKind;
   target: ModelTarget;
   tier: Tier;
   outcome: AttemptOutcome;
@@ -36,6 +42,8 @@ export type AttemptRecord = Readonly<{
   /** What the provider's prompt cache saved; negative when writing to it cost more. 0n also when the price is unknown. */
   cacheSavingNanoUsd: bigint;
   latencyMs: number;
+  /** Until the headers of the response; absent: none came. */
+  headersMs?: number;
   /** Absent: no content token came. */
   ttftMs?: number;
   startedAt: Date;

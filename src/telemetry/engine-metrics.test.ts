@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { anAttempt } from "../../test/support/executions.ts";
+import { anAttempt, anExecution } from "../../test/support/executions.ts";
 import { PRESETS } from "../routing/presets.ts";
 import { EngineMetrics } from "./engine-metrics.ts";
 import { createMetrics } from "./metrics.ts";
@@ -31,6 +31,30 @@ describe("what the caches saved", () => {
     const { engine, read } = setUp();
     engine.onAttempt(anAttempt("one", { cacheSavingNanoUsd: 0n }), QUIET);
     expect(await read("modeltier_provider_cache_savings_usd")).toEqual([]);
+  });
+});
+
+describe("calls and prices", () => {
+  it("are counted by the target that answered, the tier that was decided, and how they ended", async () => {
+    const { engine, read } = setUp();
+    engine.onExecution(anExecution("one"), 1);
+    engine.onExecution(anExecution("two", { status: "failed" }), 1);
+    const labels = { provider: "kimi", model: "kimi-k2-0905-preview", tier: "balanced" };
+    expect(await read("modeltier_executions_total")).toEqual([
+      { ...labels, status: "ok", value: 1 },
+      { ...labels, status: "failed", value: 1 },
+    ]);
+  });
+
+  it("that are unknown name the configured model, and no name of a caller's", async () => {
+    const { engine, read } = setUp();
+    for (const model of ["made-up", "invented"]) {
+      const target = { provider: "ollama", model };
+      engine.onAttempt(anAttempt("one", { target, priceStatus: "UNKNOWN" }), QUIET);
+    }
+    expect(await read("modeltier_unknown_price_total")).toEqual([
+      { provider: "ollama", model: "other", value: 2 },
+    ]);
   });
 });
 

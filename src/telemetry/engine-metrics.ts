@@ -3,7 +3,7 @@ import type { AttemptReport, EngineObserver } from "../completion/call.ts";
 import type { HedgeOutcome } from "../completion/hedge-budget.ts";
 import type { BreakerChange } from "../completion/target-health.ts";
 import { type Decision, type ModelTarget, type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
-import type { AttemptRecord } from "../store/records.ts";
+import type { AttemptRecord, ExecutionRecord } from "../store/records.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** Stands for every model that neither the catalogue nor a tier names, so that callers cannot make series. */
@@ -31,7 +31,7 @@ export class EngineMetrics implements EngineObserver {
     metrics.providerLatency.labels(provider, model).observe(record.latencyMs / 1000);
     if (record.ttftMs !== undefined)
       metrics.timeToFirstToken.labels(provider, model).observe(record.ttftMs / 1000);
-    if (record.priceStatus === "UNKNOWN") metrics.unknownPrice.inc();
+    if (record.priceStatus === "UNKNOWN") metrics.unknownPrice.labels(provider, model).inc();
     else metrics.providerCost.add({ provider, model, tier: record.tier }, record.costNanoUsd);
     if (record.cacheSavingNanoUsd !== 0n)
       metrics.cacheSavings.add({ provider, model }, record.cacheSavingNanoUsd);
@@ -54,7 +54,9 @@ export class EngineMetrics implements EngineObserver {
     this.#metrics.hedges.labels(outcome).inc();
   }
 
-  onExecution(_: unknown, overheadMs: number): void {
+  onExecution({ served, decision, status }: ExecutionRecord, overheadMs: number): void {
+    const { provider, model } = this.#label(served);
+    this.#metrics.executions.labels(provider, model, decision.tier, status).inc();
     this.#metrics.overhead.observe(overheadMs / 1000);
   }
 

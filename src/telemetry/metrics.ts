@@ -68,6 +68,12 @@ export function createMetrics() {
       labelNames: target,
       registers,
     }),
+    executions: new Counter({
+      name: "modeltier_executions_total",
+      help: "Calls, by how they ended and by the target that answered; by the chosen one when none did.",
+      labelNames: [...call, "status"],
+      registers,
+    }),
     routingDecisions: new Counter({
       name: "modeltier_routing_decisions_total",
       help: "Decisions, by tier and by the cause that settled it.",
@@ -108,6 +114,7 @@ export function createMetrics() {
     unknownPrice: new Counter({
       name: "modeltier_unknown_price_total",
       help: "Attempts whose model has no price in the catalogue.",
+      labelNames: target,
       registers,
     }),
     configVersion: new Gauge({

@@ -91,11 +91,16 @@ describe("M12 a record that is written twice", () => {
       const { rows: sums } = await rig.database.query(
         `select (select count(*)::int from ai_analytics where execution_id = any($1)) as attempts,
          (select sum(cost_nano_usd)::text from orchestration_executions) as executed,
-         (select sum(cost_nano_usd)::text from ai_analytics) as attempted`,
+         (select sum(cost_nano_usd)::text from ai_analytics) as attempted,
+         (select count(*) from orchestration_executions) = (select sum(executions) from execution_rollups)
+           and (select count(*) from ai_analytics) = (select sum(calls) from attempt_rollups)
+           and (select sum(cost_nano_usd) from ai_analytics) = (select sum(cost_nano_usd) from attempt_rollups)
+           as "rolledUpOnce"`,
         [rows.map(({ executionId }) => executionId)],
       );
       expect(sums[0].attempts).toBe(concurrency);
       expect(sums[0].executed).toBe(sums[0].attempted);
+      expect(sums[0].rolledUpOnce).toBe(true);
     },
   );
 });

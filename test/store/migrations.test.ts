@@ -1,23 +1,38 @@
 import { type Kysely, sql } from "kysely";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { insertAttempts } from "../../src/store/attempts.ts";
 import {
   type Database,
   type DatabaseOptions,
   type OpenDatabase,
   openDatabase,
 } from "../../src/store/database.ts";
+import { insertExecutions } from "../../src/store/executions.ts";
 import { MIGRATIONS, migrate } from "../../src/store/migrations/migrate.ts";
 import { migrateUntilDone } from "../../src/store/migrations/migrate-until-done.ts";
 import { connect, MIGRATION_LIMITS } from "../../src/store/pool.ts";
 import { createRecorder } from "../../src/store/recorder.ts";
+import { rollUpWhere } from "../../src/store/rollups.ts";
 import { startDatabaseProxy } from "../support/database-proxy.ts";
-import { anExecution } from "../support/executions.ts";
+import { anAttempt, anExecution } from "../support/executions.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";
 import { startProcess } from "../support/process.ts";
 import { ENGINES, type TestEngine } from "./engines.ts";
 
 const NAMES = MIGRATIONS.map(({ name }) => name);
 const HANGING = new URL("./processes/migrate-and-hang.ts", import.meta.url);
+
+const ROLLUPS = ["attempt_rollups", "latency_rollups", "execution_rollups", "agent_rollups", "score_rollups"];
+
+const readRollups = (db: Kysely<Database>) =>
+  Promise.all(
+    ROLLUPS.map(async (table) => {
+      const { rows } = await sql<{
+        row: string;
+      }>`select r::text as row from ${sql.table(table)} r order by 1`.execute(db);
+      return rows.map(({ row }) => row);
+    }),
+  );
 
 describe.each(ENGINES)("migrations on $name", ({ name: engineName, start }) => {
   let engine: TestEngine;
@@ -90,6 +105,28 @@ describe.each(ENGINES)("migrations on $name", ({ name: engineName, start }) => {
     await recorder.close();
     const { rows } = await sql`select execution_id, region from ai_analytics`.execute(db);
     expect(rows).toEqual([{ execution_id: "from-the-older-release", region: "eu" }]);
+  });
+
+  it("count once what was recorded before there were rollups, as what is recorded since is counted", async () => {
+    const { db, migrate: run } = await open();
+    const rollups = MIGRATIONS.findIndex(({ name }) => name === "0010-rollups");
+    await migrate(db, { migrations: MIGRATIONS.slice(0, rollups) });
+    const attempts = [
+      anAttempt("before-0", { outcome: "rate_limited", ttftMs: undefined }),
+      anAttempt("before-0", { attempt: 2 }),
+    ];
+    const records = [anExecution("before-0", { attempts }), anExecution("before-1", { status: "failed" })];
+    await insertExecutions(db, records);
+    await insertAttempts(
+      db,
+      records.flatMap(({ attempts: made }) => made),
+    );
+    await run();
+    const counted = await readRollups(db);
+    for (const table of ROLLUPS) await sql`truncate ${sql.table(table)}`.execute(db);
+    await rollUpWhere(db, sql`true`);
+    expect(await readRollups(db)).toEqual(counted);
+    expect(counted.flat().length).toBeGreaterThanOrEqual(ROLLUPS.length);
   });
 
   it("are made up for once a database that was away at the start is there", async () => {

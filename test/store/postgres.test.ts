@@ -2,7 +2,13 @@ import { type Kysely, sql } from "kysely";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { migrate } from "../../src/store/migrations/migrate.ts";
-import { connect, type Limits, MIGRATION_LIMITS, SERVING_LIMITS } from "../../src/store/pool.ts";
+import {
+  ANALYTICS_LIMITS,
+  connect,
+  type Limits,
+  MIGRATION_LIMITS,
+  SERVING_LIMITS,
+} from "../../src/store/pool.ts";
 import { createRecorder } from "../../src/store/recorder.ts";
 import { anExecution } from "../support/executions.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";
@@ -99,4 +105,17 @@ describe("a Postgres of one's own", () => {
   it("keeps the limits that operators rely on", () => {
     expect(SERVING_LIMITS).toMatchObject({ acquireMs: 1_000, server: { statementMs: 2_000, lockMs: 500 } });
   });
+
+  it("serves calls while long reads have all of their own connections, and ends those reads", async () => {
+    const database = await openDatabase({ url, dataDir: "unused", log: silentLog });
+    const reads = Array.from({ length: ANALYTICS_LIMITS.connections }, () =>
+      sql`select pg_sleep(60)`.execute(database.analytics),
+    );
+    const ended = Promise.allSettled(reads);
+    expect((await sql`select 1 as one`.execute(database.db)).rows).toEqual([{ one: 1 }]);
+    for (const read of await ended) {
+      expect(read).toMatchObject({ status: "rejected", reason: { code: "57014" } });
+    }
+    await database.close();
+  }, 20_000);
 });

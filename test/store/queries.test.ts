@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { TIERS } from "../../src/routing/types.ts";
 import { insertAttempts, listAttempts } from "../../src/store/attempts.ts";
 import { type OpenDatabase, openDatabase } from "../../src/store/database.ts";
+import { decisionDetails } from "../../src/store/decision-details.ts";
 import { findExecution, insertExecutions } from "../../src/store/executions.ts";
 import { USAGE_SOURCES } from "../../src/store/records.ts";
 import { aDecision, anAttempt, anExecution } from "../support/executions.ts";
@@ -67,6 +68,7 @@ describe.each(ENGINES)("the tables on $name", ({ start }) => {
       step_score: 3.8,
       factors: aDecision.factors,
       causes: aDecision.causes,
+      decision: decisionDetails(aDecision),
       config_version: 7n,
       preset: "classic",
       scorer: "classic@1",
@@ -132,6 +134,8 @@ describe.each(ENGINES)("the tables on $name", ({ start }) => {
         ttft_ms: null,
         price_version: null,
         usage_method: null,
+        kind: "first",
+        headers_ms: 180.5,
         created_at: first.startedAt,
       },
       {

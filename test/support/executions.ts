@@ -33,6 +33,7 @@ export const aDecision: Decision = {
 export const anAttempt = (executionId: string, changes: Partial<AttemptRecord> = {}): AttemptRecord => ({
   executionId,
   attempt: 1,
+  kind: "first",
   target,
   tier: "balanced",
   outcome: "ok",
@@ -43,6 +44,7 @@ export const anAttempt = (executionId: string, changes: Partial<AttemptRecord> =
   priceVersion: "2025-09-05",
   cacheSavingNanoUsd: 13_500n,
   latencyMs: 812.5,
+  headersMs: 180.5,
   ttftMs: 240.25,
   startedAt: new Date(),
   ...changes,

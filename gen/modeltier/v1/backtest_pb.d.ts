@@ -271,16 +271,16 @@ export declare type BacktestSide = Message<"modeltier.v1.BacktestSide"> & {
   /**
    * Tiers, cheapest first.
    *
-   * @generated from field: repeated modeltier.v1.TierShare tiers = 1;
+   * @generated from field: repeated modeltier.v1.BacktestTierShare tiers = 1;
    */
-  tiers: TierShare[];
+  tiers: BacktestTierShare[];
 
   /**
    * Targets, most executions first.
    *
-   * @generated from field: repeated modeltier.v1.TargetShare targets = 2;
+   * @generated from field: repeated modeltier.v1.BacktestTargetShare targets = 2;
    */
-  targets: TargetShare[];
+  targets: BacktestTargetShare[];
 
   /**
    * What the executions cost.
@@ -299,9 +299,9 @@ export declare const BacktestSideSchema: GenMessage<BacktestSide>;
 /**
  * Executions of one tier.
  *
- * @generated from message modeltier.v1.TierShare
+ * @generated from message modeltier.v1.BacktestTierShare
  */
-export declare type TierShare = Message<"modeltier.v1.TierShare"> & {
+export declare type BacktestTierShare = Message<"modeltier.v1.BacktestTierShare"> & {
   /**
    * Which tier.
    *
@@ -325,17 +325,17 @@ export declare type TierShare = Message<"modeltier.v1.TierShare"> & {
 };
 
 /**
- * Describes the message modeltier.v1.TierShare.
- * Use `create(TierShareSchema)` to create a new message.
+ * Describes the message modeltier.v1.BacktestTierShare.
+ * Use `create(BacktestTierShareSchema)` to create a new message.
  */
-export declare const TierShareSchema: GenMessage<TierShare>;
+export declare const BacktestTierShareSchema: GenMessage<BacktestTierShare>;
 
 /**
  * Executions of one target.
  *
- * @generated from message modeltier.v1.TargetShare
+ * @generated from message modeltier.v1.BacktestTargetShare
  */
-export declare type TargetShare = Message<"modeltier.v1.TargetShare"> & {
+export declare type BacktestTargetShare = Message<"modeltier.v1.BacktestTargetShare"> & {
   /**
    * Which target.
    *
@@ -359,10 +359,10 @@ export declare type TargetShare = Message<"modeltier.v1.TargetShare"> & {
 };
 
 /**
- * Describes the message modeltier.v1.TargetShare.
- * Use `create(TargetShareSchema)` to create a new message.
+ * Describes the message modeltier.v1.BacktestTargetShare.
+ * Use `create(BacktestTargetShareSchema)` to create a new message.
  */
-export declare const TargetShareSchema: GenMessage<TargetShare>;
+export declare const BacktestTargetShareSchema: GenMessage<BacktestTargetShare>;
 
 /**
  * A cost in nano-USD. What really happened is known: its three amounts are equal.

@@ -3,6 +3,7 @@ import {
   FinishReason as ProtoFinish,
   UsageSource as ProtoUsageSource,
 } from "../../../gen/modeltier/v1/completion_pb.js";
+import { ExecutionStatus as ProtoStatus } from "../../../gen/modeltier/v1/execution_pb.js";
 import { BreakerState } from "../../../gen/modeltier/v1/provider_pb.js";
 import {
   Factor,
@@ -24,7 +25,7 @@ import type {
   TargetState,
   Tier,
 } from "../../routing/types.ts";
-import type { PriceStatus, UsageSource } from "../../store/records.ts";
+import type { ExecutionStatus, PriceStatus, UsageSource } from "../../store/records.ts";
 
 const reversed = <K extends string, V extends number>(
   table: Readonly<Record<K, V>>,
@@ -121,6 +122,16 @@ export const PROTO_USAGE_SOURCE: Readonly<Record<UsageSource, ProtoUsageSource>>
   ESTIMATED: ProtoUsageSource.ESTIMATED,
   UNKNOWN: ProtoUsageSource.UNKNOWN,
 };
+
+export const PROTO_STATUS: Readonly<Record<ExecutionStatus, ProtoStatus>> = {
+  ok: ProtoStatus.OK,
+  failed: ProtoStatus.FAILED,
+  cancelled: ProtoStatus.CANCELLED,
+  deadline_exceeded: ProtoStatus.DEADLINE_EXCEEDED,
+};
+const STATUS_OF = reversed(PROTO_STATUS);
+/** undefined for EXECUTION_STATUS_UNSPECIFIED. */
+export const statusFromProto = (status: ProtoStatus): ExecutionStatus | undefined => STATUS_OF.get(status);
 
 export const PROTO_FINISH: Readonly<Record<FinishReason, ProtoFinish>> = {
   stop: ProtoFinish.STOP,

@@ -12,6 +12,8 @@ export const RANGES = {
   temperature: [0, 2],
   topP: [Number.MIN_VALUE, 1],
   maxOutputTokens: [1, 2 ** 31 - 1],
+  /** Of feedback. */
+  quality: [1, 5],
 } as const;
 
 /** The most of each in one call. */
@@ -26,6 +28,10 @@ export const LONGEST = {
   idempotencyKey: 256,
   labelKey: 64,
   labelValue: 256,
+  executionId: 64,
+  feedbackId: 128,
+  /** Of feedback. */
+  comment: 4_000,
   /** A signature of reasoning, or reasoning that is encrypted. */
   reasoningSeal: 1_048_576,
 } as const;

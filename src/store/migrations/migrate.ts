@@ -8,6 +8,9 @@ import { cacheSavings } from "./0004-cache-savings.ts";
 import { usageMethod } from "./0005-usage-method.ts";
 import { budgets } from "./0006-budgets.ts";
 import { configHistory } from "./0007-config-history.ts";
+import { executionDetails } from "./0008-execution-details.ts";
+import { feedback } from "./0009-feedback.ts";
+import { rollups } from "./0010-rollups.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -28,6 +31,9 @@ export const MIGRATIONS: readonly Migration[] = [
   usageMethod,
   budgets,
   configHistory,
+  executionDetails,
+  feedback,
+  rollups,
 ];
 
 /** Any number will do, as long as it is the same in every replica and every release. */

@@ -1,0 +1,79 @@
+/**
+ * How long analytics takes to answer over a month of executions. Makes the month up in a database of its own first, which
+ * takes a minute and 1.5 GB of disk for each million. With `--url` it asks a database that has one.
+ *
+ *   node scripts/analytics-speed.ts [--engine postgres|pglite] [--executions 1000000] [--url postgresql://…]
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { parseArgs } from "node:util";
+import type { Kysely } from "kysely";
+import { type Database, type OpenDatabase, openDatabase } from "../src/store/database.ts";
+import { connect, MIGRATION_LIMITS } from "../src/store/pool.ts";
+import { startPostgres } from "../test/support/postgres.ts";
+import { listQuestions } from "./analytics-speed/questions.ts";
+import { seedMonth } from "./analytics-speed/seed.ts";
+
+const ROUNDS = 7;
+const log = { info() {}, warn: console.warn, error: console.error, debug() {} } as unknown as Parameters<
+  typeof openDatabase
+>[0]["log"];
+
+const { values } = parseArgs({
+  options: {
+    engine: { type: "string", default: "postgres" },
+    executions: { type: "string", default: "1000000" },
+    url: { type: "string" },
+  },
+});
+
+if (values.url !== undefined) await measure(await openDatabase({ url: values.url, dataDir: "", log }));
+else if (values.engine === "pglite") await onPglite();
+else await onPostgres();
+process.exit(0);
+
+async function onPostgres(): Promise<void> {
+  const server = await startPostgres();
+  const url = await server.createDatabase();
+  const database = await openDatabase({ url, dataDir: "", log });
+  await database.migrate();
+  await seed(connect<Database>({ url }, MIGRATION_LIMITS, log));
+  await measure(database);
+  await server.stop();
+}
+
+async function onPglite(): Promise<void> {
+  const dataDir = mkdtempSync(join(tmpdir(), "mt-"));
+  const database = await openDatabase({ dataDir, log });
+  await database.migrate();
+  const { socketFolder = "" } = database;
+  await seed(connect<Database>({ socketFolder }, MIGRATION_LIMITS, log));
+  await measure(database);
+  await database.close();
+  rmSync(dataDir, { recursive: true });
+}
+
+function seed(db: Kysely<Database>): Promise<void> {
+  return seedMonth(db, Number(values.executions), (share) =>
+    process.stderr.write(`\rmaking a month up: ${Math.round(share * 100)} %`),
+  );
+}
+
+async function measure({ analytics }: OpenDatabase): Promise<void> {
+  console.log(`\n${"question".padEnd(40)} ${"median".padStart(9)} ${"slowest".padStart(9)}`);
+  for (const { name, ask } of listQuestions(analytics, new Date())) {
+    const times: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const since = performance.now();
+      await ask();
+      times.push(performance.now() - since);
+    }
+    times.sort((a, b) => a - b);
+    const [median, slowest] = [times[ROUNDS >> 1] ?? 0, times.at(-1) ?? 0];
+    console.log(
+      `${name.padEnd(40)} ${`${median.toFixed(1)} ms`.padStart(9)} ${`${slowest.toFixed(1)} ms`.padStart(9)}`,
+    );
+  }
+}

@@ -1,0 +1,40 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Kysely } from "kysely";
+import { RecordFeedbackResponseSchema } from "../../gen/modeltier/v1/feedback_pb.js";
+import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
+import type { Database } from "../store/database.ts";
+import { hasExecution, insertFeedback } from "../store/feedback.ts";
+import type { Log } from "../telemetry/log.ts";
+import { refusal } from "./errors.ts";
+import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
+import { fromStore } from "./store-errors.ts";
+import { readFeedback } from "./validate/feedback.ts";
+
+export type FeedbackServiceDeps = Readonly<{
+  db: Kysely<Database>;
+  /** Of the id of an execution that is not in the database. */
+  mayBeOnItsWay: (executionId: string) => boolean;
+  log: Log;
+}>;
+
+export function feedbackService({ db, mayBeOnItsWay, log }: FeedbackServiceDeps): ServiceEntry {
+  return serviceEntry(FeedbackService, {
+    recordFeedback: async (request) => {
+      const given = readFeedback(request);
+      const { executionId, feedbackId } = given;
+      if (!(mayBeOnItsWay(executionId) || (await fromStore(hasExecution(db, executionId), log)))) {
+        throw new ConnectError("there is no such execution: name it as `completed` did", Code.NotFound);
+      }
+      const result = await fromStore(insertFeedback(db, given), log);
+      if (result === "other") {
+        const message = "the id is that of other feedback on this execution: use a new one";
+        throw refusal(message, Code.AlreadyExists, "FEEDBACK_ID_REUSED");
+      }
+      return create(RecordFeedbackResponseSchema, {
+        feedbackId,
+        alreadyRecorded: result === "already_recorded",
+      });
+    },
+  });
+}
