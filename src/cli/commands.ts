@@ -3,6 +3,7 @@ import type { Command } from "./cli.ts";
 import { completeCommand } from "./commands/complete.ts";
 import { exportCommand, importCommand, validateCommand } from "./commands/config.ts";
 import { backtestCommand } from "./commands/config-backtest.ts";
+import { executionsCommand } from "./commands/executions.ts";
 import { providersCommand } from "./commands/providers.ts";
 import { routeCommand } from "./commands/route.ts";
 
@@ -10,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   route: routeCommand,
   complete: completeCommand,
   providers: providersCommand,
+  executions: executionsCommand,
   "config export": exportCommand,
   "config validate": validateCommand,
   "config import": importCommand,

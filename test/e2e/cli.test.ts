@@ -97,6 +97,17 @@ describe("modeltier", () => {
     expect((await modeltier(["providers"])).out).toMatch(/^kimi {8}.*models at/m);
   });
 
+  it("lists executions and shows one, to whoever has the admin token", async () => {
+    await modeltier(["complete", "hello", "--agent", "reader"]);
+    const list = () => modeltier(["executions"], { token: TOKEN });
+    await expect.poll(async () => (await list()).out).toContain("reader");
+    const [line = ""] = (await list()).out.split("\n").filter((one) => one.includes("reader"));
+    const [id = ""] = line.split("  ");
+    const shown = await modeltier(["executions", id], { token: TOKEN });
+    expect(shown.out).toContain("attempt 1  kimi/kimi-k2-0905-preview  ok");
+    expect(await modeltier(["executions"])).toMatchObject({ code: 1 });
+  });
+
   it("says how it is used when it was written wrong, and ends with 2", async () => {
     for (const words of [
       ["nope"],

@@ -410,7 +410,7 @@ export declare const ProviderFailureSchema: GenMessage<ProviderFailure>;
  */
 export declare type TargetBand = Message<"modeltier.v1.TargetBand"> & {
   /**
-   * The provider that is meant. Empty: that of the balanced tier's first target.
+   * The provider that is meant. Empty: as configured, that of the balanced tier's first target as shipped.
    *
    * @generated from field: string provider = 1;
    */
