@@ -63,6 +63,7 @@ export function attemptReport(end: AttemptEnd): AttemptReport {
   const finish = "finish" in end ? end.finish : undefined;
   return {
     ...(end.kind === "failed" && { details: end.details }),
+    ...(finish !== undefined && { finish }),
     skippedFrames: finish?.skippedFrames ?? 0,
     usageMismatch: finish?.usageMismatch ?? false,
   };

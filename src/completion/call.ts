@@ -3,6 +3,7 @@ import type { Budgets } from "../budgets/budgets.ts";
 import type { BilledTokens, CatalogueModel } from "../pricing/types.ts";
 import type {
   ChatMessage,
+  FinishReason,
   ModelProvider,
   ResponseFormat,
   TokenUsage,
@@ -14,6 +15,7 @@ import type {
   Decision,
   Delivery,
   ModelTarget,
+  PlannedTarget,
   RoutingConfig,
   RoutingRequest,
   RoutingResult,
@@ -44,6 +46,8 @@ export type CompletionCall = Readonly<{
   signal: AbortSignal;
   /** What the caller gives the whole call, in ms from now; absent: as configured for its tier; more than 900,000 is cut to that. */
   timeoutMs?: number;
+  /** Follows this one call; absent: nobody does. */
+  observer?: CallObserver;
 }>;
 
 /** Both as of one moment; a call keeps them to its end, whatever is published meanwhile. */
@@ -102,10 +106,26 @@ export type EngineObserver = Readonly<{
   onExecution(execution: ExecutionRecord, overheadMs: number): void;
 }>;
 
-/** What is worth counting or logging of an attempt and is not in its record. Holds no text of the provider's. */
+/** One call as it runs, for traces. Called synchronously; must not throw. */
+export type CallObserver = Readonly<{
+  /** An attempt begins; a hedged call has two at once. @param attempt from 1 */
+  onAttempt(attempt: number, target: PlannedTarget): AttemptObserver;
+  /** It has ended, and all its attempts before it. */
+  onExecution(execution: ExecutionRecord): void;
+}>;
+
+export type AttemptObserver = Readonly<{
+  /** To be sent to the provider with the request: name, value, name, value. */
+  headers: readonly string[];
+  onEnd(attempt: AttemptRecord, report: AttemptReport): void;
+}>;
+
+/** What is worth counting or logging of an attempt and is not in its record. Holds no text of the provider's but its model's name. */
 export type AttemptReport = Readonly<{
   /** Present when it failed. */
   details?: ProviderErrorDetails;
+  /** Present when the provider said that its answer was whole, also where that was not wanted any more. */
+  finish?: Readonly<{ reason: FinishReason; model?: string }>;
   /** Malformed frames that were skipped. */
   skippedFrames: number;
   /** The provider reported usage twice, and differently. */

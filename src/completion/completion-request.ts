@@ -6,11 +6,15 @@ import { cachesPrompt } from "../routing/prompt-cache.ts";
 import type { PlannedTarget, RoutingConfig } from "../routing/types.ts";
 import type { CompletionCall } from "./call.ts";
 
-/** The caller's messages with what was planned for the target; what the model does not take was left out there. */
+/**
+ * The caller's messages with what was planned for the target; what the model does not take was left out there.
+ * @param headers to be sent along
+ */
 export function completionRequest(
   call: CompletionCall,
   target: PlannedTarget,
   config: Pick<RoutingConfig, "catalogue" | "promptCache">,
+  headers?: readonly string[],
 ): CompletionRequest {
   const { toolChoice, parallelToolCalls } = call;
   const { temperature, topP, stop, seed } = target;
@@ -29,6 +33,7 @@ export function completionRequest(
     ...(stop !== undefined && { stop }),
     ...(seed !== undefined && { seed }),
     ...(cacheKey !== undefined && { cacheKey }),
+    ...(headers !== undefined && { headers }),
   };
 }
 

@@ -116,6 +116,7 @@ export class Execution {
     this.record = record;
     this.#deps.recorder.record(record);
     this.#deps.observer.onExecution(record, overheadMs);
+    this.#call.observer?.onExecution(record);
     return record;
   }
 }

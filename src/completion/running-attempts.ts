@@ -7,7 +7,7 @@ import type { AttemptKind } from "../store/records.ts";
 import { Attempt, type AttemptEnd } from "./attempt.ts";
 import { type AttemptStart, attemptRecord, attemptReport, costOf, giveVerdict } from "./attempt-account.ts";
 import type { AttemptPlan, Claim } from "./attempt-plan.ts";
-import type { CompletionCall, EngineDeps, EngineSnapshot } from "./call.ts";
+import type { AttemptObserver, CompletionCall, EngineDeps, EngineSnapshot } from "./call.ts";
 import type { StopKind } from "./call-life.ts";
 import type { FailedAttempt } from "./completion-error.ts";
 import { completionRequest } from "./completion-request.ts";
@@ -18,7 +18,12 @@ import { FAILURE_POLICY } from "./failure-policy.ts";
 import type { HedgeOutcome } from "./hedge-budget.ts";
 import { Race } from "./race.ts";
 
-export type Running = Readonly<{ attempt: Attempt; claim: Claim; start: AttemptStart }>;
+export type Running = Readonly<{
+  attempt: Attempt;
+  claim: Claim;
+  start: AttemptStart;
+  observer: AttemptObserver | undefined;
+}>;
 type Content = readonly ContentEvent[];
 type FailedEnd = Extract<AttemptEnd, { kind: "failed" }>;
 
@@ -232,14 +237,15 @@ export class RunningAttempts {
       estimatedInputTokens,
       startedAt: deps.clock.wallDate(),
     };
-    const request = completionRequest(call, target, config);
+    const observer = call.observer?.onAttempt(start.attempt, target);
+    const request = completionRequest(call, target, config, observer?.headers);
     const attempt = new Attempt(provider, request, timersOf(config, target), deps.clock.nowMs, (ttftMs) =>
       permit.firstToken(ttftMs),
     );
-    return { attempt, claim, start };
+    return { attempt, claim, start, observer };
   }
 
-  #account({ attempt, claim, start }: Running): void {
+  #account({ attempt, claim, start, observer }: Running): void {
     const { end } = attempt;
     if (end === undefined) return;
     const { deps, execution } = this.#parts;
@@ -249,7 +255,9 @@ export class RunningAttempts {
     execution.attempts.push(record);
     if (claim.reservation !== undefined) execution.charges.push(...claim.reservation.settle(costOf(record)));
     giveVerdict(claim.permit, end, record.latencyMs);
-    deps.observer.onAttempt(record, attemptReport(end));
+    const report = attemptReport(end);
+    deps.observer.onAttempt(record, report);
+    observer?.onEnd(record, report);
   }
 
   #nowMs(): number {

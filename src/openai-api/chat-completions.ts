@@ -1,8 +1,9 @@
 /** POST /v1/chat/completions: one call of the engine, answered whole or in chunks. */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
-import type { CompletionCall } from "../completion/call.ts";
+import type { CallObserver, CompletionCall } from "../completion/call.ts";
 import type { OnceAnswer } from "../completion/complete-once.ts";
 import type { EngineEvent } from "../completion/events.ts";
+import type { CallTracer } from "../rpc/call-tracer.ts";
 import type { Log } from "../telemetry/log.ts";
 import { ChunkWriter } from "./answer/chunks.ts";
 import { knownOf } from "./answer/progress.ts";
@@ -25,19 +26,22 @@ export type ChatDeps = Readonly<{
   /** Unix time in ms. */
   wallMs(): number;
   log: Log;
+  /** Absent: calls are not traced. */
+  tracer?: CallTracer;
 }>;
 
-/** Answers, one way or the other; never rejects. @param body parsed JSON */
+/** Answers, one way or the other; never rejects. @param body parsed JSON @param observer follows the call */
 export async function answerChat(
   body: unknown,
   headers: IncomingHttpHeaders,
   response: ServerResponse,
   deps: ChatDeps,
+  observer?: CallObserver,
 ): Promise<void> {
   try {
     const created = Math.floor(deps.wallMs() / 1000);
     const request = readRequest(body, headers, { ...deps.models(), ...deps });
-    const call = { ...request.call, signal: callerSignal(response, deps.shutdownSignal) };
+    const call = { ...request.call, signal: callerSignal(response, deps.shutdownSignal), observer };
     if (request.isStreamed) await stream(call, request, created, response, deps);
     else await sendWhole(call, request, created, response, deps);
   } catch (error) {

@@ -1,7 +1,9 @@
 /** OpenAI's HTTP API, as far as it is served: chat completions and models. */
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { ServerResponse } from "node:http";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { OpenAI } from "openai";
 import { targetKey } from "../routing/types.ts";
+import type { CallTracer } from "../rpc/call-tracer.ts";
 import { ApiError, modelNotFound } from "./api-error.ts";
 import { answerChat, type ChatDeps } from "./chat-completions.ts";
 import { ofHttp } from "./errors.ts";
@@ -18,7 +20,9 @@ export function addOpenAiApi(app: FastifyInstance, deps: ChatDeps): void {
       api.setNotFoundHandler(({ method, url }, reply) => send(reply, notServed(`${method} ${url}`)));
       api.post("/chat/completions", (request, reply) => {
         reply.hijack();
-        return answerChat(request.body, request.headers, reply.raw, deps);
+        return deps.tracer === undefined
+          ? answerChat(request.body, request.headers, reply.raw, deps)
+          : answerTraced(request, reply.raw, deps, deps.tracer);
       });
       api.get("/models", async () => ({ object: "list", data: listModels(deps.models(), created) }));
       api.get<{ Params: { "*": string } }>("/models/*", async ({ params }) =>
@@ -28,6 +32,22 @@ export function addOpenAiApi(app: FastifyInstance, deps: ChatDeps): void {
     { prefix: "/v1" },
   );
 }
+
+/** Answers, and traces that with the status that the caller got. */
+async function answerTraced(
+  { body, headers }: FastifyRequest,
+  response: ServerResponse,
+  deps: ChatDeps,
+  tracer: CallTracer,
+): Promise<void> {
+  const trace = tracer.startHttp("POST", "/v1/chat/completions", (name) => textOf(headers[name]));
+  await answerChat(body, headers, response, deps, trace.observer);
+  trace.end(response.headersSent ? response.statusCode : undefined);
+}
+
+/** Node joins what came more than once, where that may be. */
+const textOf = (value: string | readonly string[] | undefined): string | undefined =>
+  typeof value === "string" ? value : value?.join(", ");
 
 function listModels(models: ModelsDeps, created: number): readonly OpenAI.Model[] {
   const choices = CHOICES.map((id) => modelObject(id, "modeltier", created));

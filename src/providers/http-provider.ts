@@ -117,10 +117,10 @@ export class HttpProvider implements ModelProvider {
   ): Promise<Opened> {
     const body = this.#serialise(request, stream);
     const head = await this.#adapter.head(request.parameters);
-    const exchange = { provider: this.id, method: "POST", ...head, body } as const;
+    const headers = request.headers === undefined ? head.headers : [...head.headers, ...request.headers];
+    const exchange = { provider: this.id, method: "POST", url: head.url, headers, body } as const;
     const response = await this.#transport.exchange(exchange, signal, observer);
-    const { status, headers } = response;
-    const failures = new ResponseFailures(this.id, this.#secret, status, headers);
+    const failures = new ResponseFailures(this.id, this.#secret, response.status, response.headers);
     const failure = await refusal(response, failures, signal);
     if (failure === undefined) return { response, failures };
     response.body.release(false);

@@ -15,7 +15,11 @@ export type ProviderSnapshot = Readonly<{
   providers: ReadonlyMap<string, HttpProvider>;
   availability: ReadonlyMap<string, ProviderAvailability>;
   sandbox: boolean;
+  /** Where each is asked, by id. */
+  addresses: ReadonlyMap<string, ProviderAddress>;
 }>;
+
+export type ProviderAddress = Readonly<{ host: string; port: number }>;
 
 export class ProviderHub {
   readonly #transport: Transport;
@@ -64,7 +68,15 @@ function snapshotOf(
       ]),
     ),
     sandbox: sandbox !== undefined,
+    addresses: new Map(usable.map(({ id, baseUrl }) => [id, addressOf(baseUrl)])),
   };
+}
+
+const DEFAULT_PORT: Readonly<Record<string, number>> = { "https:": 443, "http:": 80 };
+
+function addressOf(baseUrl: string): ProviderAddress {
+  const { hostname, port, protocol } = new URL(baseUrl);
+  return { host: hostname, port: port === "" ? (DEFAULT_PORT[protocol] ?? 0) : Number(port) };
 }
 
 const hasKey = ({ apiKey, keyRequired }: ProviderSettings): boolean => apiKey !== undefined || !keyRequired;

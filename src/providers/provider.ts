@@ -63,6 +63,8 @@ export type CompletionRequest = Readonly<{
   seed?: number;
   /** The next call that has it repeats the beginning of this one's prompt. Absent: nobody will read what is cached. */
   cacheKey?: string;
+  /** Sent along with those of the dialect, as they are: name, value, name, value. Never a caller's text unchecked. */
+  headers?: readonly string[];
 }>;
 
 /** As billed. Cached and cache-written tokens are part of `inputTokens`; reasoning is part of `outputTokens`. */

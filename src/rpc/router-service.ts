@@ -16,6 +16,7 @@ import { type DecisionTokens, UntrustedTokenError } from "../decision-token/deci
 import type { Idempotency } from "../idempotency/idempotency.ts";
 import type { RoutingRequest } from "../routing/types.ts";
 import { BatchedStream } from "./batched.ts";
+import type { RpcTrace } from "./call-tracer.ts";
 import { completionFromProto } from "./convert/complete.ts";
 import { completedToProto, eventToProto } from "./convert/events.ts";
 import { reasoningToProto } from "./convert/reasoning.ts";
@@ -34,16 +35,19 @@ export type RouterServiceDeps = Readonly<{
   completeOnce(call: CompletionCall): Promise<OnceAnswer>;
   idempotency: Idempotency;
   rules: CompletionRules;
+  /** Absent: calls are not traced. */
+  findTrace?(context: HandlerContext): RpcTrace | undefined;
 }>;
 
 export function routerService(deps: RouterServiceDeps): ServiceEntry {
   const { decide, tokens, complete, completeOnce, rules } = deps;
   const idempotent = new IdempotentCalls(deps.idempotency);
   return serviceEntry(RouterService, {
-    route: (message) => {
+    route: (message, context) => {
       validateRoute(message);
       const request = routingRequestFromProto(message);
       const decided = decide(request);
+      deps.findTrace?.(context)?.onDecision(decided);
       return create(RouteResponseSchema, {
         decision: decisionToProto(decided.decisionId, decided.decision),
         decisionToken: message.withoutDecisionToken ? "" : tokens.issue(request, decided),
@@ -67,11 +71,12 @@ export function routerService(deps: RouterServiceDeps): ServiceEntry {
 /** @param at where the CompleteRequest stands in the caller's request */
 function callOf(
   request: CompleteRequest,
-  { signal, timeoutMs }: HandlerContext,
-  { tokens }: RouterServiceDeps,
+  context: HandlerContext,
+  { tokens, findTrace }: RouterServiceDeps,
   at: FieldPath,
 ): CompletionCall {
-  const caller = { signal, timeoutMs: timeoutMs() };
+  const { signal, timeoutMs } = context;
+  const caller = { signal, timeoutMs: timeoutMs(), observer: findTrace?.(context)?.observer };
   if (request.routing.case !== "decisionToken") return { ...completionFromProto(request), ...caller };
   const token = openToken(request.routing.value, tokens, [...at, "decision_token"]);
   const call = completionFromProto(request, token.request);

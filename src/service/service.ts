@@ -20,6 +20,7 @@ import { guard } from "../rpc/guard.ts";
 import { listenHttp } from "../rpc/http.ts";
 import { providerService } from "../rpc/provider-service.ts";
 import { routerService } from "../rpc/router-service.ts";
+import { findTrace, traced } from "../rpc/traced.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Settings } from "../settings/settings.ts";
 import { openDatabase } from "../store/database.ts";
@@ -37,6 +38,7 @@ import { engineOf } from "./engine.ts";
 import { followConfig } from "./follow-config.ts";
 import { addHttpRoutes } from "./http-routes.ts";
 import { openSandbox } from "./open-sandbox.ts";
+import { openTracing } from "./open-tracing.ts";
 import { collectStartupGarbage } from "./startup-garbage.ts";
 
 export type Service = Readonly<{
@@ -73,6 +75,8 @@ export type Shared = Readonly<{
 const SETTLED_AFTER_MS = 2_000;
 /** For the last statuses to leave once the grace is over. */
 const GOODBYE_MS = 500;
+/** For the last spans to reach the collector. */
+const FLUSH_MS = 5_000;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { settings, log, shared } = options;
@@ -93,6 +97,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const sandboxBaseUrls = sandbox?.baseUrls;
   const hub = new ProviderHub(transport, settings.providers, settings.sandbox ? sandboxBaseUrls : undefined);
   const config = (): RoutingConfig => active.current.config;
+  const tracing = await openTracing(settings, hub, log);
   const { budgets, admin, ...ofBudgets } = await startBudgets({ settings, database, metrics, log });
   const engine = engineOf({ config, hub, budgets, recorder, metrics, log });
   const idempotency = createIdempotency({ db: database.db, log });
@@ -122,6 +127,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         wallMs: Date.now,
       }),
       idempotency,
+      ...(tracing && { findTrace }),
     }),
     providerService({
       hub,
@@ -132,7 +138,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     configAdmin({ configuration, settings: following.settings, database, state: engine.state }),
     accessService({ budgets: admin, log }),
     ...analytics.services,
-  ].map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }));
+  ]
+    .map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }))
+    .map((entry) => (tracing === undefined ? entry : traced(entry, tracing.tracer)));
 
   const openAi = {
     ...calls,
@@ -140,6 +148,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     shutdownSignal: life.shutdownSignal,
     wallMs: Date.now,
     log,
+    tracer: tracing?.tracer,
   };
   const { host, grpcPort, httpPort } = settings;
   const { shutdownSignal } = life;
@@ -165,6 +174,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   void prepare(hub, life.shutdownSignal);
 
   const stop = async (): Promise<void> => {
+    const graceEndsMs = performance.now() + settings.graceMs;
     life.obstacle = "the service is shutting down";
     grpc.setServing(false);
     analytics.endWatching();
@@ -174,7 +184,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
     grpc.close();
     http.close();
-    await Promise.all([recorder.close(), idempotency.close()]);
+    const flushMs = Math.min(FLUSH_MS, Math.max(GOODBYE_MS, graceEndsMs - performance.now()));
+    await Promise.all([recorder.close(), idempotency.close(), tracing?.close(flushMs)]);
     await ofBudgets.close();
     closing.abort();
     await configuration.close();

@@ -15,6 +15,7 @@ import { type LimitSettings, readLimits } from "./limits.ts";
 import { type ProviderSettings, readCustomKeys, readProviders } from "./providers.ts";
 import { SettingsReader } from "./reader.ts";
 import { listRoutingVariables } from "./routing-variables.ts";
+import { readTracing, type TracingSettings } from "./tracing.ts";
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -67,6 +68,8 @@ export type Settings = Readonly<{
   logLevel: LogLevel;
   /** How long calls in flight may take to end at a stop. */
   graceMs: number;
+  /** Absent: calls are not traced. */
+  tracing?: TracingSettings;
 }>;
 
 const KNOWN = new Set(
@@ -116,6 +119,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     budgetLeaseMs: readBudgetLease(reader),
     logLevel: reader.choice("LOG_LEVEL", LOG_LEVELS, "info"),
     graceMs: 1000 * reader.positive("MODELTIER_GRACE_SECONDS", 30),
+    tracing: readTracing(reader, environment),
   };
   reader.throwIfWrong();
   return Object.freeze(settings);
