@@ -1,10 +1,18 @@
 /** How calls are spread over providers, and whether one provider's share is where it is meant to be. */
-import type { ModelTarget, Tier } from "../routing/types.ts";
+import type { ModelTarget, RoutingConfig, Tier } from "../routing/types.ts";
 import type { Window } from "./calendar.ts";
 
 /** Both ends are in it; shares in [0, 1]. */
 export type TargetBand = Readonly<{ provider: string; lowestShare: number; highestShare: number }>;
-export const DEFAULT_BAND = { lowestShare: 0.6, highestShare: 0.7 } as const;
+
+/** As the operator means it: the provider that balanced names first, unless another is named. */
+export const bandOf = ({
+  tiers,
+  distribution,
+}: Pick<RoutingConfig, "tiers" | "distribution">): TargetBand => ({
+  ...distribution,
+  provider: distribution.provider ?? tiers.balanced.targets[0]?.provider ?? "",
+});
 
 export type BandState = "no_calls" | "below" | "within" | "above";
 

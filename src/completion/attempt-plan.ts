@@ -8,9 +8,6 @@ import type { CallFunds } from "./call-funds.ts";
 import { FAILURE_POLICY } from "./failure-policy.ts";
 import type { Permit } from "./target-health.ts";
 
-/** Longer waits are left to the next target. */
-const LONGEST_WAIT_MS = 2_000;
-const JITTER_MS = { least: 100, most: 400 };
 /** Added to a wait the provider asked for, so that those who were told the same do not all come back at once. */
 const RETRY_AFTER_SPREAD = 0.1;
 
@@ -113,7 +110,7 @@ export class AttemptPlan {
     const { clock, health, retryBudget } = this.#deps;
     const nowMs = clock.nowMs();
     const isInTime = nowMs + waitMs < deadlineAtMs && health.waitMs(target) <= waitMs;
-    return isInTime && retryBudget.tryTake(nowMs) ? waitMs : undefined;
+    return isInTime && retryBudget.tryTake(nowMs, this.#snapshot.config.retries) ? waitMs : undefined;
   }
 
   /** The same target again, if it may still be asked after the wait. */
@@ -125,15 +122,16 @@ export class AttemptPlan {
   /** Never less than the provider asked for; undefined when that is too long, or the failure is not worth asking again. */
   #waitMs(failure: ProviderFailure, { retryAfterMs }: ProviderErrorDetails): number | undefined {
     const { random } = this.#deps;
+    const { longestWaitMs, jitterLeastMs, jitterMostMs } = this.#snapshot.config.retries;
     const askedMs = (retryAfterMs ?? 0) * (1 + random() * RETRY_AFTER_SPREAD);
-    if (retryAfterMs !== undefined && retryAfterMs > LONGEST_WAIT_MS) return undefined;
+    if (retryAfterMs !== undefined && retryAfterMs > longestWaitMs) return undefined;
     switch (FAILURE_POLICY[failure].sameProviderAgain) {
       case "no":
         return undefined;
       case "at_once":
         return askedMs;
       case "after_jitter":
-        return Math.max(askedMs, JITTER_MS.least + random() * (JITTER_MS.most - JITTER_MS.least));
+        return Math.max(askedMs, jitterLeastMs + random() * (jitterMostMs - jitterLeastMs));
       case "after_retry_after":
         return retryAfterMs === undefined ? undefined : askedMs;
     }

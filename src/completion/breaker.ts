@@ -5,32 +5,23 @@
  * Every change of state begins a new epoch, and a verdict counts only in the epoch its call was admitted in: calls that
  * were under way when the breaker opened do not judge what came after.
  */
-import type { TargetState } from "../routing/types.ts";
+import { PRESETS } from "../routing/presets.ts";
+import type { BreakerConfig, TargetState } from "../routing/types.ts";
 import type { BreakerEffect } from "./failure-policy.ts";
 import { SlidingCount } from "./sliding-count.ts";
 
 export type BreakerState = TargetState["breaker"];
 
-const FAILURES_IN_A_ROW = 5;
 const WINDOW_MS = 30_000;
 const WINDOW_SLOTS = 30;
-const WINDOW_CALLS = 20;
-const WINDOW_FAILED_SHARE = 0.5;
-/** Back on the target at most 5 s after it recovered leaves two for a call to come by and its first token. */
-const OPEN_MS = 3_000;
-/** After a 429 that names no wait. */
-const RATE_LIMIT_MS = 4_000;
-const QUOTA_MS = 60_000;
 /** Providers have been seen to ask for weeks; one probe an hour does no harm. */
 const LONGEST_COOL_DOWN_MS = 3_600_000;
-/** How often a target is probed that is open while nothing else is left to try. */
-const PANIC_PROBE_MS = 1_000;
-
 /** Leave to make one attempt. */
 export type Ticket = { epoch: number; readonly probe: boolean };
 
 export class Breaker {
   readonly #onChange: (from: BreakerState, to: BreakerState) => void;
+  readonly #config: () => BreakerConfig;
   /** `half_open` means that the probe is under way. */
   #state: BreakerState = "closed";
   #epoch = 0;
@@ -43,8 +34,13 @@ export class Breaker {
   readonly #calls = new SlidingCount(WINDOW_MS, WINDOW_SLOTS);
   readonly #failures = new SlidingCount(WINDOW_MS, WINDOW_SLOTS);
 
-  constructor(onChange: (from: BreakerState, to: BreakerState) => void = () => {}) {
+  /** @param config the one in force when a verdict comes */
+  constructor(
+    onChange: (from: BreakerState, to: BreakerState) => void = () => {},
+    config: () => BreakerConfig = () => PRESETS.classic.breaker,
+  ) {
     this.#onChange = onChange;
+    this.#config = config;
   }
 
   /** As a router needs it: `half_open` when a probe may go, `open` while one is under way. */
@@ -57,7 +53,7 @@ export class Breaker {
   waitMs(nowMs: number): number {
     if (this.#state === "closed") return 0;
     if (this.#state === "parked") return Number.POSITIVE_INFINITY;
-    if (this.#state === "half_open") return PANIC_PROBE_MS; // the probe's verdict, more or less
+    if (this.#state === "half_open") return this.#config().panicProbeMs; // the probe's verdict, more or less
     return Math.max(0, this.#openUntilMs - nowMs);
   }
 
@@ -92,10 +88,10 @@ export class Breaker {
         this.#count(ticket, nowMs);
         break;
       case "cools_down":
-        this.#coolDown(ticket, retryAfterMs ?? RATE_LIMIT_MS, nowMs);
+        this.#coolDown(ticket, retryAfterMs ?? this.#config().rateLimitCoolDownMs, nowMs);
         break;
       case "long_cool_down":
-        this.#open(effect, Math.max(QUOTA_MS, retryAfterMs ?? 0), nowMs);
+        this.#open(effect, Math.max(this.#config().quotaCoolDownMs, retryAfterMs ?? 0), nowMs);
         break;
       case "parks":
         this.#become("parked");
@@ -112,13 +108,13 @@ export class Breaker {
   }
 
   /**
-   * Lets a probe go before the cool-down is over, because nothing else is left to try: at most one a second, and never
+   * Lets a probe go before the cool-down is over, because nothing else is left to try: at most one a second as shipped, and never
    * against a wait the provider asked for.
    */
   hurry(nowMs: number): boolean {
     if (this.#state !== "open") return false;
     if (nowMs >= this.#openUntilMs) return true;
-    if (nowMs < this.#notBeforeMs || nowMs - this.#openedAtMs < PANIC_PROBE_MS) return false;
+    if (nowMs < this.#notBeforeMs || nowMs - this.#openedAtMs < this.#config().panicProbeMs) return false;
     this.#openUntilMs = nowMs;
     return true;
   }
@@ -138,9 +134,10 @@ export class Breaker {
     this.#failures.add(nowMs);
     const calls = this.#calls.total(nowMs);
     const failedShare = this.#failures.total(nowMs) / calls;
-    const tooMany = calls >= WINDOW_CALLS && failedShare >= WINDOW_FAILED_SHARE;
-    const isRow = this.#failuresInARow >= FAILURES_IN_A_ROW;
-    if (ticket.probe || tooMany || isRow) this.#open("counts", OPEN_MS, nowMs);
+    const config = this.#config();
+    const tooMany = calls >= config.windowCalls && failedShare >= config.failedShare;
+    const isRow = this.#failuresInARow >= config.failuresInARow;
+    if (ticket.probe || tooMany || isRow) this.#open("counts", config.openMs, nowMs);
   }
 
   #coolDown(ticket: Ticket, forMs: number, nowMs: number): void {

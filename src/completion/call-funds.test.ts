@@ -50,6 +50,21 @@ describe("a call under a budget", () => {
     expect(charged(engine)).toBeGreaterThan(0n);
   });
 
+  it("is run by the configuration that it was decided by, whatever is published while it waits for its funds", async () => {
+    const engine = harness({ "a/one": [[fail("overloaded")]], "b/two": [says("hello")] });
+    const { deps } = limited(engine, 10n * worstOf(engine));
+    const once = { ...engine.config, maxAttempts: 1 };
+    let published = false;
+    const snapshot = () => ({
+      ...engine.deps.snapshot(),
+      config: published ? once : engine.config,
+    });
+    const ran = drain(complete(CALL, { ...deps, snapshot }));
+    published = true;
+    expect((await ran).error).toBeUndefined();
+    expect(engine.asked()).toEqual(["a/one", "b/two"]);
+  });
+
   it("is charged for each of its attempts, and each has its own set aside", async () => {
     const engine = harness({
       "a/one": [[headers, send(text("x")), wait(5), fail("overloaded")]],

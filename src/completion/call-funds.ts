@@ -6,7 +6,7 @@ import type { CallAccounts, Reservation } from "../budgets/call-accounts.ts";
 import { type WorstCase, worstCaseOf } from "../routing/funds.ts";
 import type { Decision, Funds, PlannedTarget, RoutingConfig } from "../routing/types.ts";
 import { overBudget, storeAway } from "./budget-error.ts";
-import type { CompletionCall, EngineDeps } from "./call.ts";
+import type { CompletionCall, EngineDeps, EngineSnapshot } from "./call.ts";
 import { CompletionError } from "./completion-error.ts";
 import { announce, consider, type Decided } from "./decide.ts";
 import { mostInputTokens } from "./most-input-tokens.ts";
@@ -19,24 +19,25 @@ const MOST_DECISIONS = 8;
 /** The budgets of a call; undefined when none applies to it, which takes no time. */
 export function findCallFunds(call: CompletionCall, deps: EngineDeps): CallFunds | undefined {
   const accounts = deps.budgets?.find(call.request.agentId, call.labels);
-  return accounts && new CallFunds(accounts, call, deps.snapshot().config, deps);
+  return accounts && new CallFunds(accounts, call, deps.snapshot(), deps);
 }
 
 export class CallFunds {
   readonly #accounts: CallAccounts;
   readonly #call: CompletionCall;
-  readonly #config: RoutingConfig;
   readonly #deps: EngineDeps;
   readonly #mostInputTokens: number;
+  /** As of when the call came: what is set aside by it is also run by it, whatever is published meanwhile. */
+  readonly snapshot: EngineSnapshot;
   /** When the call came, on the monotonic clock. */
   readonly startedMs: number;
   /** For the first attempt, until that is claimed. */
   #held: Readonly<{ target: PlannedTarget; reservation: Reservation }> | undefined;
 
-  constructor(accounts: CallAccounts, call: CompletionCall, config: RoutingConfig, deps: EngineDeps) {
+  constructor(accounts: CallAccounts, call: CompletionCall, snapshot: EngineSnapshot, deps: EngineDeps) {
     this.#accounts = accounts;
     this.#call = call;
-    this.#config = config;
+    this.snapshot = snapshot;
     this.#deps = deps;
     this.startedMs = deps.clock.nowMs();
     this.#mostInputTokens = mostInputTokens(call);
@@ -100,7 +101,7 @@ export class CallFunds {
     const { decided, decideAgain, request } = this.#call;
     const funded = funds === undefined ? request : { ...request, funds };
     if (decided !== undefined && decideAgain !== undefined) return decideAgain(funded);
-    return consider(funded, this.#config, this.#deps);
+    return consider(funded, this.snapshot.config, this.#deps);
   }
 
   #funds(): Funds {
@@ -108,7 +109,7 @@ export class CallFunds {
   }
 
   #worstCase(target: PlannedTarget): WorstCase {
-    return worstCaseAt(target, this.#mostInputTokens, this.#config, this.#deps);
+    return worstCaseAt(target, this.#mostInputTokens, this.snapshot.config, this.#deps);
   }
 }
 

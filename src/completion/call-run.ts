@@ -1,5 +1,5 @@
 /** The state of one call between its events. Whatever ends it, it is recorded once and nothing of it stays open. */
-import { limitsOf, type ModelTarget } from "../routing/types.ts";
+import { deliveryOf, limitsOf, type ModelTarget } from "../routing/types.ts";
 import type { FinishEvent } from "./attempt.ts";
 import { AttemptPlan, type Claim, releaseClaim } from "./attempt-plan.ts";
 import type { CompletionCall, EngineDeps } from "./call.ts";
@@ -43,7 +43,7 @@ export class CallRun {
   constructor(call: CompletionCall, deps: EngineDeps, funds?: CallFunds) {
     const nowMs = deps.clock.nowMs();
     const startedMs = funds?.startedMs ?? nowMs;
-    const snapshot = deps.snapshot();
+    const snapshot = funds?.snapshot ?? deps.snapshot();
     this.#deps = deps;
     this.#decided = call.decided ?? decide(call.request, snapshot.config, deps);
     deps.retryBudget.countCall(nowMs);
@@ -51,7 +51,10 @@ export class CallRun {
     const { targets, estimatedInputTokens } = this.#decided.decision;
     const execution = new Execution(call, this.#decided, startedMs, deps);
     const plan = new AttemptPlan(targets, snapshot, deps, funds);
-    const delivery = createDelivery(call);
+    const delivery = createDelivery(
+      call.delivery ?? deliveryOf(snapshot.config, this.#decided.decision.tier),
+      call.acceptRestart,
+    );
     this.#execution = execution;
     this.#plan = plan;
     this.#delivery = delivery;

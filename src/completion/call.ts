@@ -13,6 +13,7 @@ import type {
 import type { ProviderErrorDetails, ProviderFailure } from "../providers/provider-error.ts";
 import type {
   Decision,
+  Delivery,
   ModelTarget,
   PlannedTarget,
   RoutingConfig,
@@ -25,10 +26,6 @@ import type { HedgeBudget, HedgeOutcome } from "./hedge-budget.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import type { TargetHealth } from "./target-health.ts";
 
-export const DELIVERIES = ["LIVE", "ASSURED"] as const;
-/** `LIVE`: content flows as it comes. `ASSURED`: nothing before the provider's end, so every failure can be repaired. */
-export type Delivery = (typeof DELIVERIES)[number];
-
 export type CompletionCall = Readonly<{
   request: RoutingRequest;
   /** Made before, under the configuration in force; absent: the engine decides. */
@@ -40,7 +37,8 @@ export type CompletionCall = Readonly<{
   toolChoice?: ToolChoice;
   parallelToolCalls?: boolean;
   responseFormat: ResponseFormat;
-  delivery: Delivery;
+  /** Absent: as the decided tier's configuration says. */
+  delivery?: Delivery;
   /** The caller understands `reset`. */
   acceptRestart: boolean;
   labels: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 /** When the content of an attempt goes to the caller: as it comes, or once the provider has said that it is whole. */
-import type { CompletionCall } from "./call.ts";
+import type { Delivery } from "../routing/types.ts";
 import type { ContentEvent, EngineEvent } from "./events.ts";
 import { TranscriptCheck } from "./transcript.ts";
 import { OutputMeter } from "./usage.ts";
@@ -22,8 +22,8 @@ export interface ContentDelivery {
 
 const NOTHING: readonly EngineEvent[] = [];
 
-export function createDelivery(call: CompletionCall): ContentDelivery {
-  return call.delivery === "ASSURED" ? new AssuredDelivery() : new LiveDelivery(call.acceptRestart);
+export function createDelivery(delivery: Delivery, acceptRestart: boolean): ContentDelivery {
+  return delivery === "ASSURED" ? new AssuredDelivery() : new LiveDelivery(acceptRestart);
 }
 
 /**

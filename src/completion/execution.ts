@@ -2,6 +2,7 @@
 import type { BudgetCharge } from "../budgets/types.ts";
 import type { BilledTokens } from "../pricing/types.ts";
 import type { FinishReason } from "../providers/provider.ts";
+import { scoringInputsOf } from "../routing/scoring-inputs.ts";
 import type { Decision, ModelTarget } from "../routing/types.ts";
 import {
   type AttemptRecord,
@@ -106,6 +107,7 @@ export class Execution {
       ...totalsOf(this.attempts),
       latencyMs: this.#deps.clock.nowMs() - this.startedMs,
       ...(this.ttftMs !== undefined && { ttftMs: this.ttftMs }),
+      scoringInputs: scoringInputsOf(request, this.#decision),
       labels,
       attempts: this.attempts,
       ...(this.charges.length > 0 && { charges: this.charges }),

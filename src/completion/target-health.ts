@@ -1,7 +1,8 @@
 /** What this process knows of every target: its breaker and how long its answers take. */
 
 import type { ProviderErrorDetails, ProviderFailure } from "../providers/provider-error.ts";
-import type { ModelTarget, TargetState } from "../routing/types.ts";
+import { PRESETS } from "../routing/presets.ts";
+import type { BreakerConfig, ModelTarget, TargetState } from "../routing/types.ts";
 import { targetKey } from "../routing/types.ts";
 import { Breaker, type BreakerState, type Ticket } from "./breaker.ts";
 import { FAILURE_POLICY } from "./failure-policy.ts";
@@ -96,15 +97,21 @@ export class Permit {
 export class TargetHealth {
   readonly #nowMs: () => number;
   readonly #onBreaker: (change: BreakerChange) => void;
+  readonly #breakerConfig: () => BreakerConfig;
   readonly #entries = new Map<string, Entry>();
   #states: ReadonlyMap<string, TargetState> = new Map();
   #builtAtMs = 0;
   #rebuildAtMs = 0;
 
-  /** @param nowMs a monotonic clock, in ms */
-  constructor(nowMs: () => number, onBreaker: (change: BreakerChange) => void = () => {}) {
+  /** @param nowMs a monotonic clock, in ms @param breakerConfig the one in force, read at every verdict */
+  constructor(
+    nowMs: () => number,
+    onBreaker: (change: BreakerChange) => void = () => {},
+    breakerConfig: () => BreakerConfig = () => PRESETS.classic.breaker,
+  ) {
     this.#nowMs = nowMs;
     this.#onBreaker = onBreaker;
+    this.#breakerConfig = breakerConfig;
   }
 
   /** Leave to make one attempt, or undefined when the target is to be left alone. */
@@ -178,7 +185,7 @@ export class TargetHealth {
     const breaker = new Breaker((from, to) => {
       this.#rebuildAtMs = 0;
       this.#onBreaker({ target: own, from, to });
-    });
+    }, this.#breakerConfig);
     if (this.#entries.size >= MOST_TARGETS) this.#forgetOne();
     const lastAskedMs = this.#nowMs();
     const entry = {

@@ -1,6 +1,6 @@
 /** POST /v1/chat/completions: one call of the engine, answered whole or in chunks. */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
-import type { CallObserver, CompletionCall, Delivery } from "../completion/call.ts";
+import type { CallObserver, CompletionCall } from "../completion/call.ts";
 import type { OnceAnswer } from "../completion/complete-once.ts";
 import type { EngineEvent } from "../completion/events.ts";
 import type { CallTracer } from "../rpc/call-tracer.ts";
@@ -21,8 +21,6 @@ export type ChatDeps = Readonly<{
   /** The configuration in force and what is known of the providers. */
   models(): ModelsDeps;
   rules: ImageRules;
-  /** Of a request that names none. */
-  defaultDelivery: Delivery;
   /** Aborts the calls in flight when the grace of a shutdown is over. */
   shutdownSignal: AbortSignal;
   /** Unix time in ms. */

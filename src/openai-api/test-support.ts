@@ -121,7 +121,6 @@ export async function listen(complete: Script, changes: Partial<ChatDeps> = {}):
     completeOnce: () => Promise.reject(new Error("not scripted")),
     models: () => MODELS,
     rules: { allowImageUrls: false },
-    defaultDelivery: "LIVE",
     shutdownSignal: new AbortController().signal,
     wallMs: () => 1_700_000_000_000,
     log: { info: say, warn: say, error: say },

@@ -145,7 +145,8 @@ function listSuccessorProblems(model: CatalogueModel, findModel: Catalogue["find
 
 const isPositiveInteger = (value: number): boolean => Number.isSafeInteger(value) && value >= 1;
 
-const isDay = (text: string): boolean =>
+/** A date that is one, YYYY-MM-DD. */
+export const isDay = (text: string): boolean =>
   /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
 
 /** What the providers list, as far as this service uses it. */

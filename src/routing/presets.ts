@@ -79,7 +79,26 @@ const CLASSIC: RoutingConfig = {
   maxAttemptsPerProvider: 2,
   callTimeoutMs: 300_000,
   promptCache: "sessions",
+  retries: {
+    shareOfCalls: 0.1,
+    floorPerSecond: 3,
+    longestWaitMs: 2_000,
+    jitterLeastMs: 100,
+    jitterMostMs: 400,
+  },
+  // Back on a target at most 5 s after it recovered: 3 s leave two for a call to come by and its first token.
+  breaker: {
+    failuresInARow: 5,
+    windowCalls: 20,
+    failedShare: 0.5,
+    openMs: 3_000,
+    rateLimitCoolDownMs: 4_000,
+    quotaCoolDownMs: 60_000,
+    panicProbeMs: 1_000,
+  },
   hedging: { enabled: false, shareOfCalls: 0.05 },
+  delivery: "LIVE",
+  distribution: { lowestShare: 0.6, highestShare: 0.7 },
   assumedLatencyMs: { fast: 1_000, balanced: 3_000, powerful: 8_000 },
   catalogue: CATALOGUE,
 };

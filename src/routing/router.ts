@@ -46,7 +46,16 @@ export const SCORER_VERSION = "1";
  * @throws RangeError if a score is NaN or outside [0, 10] or a measurement is negative; callers validate before
  */
 export function route(request: RoutingRequest, config: RoutingConfig, state: ProviderState): RoutingResult {
-  const scores = scoreRequest(request, config);
+  return routeScored(scoreRequest(request, config), request, config, state);
+}
+
+/** The same of a request that is scored already. */
+export function routeScored(
+  scores: RequestScores,
+  request: RoutingRequest,
+  config: RoutingConfig,
+  state: ProviderState,
+): RoutingResult {
   const situation = situationOf(request, config, state, scores.inputTokens);
   const unknown = findUnknownTarget(situation);
   if (unknown !== undefined) return { ok: false, failure: { kind: "unknown_model", target: unknown } };

@@ -11,6 +11,7 @@ import {
 } from "./complexity.ts";
 import { estimateInputTokens } from "./estimate.ts";
 import { measureChat, measureStep } from "./measure.ts";
+import type { MeasuredRequest } from "./scoring-inputs.ts";
 import { selectTier } from "./tier.ts";
 import type { AgentScoreSource, RoutingConfig, RoutingRequest, StepType, Tier } from "./types.ts";
 
@@ -30,13 +31,28 @@ export type RequestScores = Readonly<{
  * @throws RangeError if a score is NaN or outside [0, 10] or a measurement is negative
  */
 export function scoreRequest(request: RoutingRequest, config: RoutingConfig): RequestScores {
-  const agent = agentComplexity(request.agentScores, config);
   const stepType = stepTypeOf(request);
   const measurements = measure(request, stepType);
+  return scoreMeasured(
+    {
+      stepType,
+      agentScores: request.agentScores,
+      measurements,
+      transform: request.step ?? NO_TRANSFORM,
+      inputTokens: estimateInputTokens(request, measurements?.prompt ?? 0),
+    },
+    config,
+  );
+}
+
+/** The same of what was measured before. @throws RangeError as `scoreRequest` does */
+export function scoreMeasured(measured: MeasuredRequest, config: RoutingConfig): RequestScores {
+  const { stepType, measurements, inputTokens } = measured;
+  const agent = agentComplexity(measured.agentScores, config);
   const step =
     measurements === undefined
       ? undefined
-      : stepComplexity(stepType, measurements, request.step ?? NO_TRANSFORM, config);
+      : stepComplexity(stepType, measurements, measured.transform, config);
   const effectiveScore =
     step === undefined
       ? agentOnlyComplexity(agent.score)
@@ -48,7 +64,7 @@ export function scoreRequest(request: RoutingRequest, config: RoutingConfig): Re
     ...(step === undefined ? {} : { step }),
     effectiveScore,
     tier: selectTier(effectiveScore, config.thresholds),
-    inputTokens: estimateInputTokens(request, measurements?.prompt ?? 0),
+    inputTokens,
   };
 }
 

@@ -162,9 +162,15 @@ export type TierConfig = Readonly<{
   maxOutputTokens: number;
   temperature?: number;
   timers: AttemptTimers;
+  /** Of calls that do not say; absent: as the whole configuration says. */
+  delivery?: Delivery;
   /** What its calls may take where that differs from the configuration's own. */
   limits?: Partial<CallLimits>;
 }>;
+
+export const DELIVERIES = ["LIVE", "ASSURED"] as const;
+/** `LIVE`: content flows as it comes. `ASSURED`: nothing before the provider's end, so every failure can be repaired. */
+export type Delivery = (typeof DELIVERIES)[number];
 
 export const PROMPT_CACHE_POLICIES = ["sessions", "off"] as const;
 /** Which calls ask the providers to cache their prompt: see `cachesPrompt`. */
@@ -183,6 +189,46 @@ export type HedgingConfig = Readonly<{
   enabled: boolean;
   /** The most calls that get one, in [0, 1]. */
   shareOfCalls: number;
+}>;
+
+/** When the same target is asked a second time. The limits hold for the whole process, over any ten seconds. */
+export type RetryConfig = Readonly<{
+  /** In [0, 1]. */
+  shareOfCalls: number;
+  /** Allowed however few calls there are. */
+  floorPerSecond: number;
+  /** A provider that asks for a longer wait is left for the next target. */
+  longestWaitMs: number;
+  /** The wait after an error of the provider's is drawn evenly between the two. */
+  jitterLeastMs: number;
+  jitterMostMs: number;
+}>;
+
+/** When a target that fails is left alone. */
+export type BreakerConfig = Readonly<{
+  /** Failures in a row that open it. */
+  failuresInARow: number;
+  /** So many calls within 30 s, and this share of them failed: that opens it, too. */
+  windowCalls: number;
+  /** In (0, 1]. */
+  failedShare: number;
+  /** Until a probe may go. */
+  openMs: number;
+  /** After a rate limit that names no wait. */
+  rateLimitCoolDownMs: number;
+  /** At least, when the account is out of quota. */
+  quotaCoolDownMs: number;
+  /** How often a target is probed that is open while nothing else is left to try. */
+  panicProbeMs: number;
+}>;
+
+/** The share of calls that one provider is meant to have. Nothing is routed by it. */
+export type DistributionTarget = Readonly<{
+  /** Absent: the provider of balanced's first target. */
+  provider?: string;
+  /** Both in [0, 1]. */
+  lowestShare: number;
+  highestShare: number;
 }>;
 
 /** One immutable version of the whole routing configuration. */
@@ -212,9 +258,14 @@ export type RoutingConfig = Readonly<{
   /** Upstream attempts per call, and of these per provider. */
   maxAttempts: number;
   maxAttemptsPerProvider: number;
+  retries: RetryConfig;
+  breaker: BreakerConfig;
   /** All attempts and waits of a call together, in ms, when its caller gives no deadline. */
   callTimeoutMs: number;
   hedging: HedgingConfig;
+  /** Of calls that do not say, in tiers that do not either. */
+  delivery: Delivery;
+  distribution: DistributionTarget;
   /** Used until 20 calls were measured. */
   assumedLatencyMs: Readonly<Record<Tier, number>>;
   catalogue: Catalogue;
@@ -268,8 +319,14 @@ export const timersOf = (
   target: ModelTarget & Readonly<{ tier: Tier }>,
 ): AttemptTimers => ({ ...tiers[target.tier].timers, ...modelTimers?.[targetKey(target)] });
 
+/** How an answer is delivered when the call does not say: as its tier says, else as the whole configuration does. */
+export const deliveryOf = (
+  { tiers, delivery }: Pick<RoutingConfig, "tiers" | "delivery">,
+  tier: Tier,
+): Delivery => tiers[tier].delivery ?? delivery;
+
 /** What a call may take: the tier's own limits where it has any, else the configuration's. */
-export function limitsOf(config: RoutingConfig, tier: Tier): CallLimits {
+export function limitsOf(config: CallLimits & Pick<RoutingConfig, "tiers">, tier: Tier): CallLimits {
   const { maxAttempts, maxAttemptsPerProvider, callTimeoutMs } = config;
   return { maxAttempts, maxAttemptsPerProvider, callTimeoutMs, ...config.tiers[tier].limits };
 }

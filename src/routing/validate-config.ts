@@ -1,11 +1,14 @@
 /** What is wrong with a routing configuration, all of it at once, so that a bad one is refused whole. */
 import {
   type AttemptTimers,
+  type BreakerConfig,
   type CallLimits,
+  type DistributionTarget,
   FACTORS,
   type FactorLimits,
   type FactorWeights,
   limitsOf,
+  type RetryConfig,
   type RoutingConfig,
   TIERS,
   type TierConfig,
@@ -24,10 +27,19 @@ export type ConfigProblem = Readonly<{
 const SUM_TOLERANCE = 1e-9;
 /** No call lasts longer, so no timer of one is. */
 const LONGEST_CALL_MS = 900_000;
+const LONGEST_COOL_DOWN_MS = 3_600_000;
 const HIGHEST_TEMPERATURE = 2;
+/** Each may bill the whole prompt again. */
+const MOST_ATTEMPTS = 10;
+const MOST_RETRIES_PER_SECOND = 1_000;
+/** A share of 0 would open a breaker that no call has failed at. */
+const LEAST_FAILED_SHARE = 0.01;
 
-/** Every problem of a configuration; none: it can be published. The catalogue checks itself when it is built. */
-export function validateConfig(config: RoutingConfig): readonly ConfigProblem[] {
+/** All but what is checked elsewhere: the version is given, and the catalogue checks itself when it is built. */
+export type CheckedConfig = Omit<RoutingConfig, "version" | "catalogue">;
+
+/** Every problem of a configuration; none: it can be run. */
+export function validateConfig(config: CheckedConfig): readonly ConfigProblem[] {
   return [
     ...checkBlends(config),
     ...checkThresholds(config),
@@ -43,25 +55,28 @@ export function validateConfig(config: RoutingConfig): readonly ConfigProblem[] 
       checkTimers(`modelTimers["${target}"]`, timers),
     ),
     ...checkCallLimits("", config),
+    ...checkRetries(config.retries),
+    ...checkBreaker(config.breaker),
     ...checkRange("hedging.shareOfCalls", config.hedging.shareOfCalls, 0, 1),
+    ...checkDistribution(config.distribution),
     ...TIERS.flatMap((tier) => checkWhole(`assumedLatencyMs.${tier}`, config.assumedLatencyMs[tier], 1)),
   ];
 }
 
-function checkBlends(config: RoutingConfig): ConfigProblem[] {
+function checkBlends(config: CheckedConfig): ConfigProblem[] {
   const { agentWeight, stepWeight, creationWeight, executionWeight } = config;
   return [
     ...checkRange("agentWeight", agentWeight, 0, 1),
     ...checkRange("stepWeight", stepWeight, 0, 1),
-    ...checkSum("agentWeight", "agentWeight and stepWeight", [agentWeight, stepWeight]),
+    ...checkSum("agentWeight", "the agent's and the step's weight", [agentWeight, stepWeight]),
     ...checkRange("creationWeight", creationWeight, 0, 1),
     ...checkRange("executionWeight", executionWeight, 0, 1),
-    ...checkSum("creationWeight", "creationWeight and executionWeight", [creationWeight, executionWeight]),
+    ...checkSum("creationWeight", "the weights of creation and execution", [creationWeight, executionWeight]),
     ...checkRange("coldStartScore", config.coldStartScore, 0, 10),
   ];
 }
 
-function checkThresholds({ thresholds }: RoutingConfig): ConfigProblem[] {
+function checkThresholds({ thresholds }: CheckedConfig): ConfigProblem[] {
   const { balancedFrom, balancedTo } = thresholds;
   const problems = [
     ...checkRange("thresholds.balancedFrom", balancedFrom, 0, 10),
@@ -70,7 +85,7 @@ function checkThresholds({ thresholds }: RoutingConfig): ConfigProblem[] {
   if (balancedFrom > balancedTo) {
     problems.push({
       path: "thresholds",
-      message: `balancedFrom (${balancedFrom}) must not be above balancedTo (${balancedTo})`,
+      message: `balanced must not begin (${balancedFrom}) above its end (${balancedTo}): the scores between had no tier`,
     });
   }
   return problems;
@@ -92,7 +107,7 @@ function checkWeights(path: string, weights: FactorWeights): ConfigProblem[] {
   ];
 }
 
-function checkTier(path: string, tier: TierConfig, config: RoutingConfig): ConfigProblem[] {
+function checkTier(path: string, tier: TierConfig, config: CheckedConfig): ConfigProblem[] {
   return [
     ...checkTargets(`${path}.targets`, tier.targets),
     ...checkWhole(`${path}.maxOutputTokens`, tier.maxOutputTokens, config.minimumOutputTokens),
@@ -103,7 +118,7 @@ function checkTier(path: string, tier: TierConfig, config: RoutingConfig): Confi
   ];
 }
 
-function checkTimers(path: string, timers: Partial<AttemptTimers>): ConfigProblem[] {
+export function checkTimers(path: string, timers: Partial<AttemptTimers>): ConfigProblem[] {
   return Object.entries(timers).flatMap(([timer, limitMs]) =>
     checkWhole(`${path}.${timer}`, limitMs, 1, LONGEST_CALL_MS),
   );
@@ -128,10 +143,48 @@ function checkTargets(path: string, targets: TierConfig["targets"]): ConfigProbl
 function checkCallLimits(prefix: string, limits: CallLimits): ConfigProblem[] {
   const { maxAttempts, maxAttemptsPerProvider, callTimeoutMs } = limits;
   return [
-    ...checkWhole(`${prefix}maxAttempts`, maxAttempts, 1),
+    ...checkWhole(`${prefix}maxAttempts`, maxAttempts, 1, MOST_ATTEMPTS),
     ...checkWhole(`${prefix}maxAttemptsPerProvider`, maxAttemptsPerProvider, 1, maxAttempts),
     ...checkWhole(`${prefix}callTimeoutMs`, callTimeoutMs, 1, LONGEST_CALL_MS),
   ];
+}
+
+function checkRetries(retries: RetryConfig): ConfigProblem[] {
+  const { shareOfCalls, floorPerSecond, longestWaitMs, jitterLeastMs, jitterMostMs } = retries;
+  const problems = [
+    ...checkRange("retries.shareOfCalls", shareOfCalls, 0, 1),
+    ...checkRange("retries.floorPerSecond", floorPerSecond, 0, MOST_RETRIES_PER_SECOND),
+    ...checkWhole("retries.longestWaitMs", longestWaitMs, 0, LONGEST_CALL_MS),
+    ...checkWhole("retries.jitterLeastMs", jitterLeastMs, 0, LONGEST_CALL_MS),
+    ...checkWhole("retries.jitterMostMs", jitterMostMs, 0, LONGEST_CALL_MS),
+  ];
+  if (jitterLeastMs > jitterMostMs) {
+    problems.push({ path: "retries", message: "the shortest jitter must not be longer than the longest" });
+  }
+  return problems;
+}
+
+function checkBreaker(breaker: BreakerConfig): ConfigProblem[] {
+  return [
+    ...checkWhole("breaker.failuresInARow", breaker.failuresInARow, 1),
+    ...checkWhole("breaker.windowCalls", breaker.windowCalls, 1),
+    ...checkRange("breaker.failedShare", breaker.failedShare, LEAST_FAILED_SHARE, 1),
+    ...checkWhole("breaker.openMs", breaker.openMs, 1, LONGEST_CALL_MS),
+    ...checkWhole("breaker.rateLimitCoolDownMs", breaker.rateLimitCoolDownMs, 1, LONGEST_CALL_MS),
+    ...checkWhole("breaker.quotaCoolDownMs", breaker.quotaCoolDownMs, 1, LONGEST_COOL_DOWN_MS),
+    ...checkWhole("breaker.panicProbeMs", breaker.panicProbeMs, 1, LONGEST_CALL_MS),
+  ];
+}
+
+function checkDistribution({ lowestShare, highestShare }: DistributionTarget): ConfigProblem[] {
+  const problems = [
+    ...checkRange("distribution.lowestShare", lowestShare, 0, 1),
+    ...checkRange("distribution.highestShare", highestShare, 0, 1),
+  ];
+  if (lowestShare > highestShare) {
+    problems.push({ path: "distribution", message: "the lowest share must not be above the highest" });
+  }
+  return problems;
 }
 
 function checkRange(path: string, value: number, lowest: number, highest: number): ConfigProblem[] {

@@ -13,7 +13,7 @@ import {
 import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
 import { ListExecutionsResponseSchema } from "../../gen/modeltier/v1/execution_pb.js";
 import type { Calendar } from "../analytics/calendar.ts";
-import type { TargetBand } from "../analytics/distribution.ts";
+import { bandOf, type TargetBand } from "../analytics/distribution.ts";
 import type { Overview } from "../analytics/overview.ts";
 import { PERCENTILE_ERROR } from "../analytics/percentiles.ts";
 import {
@@ -63,7 +63,7 @@ import { SharedReads, type Watchers } from "./watchers.ts";
 export type AnalyticsServiceDeps = Readonly<{
   /** Of its own, so that long reads hold nobody up. */
   db: Kysely<Database>;
-  config: () => Pick<RoutingConfig, "tiers" | "catalogue">;
+  config: () => Pick<RoutingConfig, "tiers" | "catalogue" | "distribution">;
   watchers: Watchers;
   wallDate: () => Date;
   log: Log;
@@ -76,7 +76,6 @@ const MOST_FEEDBACK = 100;
 export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
   const { db, config, watchers, wallDate, log } = deps;
   const ask = <T>(answer: Promise<T>): Promise<T> => fromStore(answer, log);
-  const defaultProvider = (): string => config().tiers.balanced.targets[0]?.provider ?? "";
   const overviews = new SharedReads<Overview>(OVERVIEW_MS, () => wallDate().getTime());
   const overview = async (timeZone: string, calendar: Calendar, band: TargetBand) => {
     const key = JSON.stringify([timeZone, band]);
@@ -88,7 +87,7 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
     getOverview: async ({ timeZone, band: givenBand }) => {
       const [calendar, band] = reading((found) => [
         readCalendar(found, timeZone),
-        readBand(found, givenBand, defaultProvider()),
+        readBand(found, givenBand, bandOf(config())),
       ]);
       return create(GetOverviewResponseSchema, { overview: await overview(timeZone, calendar, band) });
     },
@@ -96,7 +95,7 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
       const { timeZone } = request;
       const [calendar, band, intervalMs] = reading((found) => [
         readCalendar(found, timeZone),
-        readBand(found, request.band, defaultProvider()),
+        readBand(found, request.band, bandOf(config())),
         readInterval(found, request),
       ]);
       const next = async () =>
@@ -106,7 +105,7 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
     getProviderDistribution: async (request) => {
       const [window, band] = reading((found) => [
         readWindow(found, request.window, 1, wallDate()),
-        readBand(found, request.band, defaultProvider()),
+        readBand(found, request.band, bandOf(config())),
       ]);
       const distribution = distributionToProto(await ask(readDistribution(db, window, band)));
       return create(GetProviderDistributionResponseSchema, { distribution });

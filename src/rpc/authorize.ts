@@ -9,6 +9,9 @@ const OPERATORS_ONLY: ReadonlySet<string> = new Set([
   "modeltier.v1.AccessService.SetBudget",
   "modeltier.v1.AccessService.ListBudgets",
   "modeltier.v1.AccessService.DeleteBudget",
+  "modeltier.v1.ConfigService.PublishConfig",
+  "modeltier.v1.ConfigService.RollbackConfig",
+  "modeltier.v1.ConfigService.BacktestConfig",
   ...AnalyticsService.methods.map(({ name }) => `${AnalyticsService.typeName}.${name}`),
 ]);
 

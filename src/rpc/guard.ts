@@ -82,7 +82,12 @@ function guardStream(method: DescMethod, run: AnyMethod, { authorize, log }: Gua
 }
 
 /** JSON callers write lowerCamelCase. Read only when there is an error to word. */
-function fieldStyleOf({ protocolName, requestMethod, requestHeader, url }: HandlerContext): FieldStyle {
+export function fieldStyleOf({
+  protocolName,
+  requestMethod,
+  requestHeader,
+  url,
+}: HandlerContext): FieldStyle {
   if (requestMethod === "GET") return url.includes("encoding=json") ? "json" : "proto";
   return protocolName !== "grpc" && requestHeader.get("content-type")?.includes("json") ? "json" : "proto";
 }

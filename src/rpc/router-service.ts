@@ -8,7 +8,7 @@ import {
 } from "../../gen/modeltier/v1/completion_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { RouteResponseSchema } from "../../gen/modeltier/v1/routing_pb.js";
-import type { CompletionCall, Delivery } from "../completion/call.ts";
+import type { CompletionCall } from "../completion/call.ts";
 import type { OnceAnswer } from "../completion/complete-once.ts";
 import type { Decided } from "../completion/decide.ts";
 import type { EngineEvent } from "../completion/events.ts";
@@ -35,8 +35,6 @@ export type RouterServiceDeps = Readonly<{
   completeOnce(call: CompletionCall): Promise<OnceAnswer>;
   idempotency: Idempotency;
   rules: CompletionRules;
-  /** Of a request that names none. */
-  defaultDelivery: Delivery;
   /** Absent: calls are not traced. */
   findTrace?(context: HandlerContext): RpcTrace | undefined;
 }>;
@@ -74,15 +72,14 @@ export function routerService(deps: RouterServiceDeps): ServiceEntry {
 function callOf(
   request: CompleteRequest,
   context: HandlerContext,
-  { tokens, defaultDelivery, findTrace }: RouterServiceDeps,
+  { tokens, findTrace }: RouterServiceDeps,
   at: FieldPath,
 ): CompletionCall {
   const { signal, timeoutMs } = context;
   const caller = { signal, timeoutMs: timeoutMs(), observer: findTrace?.(context)?.observer };
-  if (request.routing.case !== "decisionToken")
-    return { ...completionFromProto(request, defaultDelivery), ...caller };
+  if (request.routing.case !== "decisionToken") return { ...completionFromProto(request), ...caller };
   const token = openToken(request.routing.value, tokens, [...at, "decision_token"]);
-  const call = completionFromProto(request, defaultDelivery, token.request);
+  const call = completionFromProto(request, token.request);
   const decided = tokens.resume(token, call.request);
   return { ...call, decided, decideAgain: (request) => tokens.resume(token, request), ...caller };
 }

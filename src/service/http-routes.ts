@@ -10,12 +10,14 @@ export type HttpRoutesDeps = Readonly<{
   renderMetrics: () => Promise<string>;
   /** What keeps the service from taking calls; undefined when nothing does. */
   findObstacle: () => string | undefined;
+  /** What an operator should know of a service that takes calls all the same. */
+  listDetails: () => readonly string[];
   openAi: ChatDeps;
 }>;
 
 export function addHttpRoutes(
   app: FastifyInstance,
-  { renderMetrics, findObstacle, openAi }: HttpRoutesDeps,
+  { renderMetrics, findObstacle, listDetails, openAi }: HttpRoutesDeps,
 ): void {
   let render: Promise<string> | undefined;
   /** Scrapes that come together share one rendering. */
@@ -29,10 +31,13 @@ export function addHttpRoutes(
   app.get("/readyz", (_, reply) => {
     const obstacle = findObstacle();
     return obstacle === undefined
-      ? reply.send({ status: "ready" })
+      ? reply.send(readyAs(listDetails()))
       : reply.code(503).send({ status: "not ready", reason: obstacle });
   });
   app.get("/metrics", async (_, reply) => reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await metrics()));
   addAdminPage(app);
   addOpenAiApi(app, openAi);
 }
+
+const readyAs = (details: readonly string[]) =>
+  details.length === 0 ? { status: "ready" } : { status: "ready", details };

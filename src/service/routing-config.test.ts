@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { documentOf } from "../config/document.ts";
 import { limitsOf, timersOf } from "../routing/types.ts";
+import { configFromProto, configToProto } from "../rpc/convert/routing-config.ts";
 import { listUnknownVariables, readSettings } from "../settings/settings.ts";
 import { routingConfigOf } from "./routing-config.ts";
 
@@ -7,6 +9,19 @@ const configOf = (environment: Readonly<Record<string, string>>) =>
   routingConfigOf(readSettings(environment, "/srv"));
 
 describe("the configuration from the environment", () => {
+  it("can be published as it is, limits of tiers and models included", () => {
+    const config = configOf({
+      MODELTIER_LIMITS: '{"fast":{"maxAttempts":2},"openai/gpt-4o/x":{"headersMs":5}}',
+    });
+    const document = documentOf(config);
+    expect(document.tiers.fast.limits).toEqual({ maxAttempts: 2 });
+    expect(document.tiers.balanced).not.toHaveProperty("limits");
+    expect(document.modelTimers).toEqual([
+      { target: { provider: "openai", model: "gpt-4o/x" }, timers: { headersMs: 5 } },
+    ]);
+    expect(configFromProto(configToProto(document))).toEqual(document);
+  });
+
   it("hedges five calls in a hundred when asked to, and none as shipped", () => {
     expect(configOf({}).hedging).toEqual({ enabled: false, shareOfCalls: 0.05 });
     expect(configOf({ MODELTIER_HEDGING: "true" }).hedging).toEqual({ enabled: true, shareOfCalls: 0.05 });

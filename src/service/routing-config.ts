@@ -10,7 +10,7 @@ import { withFaultNames } from "./sandbox-catalogue.ts";
  * @throws SettingsError when the two make no valid configuration
  */
 export function routingConfigOf(settings: Settings): RoutingConfig {
-  const { preset, tierTargets, retiredModels, promptCache, hedging, timers, limits } = settings;
+  const { preset, tierTargets, retiredModels, promptCache, hedging, timers, delivery, limits } = settings;
   const base = PRESETS[preset];
   const config: RoutingConfig = {
     ...base,
@@ -18,6 +18,7 @@ export function routingConfigOf(settings: Settings): RoutingConfig {
     promptCache: promptCache ?? base.promptCache,
     catalogue: settings.sandbox ? withFaultNames(base.catalogue) : base.catalogue,
     hedging: { ...base.hedging, enabled: hedging ?? base.hedging.enabled },
+    delivery: delivery ?? base.delivery,
     tiers: Object.fromEntries(
       TIERS.map((tier) => [
         tier,

@@ -1,24 +1,20 @@
 /** The composition: settings in, a running service out. Nothing is built or connected anywhere else. */
-import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Budgets } from "../budgets/budgets.ts";
-import type { CompletionCall, EngineDeps } from "../completion/call.ts";
+import type { CompletionCall } from "../completion/call.ts";
 import { decideWithinBudgets } from "../completion/call-funds.ts";
 import { complete } from "../completion/complete.ts";
 import { completeOnce } from "../completion/complete-once.ts";
-import { HedgeBudget } from "../completion/hedge-budget.ts";
-import { RetryBudget } from "../completion/retry-budget.ts";
-import { TargetHealth } from "../completion/target-health.ts";
+import { listMissingKeys } from "../config/warnings.ts";
 import { DecisionTokens } from "../decision-token/decision-tokens.ts";
 import { createIdempotency } from "../idempotency/idempotency.ts";
 import { isRetired } from "../pricing/catalogue.ts";
-import { billedTokens, cacheSavingOf, costOf } from "../pricing/cost.ts";
 import { ProviderHub } from "../providers/hub.ts";
 import { createTransport } from "../providers/transport.ts";
 import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
 import { accessService } from "../rpc/access-service.ts";
 import { authorizer } from "../rpc/authorize.ts";
+import { configCodec } from "../rpc/convert/config-codec.ts";
 import { listenGrpc } from "../rpc/grpc.ts";
 import { guard } from "../rpc/guard.ts";
 import { listenHttp } from "../rpc/http.ts";
@@ -28,25 +24,22 @@ import { findTrace, traced } from "../rpc/traced.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Settings } from "../settings/settings.ts";
 import { openDatabase } from "../store/database.ts";
-import { newExecutionId } from "../store/execution-id.ts";
 import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
 import { createRecorder } from "../store/recorder.ts";
-import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { addTargetGauge } from "../telemetry/target-metrics.ts";
 import { startAnalytics } from "./analytics.ts";
 import type { Running } from "./banner.ts";
 import { startBudgets } from "./budgets.ts";
-import { decide } from "./decide.ts";
+import { configAdmin } from "./config-admin.ts";
+import { openConfiguration } from "./configuration.ts";
+import { engineOf } from "./engine.ts";
+import { followConfig } from "./follow-config.ts";
 import { addHttpRoutes } from "./http-routes.ts";
-import { logBreaker, observe } from "./observe.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { openTracing } from "./open-tracing.ts";
-import { providerStateOf } from "./provider-state.ts";
-import { routingConfigOf } from "./routing-config.ts";
 import { collectStartupGarbage } from "./startup-garbage.ts";
-import { warmStateOf } from "./warm-state.ts";
 
 export type Service = Readonly<{
   running: Running;
@@ -87,7 +80,6 @@ const FLUSH_MS = 5_000;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { settings, log, shared } = options;
-  const config = routingConfigOf(settings);
   const metrics = createMetrics();
   const [database, ownSandbox] = await Promise.all([
     openDatabase({ url: settings.databaseUrl, dataDir: settings.dataDir, log }),
@@ -100,41 +92,36 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   if (database.engine === "pglite") await migrated;
   const recorder = createRecorder({ db: database.db, log, metrics });
   const transport = createTransport();
-  const hub = new ProviderHub(
-    transport,
-    settings.providers,
-    settings.sandbox ? sandbox?.baseUrls : undefined,
-  );
+  const configuration = await openConfiguration({ settings, database, codec: configCodec, log, migrated });
+  const { active } = configuration;
+  const sandboxBaseUrls = sandbox?.baseUrls;
+  const hub = new ProviderHub(transport, settings.providers, settings.sandbox ? sandboxBaseUrls : undefined);
+  const config = (): RoutingConfig => active.current.config;
   const tracing = await openTracing(settings, hub, log);
   const { budgets, admin, ...ofBudgets } = await startBudgets({ settings, database, metrics, log });
   const engine = engineOf({ config, hub, budgets, recorder, metrics, log });
   const idempotency = createIdempotency({ db: database.db, log });
-  const analytics = startAnalytics({ database, config: () => config, log });
-  metrics.configVersion.set(config.version);
-  addTargetGauge(metrics.registry, () => config);
+  const analytics = startAnalytics({ database, config, log });
+  addTargetGauge(metrics.registry, config);
   const life = new Lifecycle();
 
-  const reload = (latest: Settings): readonly string[] => {
-    const changed = hub.replace(latest.providers, latest.sandbox ? sandbox?.baseUrls : undefined);
-    engine.health.reset();
-    return changed;
-  };
+  const following = followConfig({ active, settings, hub, health: engine.health, metrics, sandboxBaseUrls });
+  const { reload } = following;
 
   /** The same behind every door. */
   const calls = {
     complete: (call: CompletionCall) => complete(call, engine.deps),
     completeOnce: (call: CompletionCall) => completeOnce(call, engine.deps),
     rules: { allowImageUrls: settings.allowImageUrls },
-    defaultDelivery: settings.delivery,
   };
   const services = [
     routerService({
       ...calls,
-      decide: (request) => decideWithinBudgets(request, config, engine.deps),
+      decide: (request) => decideWithinBudgets(request, config(), engine.deps),
       tokens: new DecisionTokens({
         secret: settings.tokenSecret,
         lifetimeMs: settings.tokenLifetimeMs,
-        config: () => config,
+        config,
         stateFor: engine.stateFor,
         health: engine.health,
         wallMs: Date.now,
@@ -144,10 +131,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }),
     providerService({
       hub,
-      config: () => config,
+      config,
       state: engine.state,
       reload: () => options.reloadProviders(reload),
     }),
+    configAdmin({ configuration, settings: following.settings, database, state: engine.state }),
     accessService({ budgets: admin, log }),
     ...analytics.services,
   ]
@@ -156,7 +144,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   const openAi = {
     ...calls,
-    models: () => ({ config, state: engine.state() }),
+    models: () => ({ config: config(), state: engine.state() }),
     shutdownSignal: life.shutdownSignal,
     wallMs: Date.now,
     log,
@@ -172,7 +160,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     port: httpPort,
     services,
     shutdownSignal,
-    routes: (app) => addHttpRoutes(app, { renderMetrics, findObstacle: () => life.obstacle, openAi }),
+    routes: (app) =>
+      addHttpRoutes(app, {
+        renderMetrics,
+        findObstacle: () => life.obstacle,
+        listDetails: () => listMissingKeys(config(), engine.state()),
+        openAi,
+      }),
     log,
   });
   grpc.setServing(true);
@@ -194,6 +188,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.all([recorder.close(), idempotency.close(), tracing?.close(flushMs)]);
     await ofBudgets.close();
     closing.abort();
+    await configuration.close();
     await Promise.all([database.close(), transport.close(), ownSandbox?.close()]);
   };
   return {
@@ -204,7 +199,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       sandboxUrl: sandbox?.url,
       engine: database.engine,
       socketFolder: database.socketFolder,
-      retired: listRetired(config, engine.state().today),
+      retired: listRetired(config(), engine.state().today),
     },
     metrics,
     reload,
@@ -239,38 +234,6 @@ async function prepare(hub: ProviderHub, signal: AbortSignal): Promise<void> {
   setTimeout(() => {
     if (!signal.aborted) collectStartupGarbage();
   }, SETTLED_AFTER_MS).unref();
-}
-
-type EngineParts = Readonly<{
-  config: RoutingConfig;
-  hub: ProviderHub;
-  budgets: Budgets;
-  recorder: EngineDeps["recorder"];
-  metrics: ReturnType<typeof createMetrics>;
-  log: Log;
-}>;
-
-function engineOf({ config, hub, budgets, recorder, metrics, log }: EngineParts) {
-  const clock = { nowMs: () => performance.now(), wallDate: () => new Date() };
-  const engineMetrics = new EngineMetrics(metrics, () => config);
-  const health = new TargetHealth(clock.nowMs, logBreaker(engineMetrics, log));
-  const state = providerStateOf(hub, health, clock.wallDate);
-  const warm = warmStateOf(state, clock.nowMs);
-  const deps: EngineDeps = {
-    snapshot: () => ({ config, providers: hub.current.providers }),
-    route: (request, snapshot) => decide(request, snapshot, warm.stateFor(request.sessionId), log),
-    pricing: { billedTokens, cacheSavingOf, costOf },
-    health,
-    retryBudget: new RetryBudget(),
-    hedgeBudget: new HedgeBudget(),
-    budgets,
-    recorder,
-    observer: warm.learning(observe(engineMetrics, log)),
-    clock,
-    random: Math.random,
-    newId: newExecutionId,
-  };
-  return { deps, health, state, stateFor: warm.stateFor };
 }
 
 const listRetired = ({ tiers, catalogue }: RoutingConfig, today: string): readonly string[] => {

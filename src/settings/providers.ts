@@ -1,4 +1,5 @@
 import type { Dialect } from "../providers/provider.ts";
+import type { Environment } from "./environment.ts";
 import type { SettingsReader } from "./reader.ts";
 
 /** Where a provider is and how we identify ourselves to it. */
@@ -113,11 +114,22 @@ function readOneCustom(reader: SettingsReader, id: string): readonly ProviderSet
   ];
 }
 
+/** Every key of the environment that a header can carry, by variable. */
+export const readCustomKeys = (environment: Environment): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) => {
+      const key = value?.trim() ?? "";
+      return name.endsWith("_API_KEY") && HEADER_VALUE.test(key) ? [[name, key]] : [];
+    }),
+  );
+
+const HEADER_VALUE = /^[\x21-\x7e]+$/;
+
 /** A key travels in a header, so it must be printable ASCII; a line end pasted along is the usual mistake. */
 function readKey(reader: SettingsReader, variables: readonly string[]): string | undefined {
   const name = variables.find((variable) => reader.text(variable) !== undefined);
   const key = name === undefined ? undefined : reader.text(name);
-  if (name !== undefined && key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
+  if (name !== undefined && key !== undefined && !HEADER_VALUE.test(key)) {
     reader.problem(name, "holds spaces or characters that no key has: paste it again");
   }
   return key;

@@ -94,7 +94,7 @@ describe("settings", () => {
   });
 
   it("deliver answers as they come, unless all are to be assured", () => {
-    expect(readSettings({}, "/srv").delivery).toBe("LIVE");
+    expect(readSettings({}, "/srv").delivery).toBeUndefined();
     expect(readSettings({ MODELTIER_DELIVERY: "ASSURED" }, "/srv").delivery).toBe("ASSURED");
     expect(problemsOf({ MODELTIER_DELIVERY: "SOON" })).toEqual([
       'MODELTIER_DELIVERY is "SOON"; use LIVE or ASSURED',

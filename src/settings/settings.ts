@@ -1,8 +1,9 @@
 /** The environment, read once into one frozen value. Every problem is reported at once, by the name of its variable. */
 import { isAbsolute, resolve } from "node:path";
-import { DELIVERIES, type Delivery } from "../completion/call.ts";
 import {
   type AttemptTimers,
+  DELIVERIES,
+  type Delivery,
   type ModelTarget,
   PROMPT_CACHE_POLICIES,
   type PromptCachePolicy,
@@ -11,8 +12,9 @@ import {
 } from "../routing/types.ts";
 import type { Environment } from "./environment.ts";
 import { type LimitSettings, readLimits } from "./limits.ts";
-import { type ProviderSettings, readProviders } from "./providers.ts";
+import { type ProviderSettings, readCustomKeys, readProviders } from "./providers.ts";
 import { SettingsReader } from "./reader.ts";
+import { listRoutingVariables } from "./routing-variables.ts";
 import { readTracing, type TracingSettings } from "./tracing.ts";
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
@@ -42,13 +44,17 @@ export type Settings = Readonly<{
   /** By tier and by model; these win over `timers`. */
   limits: LimitSettings;
   providers: readonly ProviderSettings[];
+  /** Keys a published configuration may ask for, by variable: those that end in _API_KEY. */
+  customKeys: Readonly<Record<string, string>>;
+  /** Variables that are set and say something about routing. */
+  routingVariables: readonly string[];
   /** The sandbox answers in place of the providers. */
   sandbox: boolean;
   sandboxPort: number;
   sandboxTokensPerSecond: number;
   allowImageUrls: boolean;
-  /** Of a call that names none. */
-  delivery: Delivery;
+  /** Of a call that names none; absent: as the preset says. */
+  delivery?: Delivery;
   /** Asked for by RPCs that change something; absent: not asked for. */
   adminToken?: string;
   /** Signs decision tokens, at least 32 characters; absent: a random one, known to this service alone. */
@@ -68,7 +74,7 @@ export type Settings = Readonly<{
 
 const KNOWN = new Set(
   [
-    "GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
+    "ADDRESS GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
     "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY ADMIN_TOKEN TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
     "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
     "BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
@@ -99,11 +105,13 @@ export function readSettings(environment: Environment, folder: string): Settings
     timers: readTimers(reader),
     limits: readLimits(reader, ids),
     providers,
+    customKeys: readCustomKeys(environment),
+    routingVariables: listRoutingVariables(reader),
     sandbox: reader.flag("MODELTIER_SANDBOX", undefined) ?? providers.every(hasNoKey),
     sandboxPort: reader.port("MODELTIER_SANDBOX_PORT", 8090),
     sandboxTokensPerSecond: reader.positive("MODELTIER_SANDBOX_TOKENS_PER_SECOND", 200),
     allowImageUrls: reader.flag("MODELTIER_ALLOW_IMAGE_URLS", false),
-    delivery: reader.choice("MODELTIER_DELIVERY", DELIVERIES, "LIVE"),
+    delivery: readDelivery(reader),
     adminToken: reader.text("MODELTIER_ADMIN_TOKEN"),
     tokenSecret: readTokenSecret(reader),
     tokenLifetimeMs: 1_000 * reader.positive("MODELTIER_TOKEN_LIFETIME_SECONDS", 300),
@@ -166,6 +174,11 @@ function readRetiredModels(reader: SettingsReader): Settings["retiredModels"] {
 function readPromptCache(reader: SettingsReader): Settings["promptCache"] {
   if (reader.text("MODELTIER_PROMPT_CACHE") === undefined) return undefined;
   return reader.choice("MODELTIER_PROMPT_CACHE", PROMPT_CACHE_POLICIES, "sessions");
+}
+
+function readDelivery(reader: SettingsReader): Settings["delivery"] {
+  if (reader.text("MODELTIER_DELIVERY") === undefined) return undefined;
+  return reader.choice("MODELTIER_DELIVERY", DELIVERIES, "LIVE");
 }
 
 const TIMER_VARIABLES: Readonly<Record<keyof AttemptTimers, string>> = {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ColumnType, Generated, GeneratedAlways, Kysely } from "kysely";
 import type { BudgetPeriod, BudgetScope, BudgetUnit } from "../budgets/types.ts";
+import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { DecisionDetails } from "./decision-details.ts";
@@ -28,6 +29,7 @@ export interface Database {
   score_rollups: ScoreRollupsTable;
   orchestration_config_versions: ConfigVersionsTable;
   idempotency_keys: IdempotencyKeysTable;
+  audit_log: AuditLogTable;
   budgets: BudgetsTable;
   budget_accounts: BudgetAccountsTable;
   budget_leases: BudgetLeasesTable;
@@ -87,6 +89,8 @@ export interface ExecutionsTable extends UsageColumns {
   failure_reason: string | null;
   finish_reason: string | null;
   labels: Json<Readonly<Record<string, string>>>;
+  /** Null: written by a release that did not record them. */
+  scoring_inputs: Json<ScoringInputs | null>;
   /** The sandbox answered in place of the providers. */
   sandbox: boolean;
 }
@@ -124,9 +128,23 @@ export interface FeedbackTable {
 /** One row per published configuration. */
 export interface ConfigVersionsTable {
   version: bigint;
-  document: Json<unknown>;
+  /** As the contract writes a RoutingConfig in JSON. */
+  document: ColumnType<unknown, string, never>;
   author: string;
   comment: string;
+  based_on: ColumnType<bigint, number, never>;
+  /** The version whose document it took over; null: it is no rollback. */
+  rolled_back_to: ColumnType<bigint | null, number | null, never>;
+  created_at: Generated<Date>;
+}
+
+/** One row per change that matters to everyone. */
+export interface AuditLogTable {
+  entry_id: GeneratedAlways<bigint>;
+  action: string;
+  author: string;
+  subject: string;
+  detail: ColumnType<unknown, string, never>;
   created_at: Generated<Date>;
 }
 

@@ -32,6 +32,7 @@ const COLUMNS: ColumnTypes<NewExecution> = {
   failure_reason: "text",
   finish_reason: "text",
   labels: "jsonb",
+  scoring_inputs: "jsonb",
   sandbox: "boolean",
   ...USAGE_COLUMNS,
 };
@@ -57,6 +58,7 @@ const executionRow = (record: ExecutionRecord): NewExecution => ({
   failure_reason: record.failureReason,
   finish_reason: record.finishReason,
   labels: record.labels,
+  scoring_inputs: record.scoringInputs ?? null,
   ...usageRow(record),
   created_at: record.createdAt,
 });

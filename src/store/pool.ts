@@ -32,6 +32,14 @@ export const SERVING_LIMITS: Limits = {
   server: { statementMs: 2_000, lockMs: 500, idleTransactionMs: 10_000 },
 };
 
+/** One connection that asks a small question now and then, and is replaced at once when it falls silent. */
+export const WATCHING_LIMITS: Limits = {
+  connections: 1,
+  acquireMs: 1_000,
+  replyMs: 1_000,
+  server: { statementMs: 900, lockMs: 500, idleTransactionMs: 10_000 },
+};
+
 /** A read that takes longer is given up: its window is too long, or a filter is missing. */
 export const ANALYTICS_LIMITS: Limits = {
   connections: 3,

@@ -2,6 +2,7 @@
 
 import type { BudgetCharge } from "../budgets/types.ts";
 import type { BilledTokens } from "../pricing/types.ts";
+import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { Decision, ModelTarget, Tier } from "../routing/types.ts";
 
 export const USAGE_SOURCES = ["REPORTED", "PARTIAL", "ESTIMATED", "UNKNOWN"] as const;
@@ -74,6 +75,8 @@ export type ExecutionRecord = Readonly<{
   cacheSavingNanoUsd: bigint;
   latencyMs: number;
   ttftMs?: number;
+  /** What the decision was made of. */
+  scoringInputs?: ScoringInputs;
   labels: Readonly<Record<string, string>>;
   attempts: readonly AttemptRecord[];
   /** What it cost the budgets that it counts towards; absent: none. */

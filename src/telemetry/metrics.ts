@@ -119,8 +119,8 @@ export function createMetrics() {
     }),
     configVersion: new Gauge({
       name: "modeltier_config_version",
-      help: "Version of the routing configuration in force; 0 is the preset.",
-      aggregator: "max",
+      help: "Version of the routing configuration in force; 0 is the preset. Of several workers, the oldest.",
+      aggregator: "min",
       registers,
     }),
     budgetOverruns: new Counter({
@@ -133,6 +133,13 @@ export function createMetrics() {
       name: "modeltier_budget_refusals_total",
       help: "Calls that a budget refused.",
       labelNames: ["budget"],
+      registers,
+    }),
+    distributionTarget: new Gauge({
+      name: "modeltier_distribution_target_share",
+      help: "The share of calls that a provider is meant to have, by its lowest and its highest bound.",
+      labelNames: ["provider", "bound"],
+      aggregator: "max",
       registers,
     }),
     spoolRecords: new Gauge({

@@ -45,6 +45,12 @@ describe.each(ENGINES)("the tables on $name", ({ start }) => {
       reasoningTokens: 12,
       costNanoUsd: 9_007_199_254_740_993n,
       labels: { team: "search", note: 'a "quote", a \\ and 🎈' },
+      scoringInputs: {
+        type: "generate",
+        scores: { combined: 5 },
+        measured: [420, 0, 1, 2],
+        inputTokens: 105,
+      },
     });
     await insertExecutions(database.db, [record]);
     expect(await findExecution(database.db, "exec-1")).toEqual({
@@ -82,6 +88,7 @@ describe.each(ENGINES)("the tables on $name", ({ start }) => {
       latency_ms: 830,
       ttft_ms: 255,
       labels: record.labels,
+      scoring_inputs: record.scoringInputs,
       sandbox: true,
       created_at: record.createdAt,
     });

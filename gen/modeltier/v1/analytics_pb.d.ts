@@ -410,21 +410,21 @@ export declare const ProviderFailureSchema: GenMessage<ProviderFailure>;
  */
 export declare type TargetBand = Message<"modeltier.v1.TargetBand"> & {
   /**
-   * The provider that is meant. Empty: that of the balanced tier's first target.
+   * The provider that is meant. Empty: as configured, that of the balanced tier's first target as shipped.
    *
    * @generated from field: string provider = 1;
    */
   provider: string;
 
   /**
-   * Its smallest share, in [0, 1]. Absent: 0.6.
+   * Its smallest share, in [0, 1]. Absent: as configured, 0.6 as shipped.
    *
    * @generated from field: optional double lowest_share = 2;
    */
   lowestShare?: number | undefined;
 
   /**
-   * Its largest share, in [0, 1]. Absent: 0.7.
+   * Its largest share, in [0, 1]. Absent: as configured, 0.7 as shipped.
    *
    * @generated from field: optional double highest_share = 3;
    */

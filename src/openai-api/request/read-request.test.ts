@@ -128,11 +128,9 @@ describe("what stands for a RouteRequest", () => {
 
 describe("delivery", () => {
   it("is the server's unless a header says otherwise", () => {
-    const assured = { ...DEPS, defaultDelivery: "ASSURED" as const };
-    expect(read({}, {}, DEPS).call.delivery).toBe("LIVE");
+    expect(read({}, {}, DEPS).call.delivery).toBeUndefined();
     expect(read({}, { "x-modeltier-delivery": "assured" }).call.delivery).toBe("ASSURED");
-    expect(readRequest(bodyWith(), {}, assured).call.delivery).toBe("ASSURED");
-    expect(readRequest(bodyWith(), { "x-modeltier-delivery": "Live" }, assured).call.delivery).toBe("LIVE");
+    expect(read({}, { "x-modeltier-delivery": "Live" }).call.delivery).toBe("LIVE");
     expect(refusal({}, { "x-modeltier-delivery": "fast" })).toContain("use live or assured");
   });
 

@@ -1,6 +1,7 @@
 /** A chat completions request in the engine's words, or the error that says what is wrong with it. */
 import type { IncomingHttpHeaders } from "node:http";
-import { type CompletionCall, DELIVERIES, type Delivery } from "../../completion/call.ts";
+import type { CompletionCall } from "../../completion/call.ts";
+import { DELIVERIES, type Delivery } from "../../routing/types.ts";
 import { chatInputOf, needsOf } from "../../rpc/convert/routing-inputs.ts";
 import { LONGEST } from "../../rpc/validate/bounds.ts";
 import { requireLength, Violations } from "../../rpc/validate/violations.ts";
@@ -17,12 +18,7 @@ import { readRoute } from "./route.ts";
 import { readSampling } from "./sampling.ts";
 import { readToolChoice, readTools } from "./tools.ts";
 
-export type ReadingDeps = ModelsDeps &
-  Readonly<{
-    rules: ImageRules;
-    /** Of a request that names none. */
-    defaultDelivery: Delivery;
-  }>;
+export type ReadingDeps = ModelsDeps & Readonly<{ rules: ImageRules }>;
 
 /** All but who waits for it. */
 export type Call = Omit<CompletionCall, "signal">;
@@ -82,7 +78,7 @@ function readCall(json: JsonValue, parameters: Parameters, deps: ReadingDeps): C
       sampling: readSampling(json),
     },
     ...answer,
-    delivery: readDelivery(parameters, found) ?? deps.defaultDelivery,
+    delivery: readDelivery(parameters, found),
     acceptRestart: false, // the chunks of this API cannot say that an answer starts over
     labels: { ...readUser(json.at("user")), ...parameters.labels(found) },
   };

@@ -4,7 +4,7 @@ import { bodyWith, MODELS } from "../test-support.ts";
 import { type Call, type ChatRequest, type ReadingDeps, readRequest } from "./read-request.ts";
 
 export const SILENT = { info: () => {}, warn: () => {}, error: () => {} };
-export const DEPS: ReadingDeps = { ...MODELS, rules: { allowImageUrls: false }, defaultDelivery: "LIVE" };
+export const DEPS: ReadingDeps = { ...MODELS, rules: { allowImageUrls: false } };
 
 type Fields = Readonly<Record<string, unknown>>;
 type Headers = Readonly<Record<string, string>>;

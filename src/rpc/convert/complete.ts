@@ -12,7 +12,6 @@ import {
   ToolChoiceMode,
 } from "../../../gen/modeltier/v1/completion_pb.js";
 import type { RouteRequest } from "../../../gen/modeltier/v1/routing_pb.js";
-import type { Delivery as EngineDelivery } from "../../completion/call.ts";
 import type {
   ChatMessage,
   ResponseFormat,
@@ -21,19 +20,17 @@ import type {
   ToolDefinition,
   UserPart,
 } from "../../providers/provider.ts";
-import type { RoutingRequest, Sampling } from "../../routing/types.ts";
+import type { Delivery as EngineDelivery, RoutingRequest, Sampling } from "../../routing/types.ts";
 import { reasoningFromProto } from "./reasoning.ts";
 import { routingRequestFromProto } from "./route.ts";
 import { chatInputOf, needsOf } from "./routing-inputs.ts";
 
 /**
  * A validated CompleteRequest in the engine's words; the router's part reads what the messages and options need.
- * @param defaultDelivery of a request that names none
  * @param route who asks, and how to route it; absent: the request's own `route`
  */
 export function completionFromProto(
   request: CompleteRequest,
-  defaultDelivery: EngineDelivery,
   route: Omit<RoutingRequest, "chat" | "needs" | "sampling"> = routingRequestFromProto(
     request.routing.value as RouteRequest,
   ),
@@ -53,7 +50,7 @@ export function completionFromProto(
       sampling: samplingFromProto(request.sampling),
     },
     ...answer,
-    delivery: deliveryFromProto(request.delivery) ?? defaultDelivery,
+    delivery: deliveryFromProto(request.delivery),
     acceptRestart: request.acceptRestart,
     labels: request.labels,
   };

@@ -12,7 +12,7 @@ import {
 import { Tier as ProtoTier } from "../../../gen/modeltier/v1/routing_pb.js";
 import { Calendar, DAY_MS, type Granularity, type Window, wholeHours } from "../../analytics/calendar.ts";
 import type { CostGrouping } from "../../analytics/cost-trend.ts";
-import { DEFAULT_BAND, type TargetBand } from "../../analytics/distribution.ts";
+import type { TargetBand } from "../../analytics/distribution.ts";
 import type { CostQuestion, PerformanceQuestion } from "../../analytics/reports.ts";
 import { tierFromProto } from "../convert/names.ts";
 import { LONGEST } from "./bounds.ts";
@@ -78,17 +78,13 @@ export function readCalendar(found: Violations, zone: string): Calendar {
   return utc();
 }
 
-/** @param defaultProvider of a band that names none */
-export function readBand(
-  found: Violations,
-  given: ProtoBand | undefined,
-  defaultProvider: string,
-): TargetBand {
+/** @param usual what is not given is taken from it */
+export function readBand(found: Violations, given: ProtoBand | undefined, usual: TargetBand): TargetBand {
   const path = ["band"];
   const band = {
-    provider: given === undefined || given.provider === "" ? defaultProvider : given.provider,
-    lowestShare: given?.lowestShare ?? DEFAULT_BAND.lowestShare,
-    highestShare: given?.highestShare ?? DEFAULT_BAND.highestShare,
+    provider: given === undefined || given.provider === "" ? usual.provider : given.provider,
+    lowestShare: given?.lowestShare ?? usual.lowestShare,
+    highestShare: given?.highestShare ?? usual.highestShare,
   };
   requireText(found, band.provider, LONGEST.modelName, [...path, "provider"]);
   requireRange(found, band.lowestShare, [0, 1], [...path, "lowest_share"]);

@@ -7,6 +7,7 @@ import { idempotencyKeys } from "./0003-idempotency-keys.ts";
 import { cacheSavings } from "./0004-cache-savings.ts";
 import { usageMethod } from "./0005-usage-method.ts";
 import { budgets } from "./0006-budgets.ts";
+import { configHistory } from "./0007-config-history.ts";
 import { executionDetails } from "./0008-execution-details.ts";
 import { feedback } from "./0009-feedback.ts";
 import { rollups } from "./0010-rollups.ts";
@@ -29,6 +30,7 @@ export const MIGRATIONS: readonly Migration[] = [
   cacheSavings,
   usageMethod,
   budgets,
+  configHistory,
   executionDetails,
   feedback,
   rollups,

@@ -1,0 +1,136 @@
+/** What can be seen of a configuration: decisions, and what the engine does. Needs vitest's fake timers. */
+import { aRequest } from "../../../test/support/recorded.ts";
+import { Breaker } from "../../completion/breaker.ts";
+import { RetryBudget } from "../../completion/retry-budget.ts";
+import { harness, kindsOf, knowsFirstTokens, settle, start } from "../../completion/testing/harness.ts";
+import { CATALOGUE } from "../../pricing/catalogue.ts";
+import { PRESETS } from "../../routing/presets.ts";
+import { route } from "../../routing/router.ts";
+import type { ProviderState, RoutingRequest } from "../../routing/types.ts";
+import { showConfig } from "../../service/follow-config.ts";
+import { createMetrics } from "../../telemetry/metrics.ts";
+import { type ConfigDocument, documentOf, resolveDocument } from "../document.ts";
+import { validateDocument } from "../validate-document.ts";
+
+export const BASE = documentOf(PRESETS.classic);
+export const resolved = (document: ConfigDocument) => resolveDocument(document, 1, CATALOGUE);
+
+const STATE: ProviderState = {
+  today: "2026-11-25",
+  sandbox: false,
+  providers: new Map(
+    ["openai", "anthropic", "kimi"].map((id) => [id, { keyPresent: true, keyVariables: [] }]),
+  ),
+  targets: new Map(),
+};
+
+/** Every bound of a factor, and what is between. */
+const SIZES = [0, 150, 200, 300, 500, 800, 1_000, 1_024, 2_000, 10_240, 20_000, 51_200, 60_000];
+
+/** Whatever a decision may depend on, in turn. */
+const REQUESTS: readonly RoutingRequest[] = [
+  ...Array.from({ length: 60 }, (_, n) => aRequest(n)),
+  ...(["generate", "transform", "switch", "send"] as const).flatMap((intent) =>
+    SIZES.map(
+      (size, index): RoutingRequest => ({
+        ...aRequest(1),
+        intent,
+        step: {
+          type: intent,
+          name: "",
+          description: "",
+          prompt: "",
+          paramsJson: "",
+          inputDataBytes: 0,
+          switchCases: 0,
+          aggregations: 0,
+          mappedFields: 0,
+          hasConfiguration: false,
+          measured: { promptCharacters: size, dataBytes: size, conditions: index, references: index },
+        },
+        agentScores: { creation: 2, execution: 6 },
+      }),
+    ),
+  ),
+  { ...aRequest(2), budgetRemainingTokens: 320 },
+  { ...aRequest(2), needs: { ...aRequest(2).needs, images: true } },
+];
+
+export function decide(document: ConfigDocument): unknown {
+  return REQUESTS.map((request) => route(request, resolved(document), STATE));
+}
+
+export async function ran(
+  document: ConfigDocument,
+  scripts: Parameters<typeof harness>[0],
+  knows?: number,
+): Promise<unknown> {
+  const { catalogue: _, ...config } = resolved(document);
+  const engine = harness(scripts, { config });
+  if (knows !== undefined) knowsFirstTokens(engine, knows);
+  const startedMs = performance.now();
+  const result = await settle(start(engine, { delivery: undefined }));
+  return {
+    kinds: kindsOf(result),
+    error: result.error?.reason,
+    hedges: engine.hedges,
+    asked: engine.asked(),
+    tookMs: Math.round(performance.now() - startedMs),
+    askedAtMs: engine.targets.flatMap((target) =>
+      engine
+        .callsTo(`${target.provider}/${target.model}`)
+        .map((one) => Math.round(one.startedMs - startedMs)),
+    ),
+  };
+}
+
+/** What a breaker does in a few scenes. */
+export function breakers(document: ConfigDocument): unknown {
+  const make = () => new Breaker(undefined, () => document.breaker);
+  const attempt = (
+    breaker: Breaker,
+    effect: "succeeds" | "counts" | "cools_down" | "long_cool_down",
+    atMs: number,
+  ) => {
+    const ticket = breaker.acquire(atMs);
+    if (ticket === undefined) return;
+    if (effect === "succeeds") breaker.succeeded(ticket, atMs);
+    else breaker.failed(ticket, effect, undefined, atMs);
+  };
+  const inARow = make();
+  let row = 0;
+  for (; inARow.stateFor(row) === "closed" && row < 100; row += 1) attempt(inARow, "counts", row);
+  const share = make();
+  let alternating = 0;
+  for (; share.stateFor(alternating) === "closed" && alternating < 100; alternating += 1) {
+    attempt(share, alternating % 3 === 0 ? "succeeds" : "counts", alternating);
+  }
+  const waits = (["cools_down", "long_cool_down"] as const).map((effect) => {
+    const breaker = make();
+    attempt(breaker, effect, 0);
+    return breaker.waitMs(0);
+  });
+  return [row, alternating, inARow.waitMs(row), waits, inARow.hurry(row + 700)];
+}
+
+export function retriesOf(document: ConfigDocument): unknown {
+  const count = (calls: number) => {
+    const budget = new RetryBudget();
+    for (let call = 0; call < calls; call += 1) budget.countCall(0);
+    let taken = 0;
+    while (budget.tryTake(0, document.retries) && taken < 1_000) taken += 1;
+    return taken;
+  };
+  return [count(1), count(2_000)];
+}
+
+export async function shown(document: ConfigDocument): Promise<unknown> {
+  const metrics = createMetrics();
+  showConfig(resolved(document), metrics);
+  return metrics.registry.getSingleMetricAsString("modeltier_distribution_target_share");
+}
+
+export const problems = (document: ConfigDocument) =>
+  validateDocument(document, { catalogue: CATALOGUE, providers: ["openai", "anthropic", "kimi"] });
+
+export type Observe = (document: ConfigDocument) => unknown;

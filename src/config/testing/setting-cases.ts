@@ -1,0 +1,356 @@
+/** For every field of a configuration: a change of it, and where that is seen. */
+import { answers } from "../../completion/testing/hedging.ts";
+import { fail, headers, says, send, text, wait } from "../../completion/testing/scripted-provider.ts";
+import { deliveryOf, TIERS, timersOf } from "../../routing/types.ts";
+import { providersOf } from "../../service/custom-providers.ts";
+import type { ConfigDocument } from "../document.ts";
+import {
+  BASE,
+  breakers,
+  decide,
+  type Observe,
+  problems,
+  ran,
+  resolved,
+  retriesOf,
+  shown,
+} from "./observers.ts";
+
+export const down = () => [[fail("overloaded", {})], [fail("overloaded", {})], [fail("overloaded", {})]];
+
+type Case = readonly [Observe, (draft: Mutable<ConfigDocument>) => void];
+export type Mutable<T> = T extends bigint | number | string | boolean | undefined
+  ? T
+  : { -readonly [K in keyof T]: Mutable<T[K]> };
+
+export const GPT = { provider: "openai", model: "gpt-4o-mini" };
+const BANDS = [
+  {
+    freshInputMicroUsdPerMtok: 9n,
+    cachedInputMicroUsdPerMtok: 9n,
+    cacheWriteMicroUsdPerMtok: 9n,
+    outputMicroUsdPerMtok: 9n,
+  },
+];
+
+const FACTOR_CASES = Object.fromEntries(
+  (["prompt", "data", "conditions", "context"] as const).flatMap((factor) =>
+    (["low", "medium", "high"] as const).map((bound): [string, Case] => [
+      `limits.${factor}.${bound}`,
+      [
+        decide,
+        ({ limits }) => {
+          limits[factor][bound] += bound === "high" ? 1_000 : 1;
+        },
+      ],
+    ]),
+  ),
+);
+
+const WEIGHT_CASES = Object.fromEntries(
+  Object.entries(BASE.weights).flatMap(([set, weights]) =>
+    Object.keys(weights).map((factor): [string, Case] => [
+      `weights.${set}.${factor}`,
+      [
+        decide,
+        (draft) => {
+          const drafted = draft.weights[set as keyof typeof draft.weights];
+          drafted[factor as keyof typeof drafted] += 0.01;
+        },
+      ],
+    ]),
+  ),
+);
+
+const TIMERS = {
+  headers: "headersMs",
+  first_token: "firstTokenMs",
+  byte_silence: "byteSilenceMs",
+  content_silence: "contentSilenceMs",
+} as const;
+
+const TIER_CASES = Object.fromEntries(
+  TIERS.flatMap((tier): [string, Case][] => [
+    [`tiers.${tier}.targets`, [decide, (draft) => draft.tiers[tier].targets.reverse()]],
+    [
+      `tiers.${tier}.max_output_tokens`,
+      [
+        decide,
+        (draft) => {
+          draft.tiers[tier].maxOutputTokens -= 1;
+        },
+      ],
+    ],
+    [
+      `tiers.${tier}.temperature`,
+      [
+        decide,
+        (draft) => {
+          draft.tiers[tier].temperature = 0.1;
+        },
+      ],
+    ],
+    [
+      `tiers.${tier}.delivery`,
+      [
+        (document) => deliveryOf(document, tier),
+        (draft) => {
+          draft.tiers[tier].delivery = "ASSURED";
+        },
+      ],
+    ],
+    [
+      `assumed_latency.${tier}`,
+      [
+        decide,
+        (draft) => {
+          draft.assumedLatencyMs[tier] += 1;
+        },
+      ],
+    ],
+    ...Object.entries(TIMERS).map(([name, timer]): [string, Case] => [
+      `tiers.${tier}.timers.${name}`,
+      [
+        (document) => timersOf(resolved(document), { ...GPT, tier }),
+        (draft) => {
+          draft.tiers[tier].timers[timer] += 1;
+        },
+      ],
+    ]),
+  ]),
+);
+
+export const CASES: Readonly<Record<string, Case>> = {
+  ...FACTOR_CASES,
+  ...WEIGHT_CASES,
+  ...TIER_CASES,
+  preset: [
+    decide,
+    (draft) => {
+      draft.preset = "current";
+    },
+  ],
+  scorer: [
+    problems,
+    (draft) => {
+      draft.scorer = "other" as "classic";
+    },
+  ],
+  agent_weight: [
+    decide,
+    (draft) => {
+      draft.agentWeight = 0.5;
+    },
+  ],
+  step_weight: [
+    decide,
+    (draft) => {
+      draft.stepWeight = 0.3;
+    },
+  ],
+  "thresholds.balanced_from": [
+    decide,
+    (draft) => {
+      draft.thresholds.balancedFrom = 4;
+    },
+  ],
+  "thresholds.balanced_to": [
+    decide,
+    (draft) => {
+      draft.thresholds.balancedTo = 6;
+    },
+  ],
+  cold_start_score: [
+    decide,
+    (draft) => {
+      draft.coldStartScore = 1;
+    },
+  ],
+  creation_weight: [
+    decide,
+    (draft) => {
+      draft.creationWeight = 0.4;
+    },
+  ],
+  execution_weight: [
+    decide,
+    (draft) => {
+      draft.executionWeight = 0.6;
+    },
+  ],
+  failure_limit: [
+    decide,
+    (draft) => {
+      draft.failureLimit = 3;
+    },
+  ],
+  minimum_output_tokens: [
+    decide,
+    (draft) => {
+      draft.minimumOutputTokens = 2_000;
+    },
+  ],
+  retired_models: [
+    decide,
+    (draft) => {
+      draft.retiredModels = "skip";
+    },
+  ],
+  prompt_cache: [
+    decide,
+    (draft) => {
+      draft.promptCache = "off";
+    },
+  ],
+  call_timeout: [
+    (document) => ran(document, { "a/one": [[wait(9_000), headers]] }),
+    (draft) => {
+      draft.callTimeoutMs = 5_000;
+    },
+  ],
+  max_attempts: [
+    (document) => ran(document, { "a/one": down(), "b/two": down(), "c/three": down() }),
+    (draft) => {
+      draft.maxAttempts = 2;
+    },
+  ],
+  max_attempts_per_provider: [
+    (document) => ran(document, { "a/one": down(), "a/two": down() }),
+    (draft) => {
+      draft.maxAttemptsPerProvider = 1;
+    },
+  ],
+  "retries.share_of_calls": [
+    retriesOf,
+    (draft) => {
+      draft.retries.shareOfCalls = 0.2;
+    },
+  ],
+  "retries.floor_per_second": [
+    retriesOf,
+    (draft) => {
+      draft.retries.floorPerSecond = 4;
+    },
+  ],
+  "retries.longest_wait": [
+    (document) =>
+      ran(document, { "a/one": [[headers, fail("rate_limited", { retryAfterMs: 3_000 })], says("hello")] }),
+    (draft) => {
+      draft.retries.longestWaitMs = 4_000;
+    },
+  ],
+  "retries.jitter_least": [
+    (document) => ran(document, { "a/one": [[fail("server_error", {})], says("hello")] }),
+    (draft) => {
+      draft.retries.jitterLeastMs = 200;
+    },
+  ],
+  "retries.jitter_most": [
+    (document) => ran(document, { "a/one": [[fail("server_error", {})], says("hello")] }),
+    (draft) => {
+      draft.retries.jitterMostMs = 2_000;
+    },
+  ],
+  "breaker.failures_in_a_row": [
+    breakers,
+    (draft) => {
+      draft.breaker.failuresInARow = 2;
+    },
+  ],
+  "breaker.window_calls": [
+    breakers,
+    (draft) => {
+      draft.breaker.windowCalls = 10;
+    },
+  ],
+  "breaker.failed_share": [
+    breakers,
+    (draft) => {
+      draft.breaker.failedShare = 0.9;
+    },
+  ],
+  "breaker.open": [
+    breakers,
+    (draft) => {
+      draft.breaker.openMs = 9_000;
+    },
+  ],
+  "breaker.rate_limit_cool_down": [
+    breakers,
+    (draft) => {
+      draft.breaker.rateLimitCoolDownMs = 1;
+    },
+  ],
+  "breaker.quota_cool_down": [
+    breakers,
+    (draft) => {
+      draft.breaker.quotaCoolDownMs = 1;
+    },
+  ],
+  "breaker.panic_probe": [
+    breakers,
+    (draft) => {
+      draft.breaker.panicProbeMs = 500;
+    },
+  ],
+  "hedging.enabled": [
+    (document) => ran(document, { "a/one": [answers(2_000, "late")], "b/two": [says("hello")] }, 200),
+    (draft) => {
+      draft.hedging.enabled = true;
+    },
+  ],
+  "hedging.share_of_calls": [
+    (document) => ran(hedged(document), { "a/one": [answers(2_000, "late")], "b/two": [says("hello")] }, 200),
+    (draft) => {
+      draft.hedging.shareOfCalls = 0;
+    },
+  ],
+  delivery: [
+    (document) => ran(document, { "a/one": [[headers, send(text("hel")), fail("server_error", {})]] }),
+    (draft) => {
+      draft.delivery = "ASSURED";
+    },
+  ],
+  "distribution.provider": [
+    shown,
+    (draft) => {
+      draft.distribution.provider = "openai";
+    },
+  ],
+  "distribution.lowest_share": [
+    shown,
+    (draft) => {
+      draft.distribution.lowestShare = 0.5;
+    },
+  ],
+  "distribution.highest_share": [
+    shown,
+    (draft) => {
+      draft.distribution.highestShare = 0.9;
+    },
+  ],
+  model_timers: [
+    (document) => timersOf(resolved(document), { ...GPT, tier: "fast" }),
+    (draft) => draft.modelTimers.push({ target: GPT, timers: { headersMs: 1 } }),
+  ],
+  model_overrides: [decide, (draft) => draft.modelOverrides.push({ target: GPT, retiredOn: "2026-01-01" })],
+  price_overrides: [
+    decide,
+    (draft) =>
+      draft.priceOverrides.push({
+        target: { provider: "kimi", model: "kimi-k2.6" },
+        effectiveFrom: "2026-01-01",
+        bands: BANDS,
+        source: "",
+      }),
+  ],
+  custom_providers: [
+    ({ customProviders }) => providersOf({ providers: [], customKeys: {} }, customProviders),
+    (draft) => draft.customProviders.push({ id: "own", baseUrl: "http://own", keyVariable: "" }),
+  ],
+};
+
+const hedged = (document: ConfigDocument): ConfigDocument => ({
+  ...document,
+  hedging: { ...document.hedging, enabled: true },
+});

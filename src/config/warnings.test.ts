@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { PRESETS } from "../routing/presets.ts";
+import type { RoutingConfig } from "../routing/types.ts";
+import { listWarnings, type WarningFacts } from "./warnings.ts";
+
+const FACTS: WarningFacts = {
+  today: "2026-11-25",
+  sandbox: false,
+  providers: new Map(
+    ["openai", "anthropic", "kimi"].map((id) => [id, { keyPresent: true, keyVariables: [] }]),
+  ),
+};
+const kinds = (config: RoutingConfig, facts: Partial<WarningFacts> = {}) =>
+  listWarnings(config, { ...FACTS, ...facts }).map(({ kind, path }) => `${kind} ${path}`);
+
+const withFirst = (tier: "fast" | "balanced", provider: string, model: string): RoutingConfig => ({
+  ...PRESETS.current,
+  tiers: {
+    ...PRESETS.current.tiers,
+    [tier]: { ...PRESETS.current.tiers[tier], targets: [{ provider, model }] },
+  },
+});
+
+describe("warnings", () => {
+  it("are none for the models that are served today, with every key", () => {
+    expect(kinds(PRESETS.current)).toEqual([]);
+  });
+
+  it("name retired targets and their successors", () => {
+    const [first] = listWarnings(PRESETS.classic, FACTS);
+    expect(first).toEqual({
+      path: "tiers.fast.targets[0]",
+      kind: "retired_target",
+      message: "claude-3-haiku-20240307 was retired on 2026-04-20; its successor is claude-haiku-5-5",
+    });
+    expect(kinds(PRESETS.classic, { today: "2024-06-01" }).join()).not.toContain("retired_target");
+  });
+
+  it("name the variable of a key that is missing, unless the sandbox answers", () => {
+    const providers = new Map([
+      ...FACTS.providers,
+      ["kimi", { keyPresent: false, keyVariables: ["KIMI_API_KEY"] }],
+    ]);
+    expect(kinds(PRESETS.current, { providers })).toEqual([
+      "missing_key tiers.balanced.targets[0]",
+      "missing_key tiers.powerful.targets[2]",
+    ]);
+    expect(kinds(PRESETS.current, { providers, sandbox: true })).toEqual([]);
+  });
+
+  it("name a tier whose first choice costs no less than the stronger one's", () => {
+    const { provider, model } = PRESETS.current.tiers.powerful.targets[0] ?? { provider: "", model: "" };
+    expect(kinds(withFirst("fast", provider, model))).toEqual(["dominated_tier tiers.fast.targets[0]"]);
+  });
+
+  it("name targets whose price nobody knows", () => {
+    expect(kinds(withFirst("fast", "openai", "gpt-99"))).toEqual(["unknown_price tiers.fast.targets[0]"]);
+  });
+});

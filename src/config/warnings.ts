@@ -1,0 +1,98 @@
+/** What an operator should know of a configuration before it is published; nothing of it is a reason to refuse. */
+import { isRetired } from "../pricing/catalogue.ts";
+import { costOf, findPrice } from "../pricing/cost.ts";
+import type { Catalogue } from "../pricing/types.ts";
+import {
+  type ModelTarget,
+  type ProviderAvailability,
+  type RoutingConfig,
+  TIERS,
+  type Tier,
+} from "../routing/types.ts";
+
+export type ConfigWarning = Readonly<{
+  path: string;
+  kind: "retired_target" | "dominated_tier" | "missing_key" | "unknown_price";
+  message: string;
+}>;
+
+export type WarningFacts = Readonly<{
+  /** UTC, YYYY-MM-DD. */
+  today: string;
+  /** The sandbox answers: no key is needed, and every model is served. */
+  sandbox: boolean;
+  providers: ReadonlyMap<string, ProviderAvailability>;
+}>;
+
+/** Whatever is spent, it is input and output; a call of this shape compares two models. */
+const TYPICAL_CALL = {
+  freshInputTokens: 2_000,
+  cachedInputTokens: 0,
+  cacheWriteTokens: 0,
+  outputTokens: 500,
+};
+
+export function listWarnings(config: RoutingConfig, facts: WarningFacts): readonly ConfigWarning[] {
+  return [
+    ...TIERS.flatMap((tier) =>
+      config.tiers[tier].targets.flatMap((target, index) =>
+        warnOfTarget(`tiers.${tier}.targets[${index}]`, target, config.catalogue, facts),
+      ),
+    ),
+    ...TIERS.slice(1).flatMap((tier, index) => warnOfOrder(TIERS[index] ?? tier, tier, config, facts)),
+  ];
+}
+
+function warnOfTarget(
+  path: string,
+  { provider, model }: ModelTarget,
+  catalogue: Catalogue,
+  { today, sandbox, providers }: WarningFacts,
+): ConfigWarning[] {
+  const listed = catalogue.findModel(provider, model);
+  const availability = providers.get(provider);
+  const warnings: ConfigWarning[] = [];
+  if (listed !== undefined && isRetired(listed, today)) {
+    const next = listed.successor === undefined ? "" : `; its successor is ${listed.successor.model}`;
+    warnings.push({
+      path,
+      kind: "retired_target",
+      message: `${model} was retired on ${listed.retiredOn}${next}`,
+    });
+  }
+  if (!sandbox && availability?.keyPresent === false) {
+    const variable = availability.keyVariables[0] ?? "its variable";
+    warnings.push({ path, kind: "missing_key", message: `${provider} has no key: set ${variable}` });
+  }
+  if (listed === undefined || findPrice(listed, today) === undefined) {
+    warnings.push({ path, kind: "unknown_price", message: `the price of ${provider}/${model} is not known` });
+  }
+  return warnings;
+}
+
+/** A weaker tier whose first choice costs no less than the stronger one's is worth nobody's while. */
+function warnOfOrder(
+  weaker: Tier,
+  stronger: Tier,
+  { tiers, catalogue }: RoutingConfig,
+  { today }: WarningFacts,
+): ConfigWarning[] {
+  const costAt = (tier: Tier) => {
+    const first = tiers[tier].targets[0];
+    const cost = costOf(first && catalogue.findModel(first.provider, first.model), today, TYPICAL_CALL);
+    return cost.priceStatus === "KNOWN" ? cost.costNanoUsd : undefined;
+  };
+  const [below, above] = [costAt(weaker), costAt(stronger)];
+  if (below === undefined || above === undefined || below < above) return [];
+  const message = `the first target of ${weaker} costs no less than that of ${stronger}`;
+  return [{ path: `tiers.${weaker}.targets[0]`, kind: "dominated_tier", message }];
+}
+
+/** "kimi has no key: set KIMI_API_KEY", for each provider that a tier names and that has none. */
+export const listMissingKeys = (config: RoutingConfig, facts: WarningFacts): readonly string[] => [
+  ...new Set(
+    listWarnings(config, facts)
+      .filter(({ kind }) => kind === "missing_key")
+      .map(({ message }) => message),
+  ),
+];

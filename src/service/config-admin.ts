@@ -1,0 +1,62 @@
+/** ConfigService over the configuration of this process. */
+import { performance } from "node:perf_hooks";
+import { runBacktest } from "../backtest/run.ts";
+import { ConfigStoreUnavailableError } from "../config/errors.ts";
+import { listWarnings } from "../config/warnings.ts";
+import type { ProviderState } from "../routing/types.ts";
+import { configService } from "../rpc/config-service.ts";
+import type { ServiceEntry } from "../rpc/service-entry.ts";
+import { variablesByField } from "../settings/routing-variables.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { OpenDatabase } from "../store/database.ts";
+import { countRecorded, listRecorded } from "../store/recorded-executions.ts";
+import type { Configuration } from "./configuration.ts";
+import { customAvailability } from "./custom-providers.ts";
+
+export type ConfigAdminDeps = Readonly<{
+  configuration: Configuration;
+  settings: () => Settings;
+  database: Pick<OpenDatabase, "db">;
+  state: () => ProviderState;
+}>;
+
+export function configAdmin({ configuration, settings, database, state }: ConfigAdminDeps): ServiceEntry {
+  const { active, versions, resolve, validate } = configuration;
+  /** What is known of the providers once the document's own are among them. */
+  const availability = (document: Parameters<typeof validate>[0]) =>
+    customAvailability(state().providers, document.customProviders, settings(), state().sandbox);
+  return configService({
+    active,
+    versions,
+    validate,
+    warn: (document) =>
+      listWarnings(resolve(document, 0), {
+        ...state(),
+        providers: availability(document),
+      }),
+    variables: () => variablesByField(settings().routingVariables),
+    backtest: {
+      slot: { isTaken: false },
+      wallMs: Date.now,
+      run: (document, filter, options) =>
+        runBacktest({
+          ...options,
+          source: {
+            count: (most) => asked(countRecorded(database.db, filter, most)),
+            page: (limit, after) => asked(listRecorded(database.db, filter, limit, after)),
+          },
+          candidate: {
+            config: resolve(document, 0),
+            state: { ...state(), providers: availability(document), targets: new Map() },
+            billedBy: active.current.config.catalogue,
+          },
+          nowMs: () => performance.now(),
+        }),
+    },
+  });
+}
+
+const asked = <T>(answer: Promise<T>): Promise<T> =>
+  answer.catch((error: unknown) => {
+    throw new ConfigStoreUnavailableError({ cause: error });
+  });

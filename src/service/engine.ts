@@ -1,0 +1,51 @@
+/** The engine over this process's configuration, providers and records. */
+import { performance } from "node:perf_hooks";
+import type { Budgets } from "../budgets/budgets.ts";
+import type { EngineDeps } from "../completion/call.ts";
+import { HedgeBudget } from "../completion/hedge-budget.ts";
+import { RetryBudget } from "../completion/retry-budget.ts";
+import { TargetHealth } from "../completion/target-health.ts";
+import { billedTokens, cacheSavingOf, costOf } from "../pricing/cost.ts";
+import type { ProviderHub } from "../providers/hub.ts";
+import type { RoutingConfig } from "../routing/types.ts";
+import { newExecutionId } from "../store/execution-id.ts";
+import { EngineMetrics } from "../telemetry/engine-metrics.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { decide } from "./decide.ts";
+import { logBreaker, observe } from "./observe.ts";
+import { providerStateOf } from "./provider-state.ts";
+import { warmStateOf } from "./warm-state.ts";
+
+type EngineParts = Readonly<{
+  /** The one in force. */
+  config: () => RoutingConfig;
+  hub: ProviderHub;
+  budgets: Budgets;
+  recorder: EngineDeps["recorder"];
+  metrics: Metrics;
+  log: Log;
+}>;
+
+export function engineOf({ config, hub, budgets, recorder, metrics, log }: EngineParts) {
+  const clock = { nowMs: () => performance.now(), wallDate: () => new Date() };
+  const engineMetrics = new EngineMetrics(metrics, config);
+  const health = new TargetHealth(clock.nowMs, logBreaker(engineMetrics, log), () => config().breaker);
+  const state = providerStateOf(hub, health, clock.wallDate);
+  const warm = warmStateOf(state, clock.nowMs);
+  const deps: EngineDeps = {
+    snapshot: () => ({ config: config(), providers: hub.current.providers }),
+    route: (request, snapshot) => decide(request, snapshot, warm.stateFor(request.sessionId), log),
+    pricing: { billedTokens, cacheSavingOf, costOf },
+    health,
+    retryBudget: new RetryBudget(),
+    hedgeBudget: new HedgeBudget(),
+    budgets,
+    recorder,
+    observer: warm.learning(observe(engineMetrics, log)),
+    clock,
+    random: Math.random,
+    newId: newExecutionId,
+  };
+  return { deps, health, state, stateFor: warm.stateFor };
+}

@@ -1,0 +1,106 @@
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listAuditEntries } from "../../src/store/audit-log.ts";
+import {
+  findNewestNumber,
+  findVersion,
+  insertVersion,
+  listVersions,
+  type NewVersion,
+} from "../../src/store/config-versions.ts";
+import { type OpenDatabase, openDatabase } from "../../src/store/database.ts";
+import { insertExecutions } from "../../src/store/executions.ts";
+import { countRecorded, listRecorded, type RecordedExecution } from "../../src/store/recorded-executions.ts";
+import { anExecution } from "../support/executions.ts";
+import { silentLog } from "../support/memory-log.ts";
+import { ENGINES, type TestEngine } from "./engines.ts";
+
+const version = (basedOn: number, changes: Partial<NewVersion> = {}): NewVersion => ({
+  document: { failure_limit: basedOn },
+  author: "ana",
+  comment: "because",
+  basedOn,
+  ...changes,
+});
+
+describe.each(ENGINES)("configurations on $name", ({ start }) => {
+  let engine: TestEngine;
+  let database: OpenDatabase;
+  beforeAll(async () => {
+    engine = await start();
+    database = await openDatabase(await engine.fresh(silentLog));
+    await database.migrate();
+  });
+  afterAll(async () => {
+    await database?.close();
+    await engine?.stop();
+  });
+
+  it("are none at first", async () => {
+    expect(await findNewestNumber(database.db)).toBe(0);
+    expect(await listVersions(database.db, 10)).toEqual([]);
+    expect(await findVersion(database.db, 1)).toBeUndefined();
+  });
+
+  it("are added one after the other, each with its entry in the audit log", async () => {
+    const first = await insertVersion(database.db, version(0));
+    const second = await insertVersion(database.db, version(1, { rolledBackTo: 0, author: "ben" }));
+    expect(first).toMatchObject({ version: 1, author: "ana", basedOn: 0 });
+    expect(second).toMatchObject({ version: 2, rolledBackTo: 0 });
+    expect(await findVersion(database.db, 1)).toEqual({ ...first, document: { failure_limit: 0 } });
+    expect(await listVersions(database.db, 1)).toEqual([second]);
+    expect(await listVersions(database.db, 10, 2)).toEqual([first]);
+    const entries = await listAuditEntries(database.db, 10);
+    expect(entries.map(({ action, author, subject }) => [action, author, subject])).toEqual([
+      ["config.rollback", "ben", "config version 2"],
+      ["config.publish", "ana", "config version 1"],
+    ]);
+  });
+
+  it("are refused on a base that is not the newest, and leave nothing in the audit log", async () => {
+    const before = (await listAuditEntries(database.db, 100)).length;
+    for (const basedOn of [0, 1, 3, 99])
+      expect(await insertVersion(database.db, version(basedOn))).toBeUndefined();
+    expect(await findNewestNumber(database.db)).toBe(2);
+    expect((await listAuditEntries(database.db, 100)).length).toBe(before);
+  });
+
+  it("of ten that are published at once on one base one is there", async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 10 }, () => insertVersion(database.db, version(2))),
+    );
+    expect(outcomes.filter((outcome) => outcome !== undefined)).toMatchObject([{ version: 3 }]);
+  });
+
+  it("recorded executions are read page by page, newest first, each once", async () => {
+    const at = new Date("2026-11-01T12:00:00Z");
+    const records = Array.from({ length: 25 }, (_, n) =>
+      anExecution(`exec-${String(n).padStart(2, "0")}`, {
+        agentId: n % 2 === 0 ? "even" : "odd",
+        // Several at the same moment, so that the id has to tell them apart.
+        createdAt: new Date(at.getTime() + Math.floor(n / 4)),
+        scoringInputs: { type: "send", scores: {}, inputTokens: n },
+      }),
+    );
+    await insertExecutions(database.db, records);
+    await sql`update orchestration_executions set scoring_inputs = null where execution_id = 'exec-03'`.execute(
+      database.db,
+    );
+    const filter = { from: at, to: new Date(at.getTime() + 1_000) };
+    const read: RecordedExecution[] = [];
+    for (let page = await listRecorded(database.db, filter, 4); page.length > 0; ) {
+      read.push(...page);
+      page = await listRecorded(database.db, filter, 4, page.at(-1));
+    }
+    expect(read.map(({ executionId }) => executionId)).toEqual(
+      records.map(({ executionId }) => executionId).reverse(),
+    );
+    expect(read.find(({ executionId }) => executionId === "exec-03")?.inputs).toBeUndefined();
+    expect(read[0]).toMatchObject({ inputs: { inputTokens: 24 }, isPriced: true, costNanoUsd: 184_500n });
+    expect(await countRecorded(database.db, filter, 100)).toBe(25);
+    expect(await countRecorded(database.db, filter, 7)).toBe(7);
+    expect(await countRecorded(database.db, { ...filter, agentId: "odd" }, 100)).toBe(12);
+    expect(await countRecorded(database.db, { ...filter, tier: "fast" }, 100)).toBe(0);
+    expect(await countRecorded(database.db, { ...filter, to: at }, 100)).toBe(0);
+  });
+});
