@@ -1,18 +1,15 @@
 /** What a candidate would have made of last week, beside what happened. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { useEffect, useState } from "react";
-import type {
-  BacktestProgress,
-  BacktestReport,
-  CostEstimate,
-} from "../../../../gen/modeltier/v1/backtest_pb.js";
+import type { BacktestProgress, BacktestReport } from "../../../../gen/modeltier/v1/backtest_pb.js";
 import type { RoutingConfigSchema } from "../../../../gen/modeltier/v1/routing_config_pb.js";
 import { configs } from "../api/client.ts";
 import { Empty, Problem } from "../parts/states.tsx";
 import { Table } from "../parts/table.tsx";
 import { Money, Target, TierMark } from "../parts/values.tsx";
-import { count, percent, usd } from "../text/format.ts";
+import { count } from "../text/format.ts";
 import { TIERS, tierName } from "../text/names.ts";
+import { nano, sayReport, targetRows } from "./backtest-report.ts";
 
 export type BacktestState = Readonly<{
   progress: BacktestProgress | undefined;
@@ -65,49 +62,7 @@ export function Backtest({ state: { progress, report, error } }: { state: Backte
   );
 }
 
-const nano = (cost: CostEstimate | undefined): bigint => cost?.costNanoUsd ?? 0n;
-
-/** "Last week's 1,240 executions would have cost $3.10 ($2.90 to $3.40) instead of $4.20: 26 % less." */
-export function sayReport({
-  executions,
-  recorded,
-  candidate,
-  tierChanges,
-  targetChanges,
-}: BacktestReport): string {
-  const before = nano(recorded?.cost);
-  const after = nano(candidate?.cost);
-  const change = before === 0n ? 0 : Number(after - before) / Number(before);
-  const than =
-    before === 0n || change === 0 ? "" : `: ${percent(Math.abs(change))} ${change < 0 ? "less" : "more"}`;
-  const lowest = usd(candidate?.cost?.lowestNanoUsd ?? 0n);
-  const highest = usd(candidate?.cost?.highestNanoUsd ?? 0n);
-  return `The last week's ${count(executions)} executions would have cost ${usd(after)} (${lowest} to ${highest}) instead of ${usd(before)}${than}. ${count(targetChanges)} would have gone to another target, ${count(tierChanges)} to another tier.`;
-}
-
 function Report({ report }: { report: BacktestReport }) {
-  const targets = new Map<
-    string,
-    { target: unknown; before: bigint; after: bigint; costBefore: bigint; costAfter: bigint }
-  >();
-  const row = (share: NonNullable<BacktestReport["recorded"]>["targets"][number]) => {
-    const name = `${share.target?.provider}/${share.target?.model}`;
-    const found = targets.get(name) ?? {
-      target: share.target,
-      before: 0n,
-      after: 0n,
-      costBefore: 0n,
-      costAfter: 0n,
-    };
-    targets.set(name, found);
-    return found;
-  };
-  for (const share of report.recorded?.targets ?? []) {
-    Object.assign(row(share), { before: share.executions, costBefore: nano(share.cost) });
-  }
-  for (const share of report.candidate?.targets ?? []) {
-    Object.assign(row(share), { after: share.executions, costAfter: nano(share.cost) });
-  }
   const ofTier = (side: BacktestReport["recorded"], tier: number) =>
     side?.tiers.find((share) => share.tier === tier);
   return (
@@ -145,14 +100,14 @@ function Report({ report }: { report: BacktestReport }) {
       />
       <Table
         caption="Targets, recorded and candidate"
-        rows={[...targets.values()]}
-        keyOf={(_, index) => String(index)}
+        rows={targetRows(report)}
+        keyOf={({ target }) => `${target?.provider}/${target?.model}`}
         columns={[
-          { name: "Target", cell: ({ target }) => <Target target={target as never} /> },
-          { name: "Was", cell: ({ before }) => count(before), right: true },
-          { name: "Would be", cell: ({ after }) => count(after), right: true },
-          { name: "Cost", cell: ({ costBefore }) => <Money nano={costBefore} />, right: true },
-          { name: "Would cost", cell: ({ costAfter }) => <Money nano={costAfter} />, right: true },
+          { name: "Target", cell: ({ target }) => <Target target={target} /> },
+          { name: "Was", cell: ({ was }) => count(was?.executions ?? 0n), right: true },
+          { name: "Would be", cell: ({ wouldBe }) => count(wouldBe?.executions ?? 0n), right: true },
+          { name: "Cost", cell: ({ was }) => <Money nano={nano(was?.cost)} />, right: true },
+          { name: "Would cost", cell: ({ wouldBe }) => <Money nano={nano(wouldBe?.cost)} />, right: true },
         ]}
       />
       <details>

@@ -1,11 +1,18 @@
+import { create } from "@bufbuild/protobuf";
 import { useMutation, useQuery } from "@connectrpc/connect-query";
 import { useState } from "react";
-import type { ConfigVersion } from "../../../../gen/modeltier/v1/config_pb.js";
+import { type ConfigVersion, ConfigVersionSchema } from "../../../../gen/modeltier/v1/config_pb.js";
 import { ConfigService } from "../../../../gen/modeltier/v1/config_service_pb.js";
 import { Asked, Empty, Problem } from "../parts/states.tsx";
 import { Table } from "../parts/table.tsx";
 import { When } from "../parts/values.tsx";
 import { ChangeDialog } from "./ChangeDialog.tsx";
+
+/** What one can always go back to. */
+const PRESET = create(ConfigVersionSchema, {
+  author: "–",
+  comment: "What the preset and the environment give.",
+});
 
 export function History({ inForce, rollBack }: { inForce: bigint; rollBack: (version: bigint) => void }) {
   const listed = useQuery(
@@ -13,7 +20,6 @@ export function History({ inForce, rollBack }: { inForce: bigint; rollBack: (ver
     { pageSize: 50 },
     { refetchInterval: 5_000 },
   );
-  const presets = { version: 0n, author: "–", comment: "What the preset and the environment give." };
   return (
     <section className="stack card">
       <h2>History</h2>
@@ -27,7 +33,7 @@ export function History({ inForce, rollBack }: { inForce: bigint; rollBack: (ver
           ) : (
             <Table
               caption="Published versions, newest first"
-              rows={[...versions, presets as ConfigVersion]}
+              rows={[...versions, PRESET]}
               keyOf={({ version }) => String(version)}
               columns={[
                 {

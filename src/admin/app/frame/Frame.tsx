@@ -24,7 +24,7 @@ export function Frame() {
   }, [screen]);
 
   if (probe.isPending) return null;
-  if (isUnauthenticated(probe.error ?? undefined) && probe.error !== null) {
+  if (probe.error !== null && isUnauthenticated(probe.error)) {
     return <SignIn wrong={findToken() !== undefined} />;
   }
   const Show = screen?.show ?? NotFound;

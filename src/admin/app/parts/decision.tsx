@@ -45,7 +45,7 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
       <p className="row">
         <TierMark tier={decision.tier} />
         <strong>
-          <Target target={{ provider: decision.provider, model: decision.model } as never} />
+          <Target target={decision} />
         </strong>
         <span className="muted">
           {decision.fallbacks.length === 0

@@ -49,7 +49,7 @@ export function TierMark({ tier }: { tier: Tier }) {
   );
 }
 
-export function Target({ target }: { target: ModelTarget | undefined }) {
+export function Target({ target }: { target: Pick<ModelTarget, "provider" | "model"> | undefined }) {
   if (target === undefined) return <span>–</span>;
   return (
     <span>

@@ -1,0 +1,49 @@
+/** A backtest's report as sentences and rows. */
+import type { BacktestReport, BacktestSide, CostEstimate } from "../../../../gen/modeltier/v1/backtest_pb.js";
+import { count, percent, usd } from "../text/format.ts";
+
+export const nano = (cost: CostEstimate | undefined): bigint => cost?.costNanoUsd ?? 0n;
+
+/** "Last week's 1,240 executions would have cost $3.10 ($2.90 to $3.40) instead of $4.20: 26 % less." */
+export function sayReport({
+  executions,
+  recorded,
+  candidate,
+  tierChanges,
+  targetChanges,
+}: BacktestReport): string {
+  const before = nano(recorded?.cost);
+  const after = nano(candidate?.cost);
+  const change = before === 0n ? 0 : Number(after - before) / Number(before);
+  const than =
+    before === 0n || change === 0 ? "" : `: ${percent(Math.abs(change))} ${change < 0 ? "less" : "more"}`;
+  const lowest = usd(candidate?.cost?.lowestNanoUsd ?? 0n);
+  const highest = usd(candidate?.cost?.highestNanoUsd ?? 0n);
+  return `The last week's ${count(executions)} executions would have cost ${usd(after)} (${lowest} to ${highest}) instead of ${usd(before)}${than}. ${count(targetChanges)} would have gone to another target, ${count(tierChanges)} to another tier.`;
+}
+
+type Share = BacktestSide["targets"][number];
+export type TargetRow = Readonly<{
+  target: Share["target"];
+  /** Absent: no execution went there. */
+  was: Share | undefined;
+  wouldBe: Share | undefined;
+}>;
+
+/** Every target of either side, those that served first. */
+export function targetRows({ recorded, candidate }: BacktestReport): readonly TargetRow[] {
+  const was = recorded?.targets ?? [];
+  const wouldBe = candidate?.targets ?? [];
+  const isSame = (one: Share, other: Share) =>
+    one.target?.provider === other.target?.provider && one.target?.model === other.target?.model;
+  return [
+    ...was.map((share) => ({
+      target: share.target,
+      was: share,
+      wouldBe: wouldBe.find((other) => isSame(share, other)),
+    })),
+    ...wouldBe
+      .filter((share) => !was.some((other) => isSame(share, other)))
+      .map((share) => ({ target: share.target, was: undefined, wouldBe: share })),
+  ];
+}
