@@ -1,11 +1,34 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests that hold the service to its limits in time have the machine to themselves. */
+const TO_THE_CLOCK = "test/faults/**/*.test.ts";
+
 export default defineConfig({
   test: {
-    include: ["bench/**/*.test.ts", "src/**/*.test.ts", "test/**/*.test.ts"],
     pool: "forks",
     // Real processes, a real Postgres: a hang ends here, a slow machine does not.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "side by side",
+          include: ["bench/**/*.test.ts", "src/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: [TO_THE_CLOCK],
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "one after the other",
+          include: [TO_THE_CLOCK],
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 });

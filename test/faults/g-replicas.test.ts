@@ -1,7 +1,7 @@
 /** Group G where several replicas share one Postgres: how a configuration reaches them, and who may publish one. */
 import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ConfigConflictSchema } from "../../gen/modeltier/v1/config_pb.js";
 import { startDatabaseProxy } from "../support/database-proxy.ts";
 import {
@@ -25,6 +25,11 @@ describe("three replicas on one Postgres", () => {
     replicas = [await rig.start(), await rig.start(), await rig.start()];
   });
   afterAll(() => rig?.stop());
+  beforeEach(async () => {
+    const newest = "select coalesce(max(version), 0)::int as version from orchestration_config_versions";
+    const { rows } = await rig.database.query(newest);
+    await Promise.all(replicas.map((replica) => msUntil(replica, rows[0].version)));
+  });
   const at = (index: number) => replicas[index % 3] as Replica;
 
   it("G01 a published configuration decides at every replica within 250 ms at p99", async () => {
