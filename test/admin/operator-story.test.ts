@@ -117,6 +117,11 @@ describe("an operator", () => {
       .first()
       .waitFor();
     expect(await page.getByRole("button", { name: "Review and publish" }).isDisabled()).toBe(true);
+    await page.getByRole("link", { name: "Budgets" }).click();
+    await page.getByRole("link", { name: "Orchestration Config" }).click();
+    expect(await page.getByLabel("Balanced from", { exact: true }).inputValue(), "after another screen").toBe(
+      "9",
+    );
     await page.getByRole("button", { name: "Discard" }).click();
     expect(await page.getByLabel("Balanced from", { exact: true }).inputValue()).toBe("3");
     await opened.close();

@@ -2,7 +2,7 @@
 import { clone, equals } from "@bufbuild/protobuf";
 import { useQuery } from "@connectrpc/connect-query";
 import { keepPreviousData } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import type { GetConfigResponse } from "../../../../gen/modeltier/v1/config_pb.js";
 import { ConfigService } from "../../../../gen/modeltier/v1/config_service_pb.js";
 import { type RoutingConfig, RoutingConfigSchema } from "../../../../gen/modeltier/v1/routing_config_pb.js";
@@ -15,24 +15,29 @@ type Edited = Readonly<{ draft: RoutingConfig; base: RoutingConfig; basedOn: big
 
 const TYPING_MS = 250;
 
+const differs = ({ draft, base }: Edited): boolean => !equals(RoutingConfigSchema, draft, base);
+
+/** Edits outlive a look at another screen; a reload of the page ends them. */
+let kept: Edited | undefined;
+
 /** @param current what is in force; while nothing is edited, the draft follows it */
 export function useDraft(current: GetConfigResponse) {
   const config = current.config as RoutingConfig;
-  const inForce = current.version?.version ?? 0n;
-  const [edited, setEdited] = useState<Edited | undefined>();
-  const { draft, base, basedOn } = edited ?? { draft: config, base: config, basedOn: inForce };
-  const isDirty = edited !== undefined && !equals(RoutingConfigSchema, draft, base);
+  const untouched: Edited = { draft: config, base: config, basedOn: current.version?.version ?? 0n };
+  const [edited, setEdited] = useState(kept);
+  useEffect(() => {
+    kept = edited;
+  }, [edited]);
+  const isDirty = edited !== undefined && differs(edited);
   const edit: Edit = (change) =>
     setEdited((before) => {
-      const from = before ?? { draft: config, base: config, basedOn: inForce };
+      const from = before !== undefined && differs(before) ? before : untouched;
       const next = clone(RoutingConfigSchema, from.draft);
       change(next);
       return { ...from, draft: next };
     });
   return {
-    draft,
-    base,
-    basedOn,
+    ...(isDirty ? edited : untouched),
     isDirty,
     edit,
     discard: () => setEdited(undefined),
