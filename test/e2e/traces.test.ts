@@ -1,4 +1,5 @@
 /** Traces as a collector receives them, and `traceparent` as a provider does. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { createClient, type Transport } from "@connectrpc/connect";
 import {
   createConnectTransport,
@@ -68,8 +69,20 @@ const LISTENERS: readonly (readonly [string, string, () => Transport])[] = [
 
 type Headers = Readonly<Record<string, string>>;
 
+/** Many times as long as spans wait for company. */
+const QUIET_MS = 250;
+
+/** What earlier calls sent may still be on its way. */
+async function untilQuiet(): Promise<void> {
+  for (let seen = -1; seen !== receiver.spans.length; ) {
+    seen = receiver.spans.length;
+    await sleep(QUIET_MS);
+  }
+}
+
 /** The spans that a call led to, and what the providers were sent. Its attempts end, and so are exported, before it does. */
 async function traceOf(act: () => Promise<unknown>) {
+  await untilQuiet();
   const [spansBefore, requestsBefore] = [receiver.spans.length, providers.headers.length];
   await act();
   const spansSince = () => receiver.spans.slice(spansBefore);
