@@ -125,7 +125,8 @@ describe("the end of several workers", () => {
     expect(await lastOf(calls)).toEqual(calls.map(() => "completed"));
     expect(await exited).toBe(0);
     const workers = logged(running, "an execution ended").map(({ worker }) => worker);
-    expect(workers.toSorted()).toEqual([1, 1, 2, 2]);
+    expect(workers).toHaveLength(calls.length);
+    expect(new Set(workers)).toEqual(new Set([1, 2])); // in turn, as far as both are free to accept
     expect(pids.filter(isAlive)).toEqual([]);
     expect(logged(running, GONE)).toEqual([]);
   });
