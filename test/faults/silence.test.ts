@@ -48,7 +48,9 @@ describe.each([1, 50])("at concurrency %i", (concurrency) => {
     for (const target of targets) {
       const [entry, ...others] = attemptsAt(seen, target);
       expect([entry?.end, others]).toEqual(["aborted_by_client", []]);
-      expectDuration((entry?.endedAtMs ?? 0) - (entry?.startedAtMs ?? 0), LIMITS.firstTokenMs - 300);
+      // The provider hears of an attempt when it gets round to it: later the more share the cores.
+      const lateMs = concurrency === 1 ? 300 : 800;
+      expectDuration((entry?.endedAtMs ?? 0) - (entry?.startedAtMs ?? 0), LIMITS.firstTokenMs - lateMs);
     }
   });
 
