@@ -13,6 +13,7 @@ import {
 } from "@grpc/grpc-js";
 import { batchesOf } from "./batched.ts";
 import { grpcStatusOf } from "./errors.ts";
+import { framesOf } from "./frames.ts";
 import { GrpcHandlerContext } from "./grpc-context.ts";
 import { LIMITS } from "./limits.ts";
 import type { ServiceEntry } from "./service-entry.ts";
@@ -147,7 +148,7 @@ async function pump(
       if (!headersSent && context.outgoing.header !== undefined)
         call.sendMetadata(metadataOf(context.outgoing.header));
       headersSent = true;
-      for (const message of batch) call.write(asBuffer(toBinary(method.output, message)));
+      if (batch.length > 0) call.write(framesOf(method.output, batch));
       if (call.writableNeedDrain) await drained(call, signal);
       if (signal.aborted) return;
     }
