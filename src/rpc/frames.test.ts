@@ -12,7 +12,9 @@ const textDelta = fc
   .record({ text, refusal: fc.boolean() })
   .map((value) => create(CompleteResponseSchema, { event: { case: "textDelta", value } }));
 const otherEvent = fc.oneof(
-  fc.string().map((text) => create(CompleteResponseSchema, { event: { case: "reasoningDelta", value: { text } } })),
+  fc
+    .string()
+    .map((text) => create(CompleteResponseSchema, { event: { case: "reasoningDelta", value: { text } } })),
   fc.nat().map((attempt) => create(CompleteResponseSchema, { event: { case: "reset", value: { attempt } } })),
   fc.constant(create(CompleteResponseSchema)),
 );

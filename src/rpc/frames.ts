@@ -70,7 +70,8 @@ class FrameWriter {
    * @returns false for any other, of which nothing was written
    */
   addText({ event, $unknown }: CompleteResponse): boolean {
-    if (event.case !== "textDelta" || $unknown !== undefined || event.value.$unknown !== undefined) return false;
+    if (event.case !== "textDelta" || $unknown !== undefined || event.value.$unknown !== undefined)
+      return false;
     const { text, refusal } = event.value;
     if (text === "" || text.length > MOST_SHORT_UNITS) return false;
     this.#reserve(SHORT_BYTES + text.length * MOST_BYTES_PER_UNIT);
