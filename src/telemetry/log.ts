@@ -21,7 +21,7 @@ const standardError = (): DestinationStream =>
   pino.destination({
     dest: 2,
     sync: false,
-    minLength: 4_096,
+    minLength: 16_000,
     periodicFlush: 100,
     maxLength: 4 * 1024 * 1024,
   });
