@@ -17,6 +17,7 @@ import { framesOf } from "./frames.ts";
 import { GrpcHandlerContext } from "./grpc-context.ts";
 import { LIMITS } from "./limits.ts";
 import type { ServiceEntry } from "./service-entry.ts";
+import { undecodable } from "./undecodable.ts";
 import { asSerialized } from "./write-ahead.ts";
 
 /** What a request decodes to when its bytes are not the message they claim to be. */
@@ -55,7 +56,7 @@ function decode(method: DescMethod, bytes: Uint8Array): Message | Undecodable {
   try {
     return fromBinary(method.input, bytes);
   } catch {
-    return new Undecodable(`the request is not a ${method.input.typeName}: check the client's proto files`);
+    return new Undecodable(undecodable(method));
   }
 }
 
