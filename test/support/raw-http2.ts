@@ -106,6 +106,8 @@ export const grpcMessage = (streamId: number, message: Uint8Array, flags: number
 export class RawHttp2 {
   readonly #socket: Socket;
   readonly frames: Frame[] = [];
+  /** Whether a PING is answered, as it should be. */
+  answersPings = true;
   readonly #waiting = new Set<() => void>();
   #unread = Buffer.alloc(0);
   #isClosed = false;
@@ -193,7 +195,13 @@ export class RawHttp2 {
         payload: this.#unread.subarray(HEAD_BYTES, length),
       });
       this.#unread = this.#unread.subarray(length);
+      this.#answer(this.frames.at(-1) as Frame);
     }
     this.#wake();
+  }
+
+  #answer({ type, flags, payload }: Frame): void {
+    if (type === FRAME.ping && flags === 0 && this.answersPings)
+      this.send(frame(FRAME.ping, FLAG.ack, 0, payload));
   }
 }
