@@ -9,7 +9,7 @@ const TOKEN = "let-me-in-1234567890";
 /** Each screen, and words that only its data brings. */
 const SCREENS = [
   ["/", /calls on Kimi \(target 60–70 %\); \$0\.\d+ today/],
-  ["/config", /preset is running/],
+  ["/config", /preset classic is running/],
   ["/executions", /The \d+ newest/],
   ["/costs", /\$0\.\d+ this month/],
   ["/playground", /It would ask kimi\//],

@@ -69,7 +69,7 @@ export function ChangeDialog({ title, action, candidate, changes, isBusy, proble
           </label>
         </div>
         {problem}
-        <div className="row end">
+        <div className="row end stays">
           <button type="button" onClick={close}>
             Not now
           </button>
