@@ -176,7 +176,40 @@ describe("the screens", () => {
     await page.locator("tbody a").first().click();
     await page.getByRole("heading", { name: "Why it went there" }).waitFor();
     await page.keyboard.press("Escape");
-    await page.getByRole("heading", { level: 1, name: /newest/ }).waitFor();
+    await page.waitForURL(/executions\?agent=planner$/);
+    expect(await page.getByLabel("Agent", { exact: true }).inputValue(), "the filter, once back").toBe(
+      "planner",
+    );
+    await page.keyboard.press("g");
+    await page.keyboard.press("m");
+    await page.getByRole("heading", { level: 1, name: /this month/ }).waitFor();
+    expect(await page.locator(":focus").getAttribute("id"), "where one reads on").toBe("content");
+    await opened.close();
+  });
+});
+
+describe("the executions", () => {
+  it("are those that cost at least what one types, and a text that is no amount is said to be none", async () => {
+    const opened = await enter();
+    const { page } = opened;
+    await seeData(opened, "/executions", /newest/);
+    const minimum = page.getByLabel("Cost at least, in USD");
+    await minimum.fill("0.001");
+    await page.waitForURL(/min=0\.001/);
+    await page.getByRole("heading", { level: 1, name: /that match/ }).waitFor();
+    const costs = page.locator("td[data-label=Cost] [data-exact]");
+    await expect
+      .poll(async () =>
+        (
+          await costs.evaluateAll((all) => all.map((one) => Number(one.getAttribute("data-exact")?.slice(1))))
+        ).every((usd) => usd >= 0.001),
+      )
+      .toBe(true);
+    expect(await costs.count()).toBeGreaterThan(0);
+    await minimum.fill("a lot");
+    await page.getByText("This is no amount: write 0.001").waitFor();
+    expect(await minimum.getAttribute("aria-invalid")).toBe("true");
+    expect(await seriousFaults(page)).toEqual([]);
     await opened.close();
   });
 });

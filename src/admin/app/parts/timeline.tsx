@@ -128,15 +128,15 @@ function Lane({ of: { attempt, kind }, phases, waited, total }: LaneProps) {
           </rect>
         ))}
       </svg>
-      <p className="muted num">
-        {waited > 0 && <span>waited {span(waited)} </span>}
-        {pieces.map((piece) => (
-          <span key={piece.name}>
-            <i className={`mark ${piece.look}`} />
-            {piece.name} {span(piece.to - piece.from)}{" "}
+      <div className="row muted num">
+        {waited > 0 && <span>waited {span(waited)}</span>}
+        {pieces.map(({ name, from, to, look }) => (
+          <span key={name}>
+            <i className={`mark ${look}`} />
+            {name} {span(to - from)}
           </span>
         ))}
-      </p>
+      </div>
     </div>
   );
 }

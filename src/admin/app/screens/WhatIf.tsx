@@ -60,7 +60,7 @@ function Question({ current, days, from, versions }: Props & { current: GetConfi
   };
   return (
     <>
-      <form className="grid fields" onSubmit={ask}>
+      <form className="grid fields broad" onSubmit={ask}>
         <label>
           <span>Begin with</span>
           <select

@@ -72,9 +72,14 @@ export function NotWorthIt() {
           { name: "Target", cell: ({ field }) => <Target target={targetOf(data, field)?.target} /> },
           {
             name: "What",
-            cell: ({ kind }) => (kind === ConfigWarningKind.RETIRED_TARGET ? "✕ retired" : "! dominated"),
+            cell: ({ kind }) =>
+              kind === ConfigWarningKind.RETIRED_TARGET ? (
+                <span className="broken-text">✕ retired</span>
+              ) : (
+                <span className="attention">! dominated</span>
+              ),
           },
-          { name: "Why", cell: ({ description }) => <span className="attention">{description}</span> },
+          { name: "Why", cell: ({ description }) => description },
         ]}
       />
       <p className="muted">
