@@ -49,7 +49,7 @@ try {
     await page.getByRole("button", { name: "Review and publish" }).click();
     await page
       .getByRole("dialog")
-      .getByText(/executions would have cost/)
+      .getByText(/executions of the last seven days would have cost/)
       .waitFor();
     await take("publish");
     await open("/");

@@ -157,12 +157,6 @@ function Report({
           {report.assumptions.map((sentence) => (
             <li key={sentence}>{sentence}</li>
           ))}
-          {report.withoutInputs > 0n && (
-            <li>{count(report.withoutInputs)} executions lack what scoring needs; they are left out.</li>
-          )}
-          {report.refused > 0n && (
-            <li>{count(report.refused)} would be refused; they are in neither side.</li>
-          )}
         </ul>
       </details>
     </div>

@@ -1,5 +1,5 @@
 import { useQuery } from "@connectrpc/connect-query";
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import {
   ConfigSource,
   type ConfigVersion,
@@ -62,16 +62,6 @@ function Editor({ current }: { current: GetConfigResponse }) {
   return (
     <>
       <Heading current={current} />
-      {published !== undefined && !isDirty && (
-        <p className="note good row" role="status">
-          <span>
-            ✓ Published v{String(published.version)}. It routes here now and everywhere within moments.
-          </span>
-          <button type="button" onClick={() => setOpen({ kind: "rollback", version: published.basedOn })}>
-            Roll back
-          </button>
-        </p>
-      )}
       <Tiers
         draft={draft}
         edit={edit}
@@ -102,6 +92,13 @@ function Editor({ current }: { current: GetConfigResponse }) {
           publish={() => setOpen({ kind: "publish" })}
         />
       )}
+      {published !== undefined && !isDirty && (
+        <Published
+          version={published}
+          rollBack={() => setOpen({ kind: "rollback", version: published.basedOn })}
+          close={() => setPublished(undefined)}
+        />
+      )}
       {open?.kind === "publish" && (
         <PublishDialog
           draft={draft}
@@ -125,6 +122,33 @@ function Editor({ current }: { current: GetConfigResponse }) {
         />
       )}
     </>
+  );
+}
+
+/** Stands where the unsaved changes stood, and takes over the focus of the button that is gone. */
+function Published({
+  version,
+  rollBack,
+  close,
+}: {
+  version: ConfigVersion;
+  rollBack: () => void;
+  close: () => void;
+}) {
+  const note = useRef<HTMLElement>(null);
+  useEffect(() => note.current?.focus({ preventScroll: true }), []);
+  return (
+    <section className="unsaved row" aria-label="Published" tabIndex={-1} ref={note}>
+      <p className="good grow" role="status">
+        ✓ Published v{String(version.version)}. It routes here now and everywhere within moments.
+      </p>
+      <button type="button" onClick={rollBack}>
+        Roll back
+      </button>
+      <button type="button" className="icon" aria-label="Dismiss" onClick={close}>
+        ✕
+      </button>
+    </section>
   );
 }
 

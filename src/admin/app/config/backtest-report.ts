@@ -10,6 +10,12 @@ export const sayRange = (cost: CostEstimate | undefined): string =>
     ? "–"
     : `${usd(cost.lowestNanoUsd)} to ${usd(cost.highestNanoUsd)}`;
 
+function sayLeftOut(withoutInputs: bigint, refused: bigint): string {
+  const lacking =
+    withoutInputs === 0n ? "" : ` ${count(withoutInputs)} more lack what scoring needs, and are left out.`;
+  return refused === 0n ? lacking : `${lacking} ${count(refused)} would be refused, and are in neither sum.`;
+}
+
 /** At most so many are read, the newest first, unless one asks for more. */
 const USUAL_MOST = 100_000n;
 
@@ -29,7 +35,7 @@ export function sayReport(
     before === 0n || change === 0 ? "" : `: ${percent(Math.abs(change))} ${change < 0 ? "less" : "more"}`;
   const range = candidate?.cost === undefined ? "–" : sayRange(candidate.cost);
   const between = range === "–" ? "" : ` (${range})`;
-  return `The ${which}${count(executions)} executions of the ${period} would have cost ${usd(after)}${between} instead of ${usd(before)}${than}. ${count(targetChanges)} would have gone to another target, ${count(tierChanges)} to another tier.`;
+  return `The ${which}${count(executions)} executions of the ${period} would have cost ${usd(after)}${between} instead of ${usd(before)}${than}. ${count(targetChanges)} would have gone to another target, ${count(tierChanges)} to another tier.${sayLeftOut(withoutInputs, refused)}`;
 }
 
 type Share = BacktestSide["targets"][number];

@@ -1,3 +1,4 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import { useQuery } from "@connectrpc/connect-query";
 import { AnalyticsService } from "../../../../gen/modeltier/v1/analytics_service_pb.js";
 import type { GetExecutionResponse, RecordedAttempt } from "../../../../gen/modeltier/v1/execution_pb.js";
@@ -16,7 +17,12 @@ import { Ended } from "./Executions.tsx";
 export function Execution() {
   const { path, query } = useAddress();
   const executionId = decodeURIComponent(path.split("/")[2] ?? "");
-  const found = useQuery(AnalyticsService.method.getExecution, { executionId });
+  const found = useQuery(
+    AnalyticsService.method.getExecution,
+    { executionId },
+    // A record is written behind its call: one that has just ended is there a moment later.
+    { retry: (failures, error) => failures < 6 && mayBeWrittenYet(error), retryDelay: 500 },
+  );
   return (
     <>
       <p>
@@ -29,6 +35,9 @@ export function Execution() {
     </>
   );
 }
+
+const mayBeWrittenYet = (error: unknown): boolean =>
+  [Code.NotFound, Code.Unavailable].includes(ConnectError.from(error).code);
 
 function Opened({ of: { execution, decision, attempts, feedback } }: { of: GetExecutionResponse }) {
   if (execution === undefined) return null;
