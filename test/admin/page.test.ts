@@ -180,6 +180,7 @@ describe("the screens", () => {
     expect(await page.getByLabel("Agent", { exact: true }).inputValue(), "the filter, once back").toBe(
       "planner",
     );
+    await page.getByText("Filters: 1 set").waitFor();
     await page.keyboard.press("g");
     await page.keyboard.press("m");
     await page.getByRole("heading", { level: 1, name: /this month/ }).waitFor();
@@ -194,7 +195,7 @@ describe("the executions", () => {
     const { page } = opened;
     await seeData(opened, "/executions", /newest/);
     const minimum = page.getByLabel("Cost at least, in USD");
-    await minimum.fill("0.001");
+    await minimum.pressSequentially("0.001");
     await page.waitForURL(/min=0\.001/);
     await page.getByRole("heading", { level: 1, name: /that match/ }).waitFor();
     const costs = page.locator("td[data-label=Cost] [data-exact]");
