@@ -136,7 +136,9 @@ function Published({
   close: () => void;
 }) {
   const note = useRef<HTMLElement>(null);
-  useEffect(() => note.current?.focus({ preventScroll: true }), []);
+  useEffect(() => {
+    note.current?.focus({ preventScroll: true });
+  }, []);
   return (
     <section className="unsaved row" aria-label="Published" tabIndex={-1} ref={note}>
       <p className="good grow" role="status">

@@ -1,5 +1,5 @@
 /** The bar of unsaved changes: what is wrong with them, what differs, what they would have cost, and the way to publish. */
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import type { ValidateConfigResponse } from "../../../../gen/modeltier/v1/config_pb.js";
 import type { RoutingConfig } from "../../../../gen/modeltier/v1/routing_config_pb.js";
 import { Problem } from "../parts/states.tsx";
@@ -19,6 +19,11 @@ type Props = Readonly<{
 
 export function Unsaved({ draft, validation, canPublish, isReviewed, error, discard, publish }: Props) {
   const violations = validation?.violations ?? [];
+  // The bar appears under the hands of who edits: what they edit stays in sight.
+  useEffect(() => {
+    // What it returns in newer browsers, a promise, is no clean-up.
+    document.activeElement?.scrollIntoView({ block: "nearest" });
+  }, []);
   return (
     <section className="unsaved stack" aria-label="Unsaved changes">
       {error !== null && <Problem error={error} />}
@@ -27,13 +32,16 @@ export function Unsaved({ draft, validation, canPublish, isReviewed, error, disc
           ✕ {field}: {description}
         </p>
       ))}
-      <details>
-        <summary>
-          {validation?.changes.length ?? 0} unsaved {validation?.changes.length === 1 ? "change" : "changes"}
-        </summary>
-        <Changes of={validation?.changes} />
-      </details>
-      <Tested draft={canPublish && !isReviewed ? draft : undefined} />
+      <div className="folded">
+        <details>
+          <summary>
+            {validation?.changes.length ?? 0} unsaved{" "}
+            {validation?.changes.length === 1 ? "change" : "changes"}
+          </summary>
+          <Changes of={validation?.changes} />
+        </details>
+        <Tested draft={canPublish && !isReviewed ? draft : undefined} />
+      </div>
       <div className="row end stays">
         <button type="button" onClick={discard}>
           Discard
