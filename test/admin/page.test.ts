@@ -240,10 +240,12 @@ describe("one execution", () => {
 });
 
 describe("the last failure of a provider", () => {
-  it("leads to its execution, which shows who was asked, what failed and who answered instead", async () => {
+  it("comes with what helps, and leads to its execution, which shows who was asked, what failed and who answered instead", async () => {
     const opened = await enter();
     const { page } = opened;
-    await page.locator("[data-provider=openai]").getByRole("link", { name: "Open it" }).click();
+    const openai = page.locator("[data-provider=openai]");
+    await openai.getByText("It is asked again by itself. If it lasts, ask another target first").waitFor();
+    await openai.getByRole("link", { name: "Open it" }).click();
     const attempts = page.getByRole("img", {
       name: /Attempt 1 asked openai\/gpt-4o-mini!503 at .*server error/,
     });

@@ -16,6 +16,7 @@ import { Figure, Table } from "../parts/table.tsx";
 import { Count, Money, TierMark, When } from "../parts/values.tsx";
 import { count, day, percent, spanOf, usd } from "../text/format.ts";
 import { outcomeName, providerClass, providerName, tierName } from "../text/names.ts";
+import { findRemedy } from "../text/remedies.ts";
 import { findTrouble, sayBreakers, sayOverview } from "./overview-sentence.ts";
 
 export function Overview() {
@@ -202,6 +203,7 @@ function ProviderCard({
 }) {
   const trouble = findTrouble(provider, health, sandbox);
   const failure = health?.lastFailure;
+  const remedy = failure && findRemedy(failure.outcome, provider.keyVariables[0]);
   return (
     <article className="card stack" data-provider={provider.id}>
       <h3>
@@ -211,6 +213,7 @@ function ProviderCard({
       <p className={trouble === undefined ? "good small" : "broken-text small"}>
         {trouble === undefined ? "✓ Answers" : `✕ ${trouble}`}
       </p>
+      {trouble !== undefined && remedy !== undefined && <p className="small">{remedy}</p>}
       <dl className="facts">
         <dt>Key</dt>
         <dd>{provider.keyPresent ? "present" : sandbox ? "none; the sandbox answers" : "missing"}</dd>

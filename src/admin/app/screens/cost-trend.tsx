@@ -1,5 +1,5 @@
 /** What was spent, day by day and provider by provider. */
-import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { CostSeries, GetCostTrendResponse } from "../../../../gen/modeltier/v1/analytics_pb.js";
 import type { ConfigVersion } from "../../../../gen/modeltier/v1/config_pb.js";
 import type { Segment } from "../parts/charts.tsx";
@@ -10,15 +10,13 @@ import { count, day, usd } from "../text/format.ts";
 import { providerClass, providerName } from "../text/names.ts";
 import { NothingSpent } from "./nothing-spent.tsx";
 
-const DAY_MS = 86_400_000;
-
 type Props = Readonly<{ of: GetCostTrendResponse; versions: readonly ConfigVersion[]; days: number }>;
 
 export function CostTrend({ of: { series, total }, versions, days }: Props) {
   if (total === undefined || total.calls === 0n) return <NothingSpent days={days} />;
   const points = series[0]?.points ?? [];
   const bars = points.map(({ start }, index): Bar => {
-    const published = versionsOf(versions, start === undefined ? 0 : timestampDate(start).getTime());
+    const published = versionsOf(versions, start, points[index + 1]?.start);
     return {
       label: start === undefined ? "" : day(start),
       segments: series.map((one) => segmentOf(one, one.points[index]?.costNanoUsd ?? 0n)),
@@ -30,7 +28,7 @@ export function CostTrend({ of: { series, total }, versions, days }: Props) {
   const rows = points.map((point, index) => ({
     point,
     costs: series.map((one) => one.points[index]?.costNanoUsd ?? 0n),
-    published: versionsOf(versions, point.start === undefined ? 0 : timestampDate(point.start).getTime()),
+    published: versionsOf(versions, point.start, points[index + 1]?.start),
   }));
   return (
     <Figure
@@ -58,15 +56,22 @@ export function CostTrend({ of: { series, total }, versions, days }: Props) {
   );
 }
 
-/** The versions published on the day that begins then, in their order: "v3". */
-const versionsOf = (versions: readonly ConfigVersion[], fromMs: number): readonly string[] =>
-  versions
+/** The versions published from one day's beginning to the next one's, in their order: "v3". Days are not all 24 hours long. */
+function versionsOf(
+  versions: readonly ConfigVersion[],
+  start: Timestamp | undefined,
+  next: Timestamp | undefined,
+): readonly string[] {
+  const from = start === undefined ? 0 : timestampMs(start);
+  const to = next === undefined ? Number.POSITIVE_INFINITY : timestampMs(next);
+  return versions
     .filter(({ createdAt }) => {
-      const at = createdAt === undefined ? -1 : timestampDate(createdAt).getTime();
-      return at >= fromMs && at < fromMs + DAY_MS;
+      const at = createdAt === undefined ? -1 : timestampMs(createdAt);
+      return at >= from && at < to;
     })
     .map(({ version }) => `v${version}`)
     .toReversed();
+}
 
 const providerOf = ({ key }: CostSeries): string => (key.case === "provider" ? key.value : "other");
 
