@@ -63,22 +63,24 @@ export function Costs() {
           {(data) => <CostTrend of={data} versions={versions} days={days} />}
         </Asked>
       </section>
-      <div className="grid twin">
-        <section className="stack card">
-          <h2>Agents by cost</h2>
-          <Asked of={agents} rows={4}>
-            {({ agents: rows }) =>
-              rows.length === 0 ? <NothingSpent days={days} /> : <Agents rows={rows} />
-            }
-          </Asked>
-        </section>
-        <section className="stack card">
-          <h2>Models by cost</h2>
-          <Asked of={models} rows={4}>
-            {({ models: rows }) => <CostModels rows={rows} days={days} />}
-          </Asked>
-        </section>
-      </div>
+      {trend.data?.total?.calls !== 0n && (
+        <div className="grid twin">
+          <section className="stack card">
+            <h2>Agents by cost</h2>
+            <Asked of={agents} rows={4}>
+              {({ agents: rows }) =>
+                rows.length === 0 ? <NothingSpent days={days} /> : <Agents rows={rows} />
+              }
+            </Asked>
+          </section>
+          <section className="stack card">
+            <h2>Models by cost</h2>
+            <Asked of={models} rows={4}>
+              {({ models: rows }) => <CostModels rows={rows} days={days} />}
+            </Asked>
+          </section>
+        </div>
+      )}
       <NotWorthIt />
       <WhatIf key={days} days={days} from={window.start} versions={versions} />
     </>

@@ -63,7 +63,8 @@ export function Executions() {
 }
 
 function sayExecutions(rows: readonly Execution[] | undefined, filtered: boolean): string {
-  if (rows === undefined || rows.length === 0) return "Executions";
+  if (rows === undefined) return "Executions";
+  if (rows.length === 0) return filtered ? "No execution matches." : "There are no executions yet.";
   const failed = rows.filter(({ status }) => status !== ExecutionStatus.OK).length;
   const which = filtered ? "that match" : "newest";
   return failed === 0
