@@ -171,7 +171,8 @@ function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSign
 
 function checkCall(metadata: Metadata, request: unknown): void {
   let bytes = 0;
-  for (const [name, value] of Object.entries(metadata.getMap())) bytes += name.length + value.length;
+  const values = metadata.getMap();
+  for (const name in values) bytes += name.length + (values[name]?.length ?? 0);
   if (bytes > LIMITS.metadataBytes) {
     throw new ConnectError(
       `request metadata is ${bytes} bytes; the limit is ${LIMITS.metadataBytes}`,
