@@ -91,8 +91,9 @@ export function requireCount(
   field?: string,
 ): void {
   if (value === undefined) return;
-  if (value < 0) found.add(at, `is ${value}; it must be 0 or more`, field);
-  else if (value > Number.MAX_SAFE_INTEGER) found.add(at, `is ${value}; at most 2^53 - 1 is taken`, field);
+  const number = Number(value); // 2^53 and above stay above 2^53 - 1
+  if (number < 0) found.add(at, `is ${value}; it must be 0 or more`, field);
+  else if (number > Number.MAX_SAFE_INTEGER) found.add(at, `is ${value}; at most 2^53 - 1 is taken`, field);
 }
 
 /** A number in [minimum, maximum]; NaN and infinities are outside. */
