@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ListExecutionsResponseSchema } from "../../gen/modeltier/v1/execution_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
-import { RouteResponseSchema } from "../../gen/modeltier/v1/routing_pb.js";
+import { type RouteResponse, RouteResponseSchema } from "../../gen/modeltier/v1/routing_pb.js";
 import { encode } from "./encoder.ts";
 
 /** Any message of a type, down to a depth; extremes, zeros and absent fields are frequent. */
@@ -91,7 +91,7 @@ describe.each([...outputs, ListExecutionsResponseSchema].map((schema) => [schema
 it("begins afresh after a message that could not be written", () => {
   const message = create(RouteResponseSchema, { decision: { reason: "first" } });
   const wrong = { ...message, decision: { ...message.decision, maxOutputTokens: "many" } } as unknown;
-  expect(() => encode(RouteResponseSchema, wrong as Message)).toThrow("invalid int32");
+  expect(() => encode(RouteResponseSchema, wrong as RouteResponse)).toThrow("invalid int32");
   expect(Buffer.from(encode(RouteResponseSchema, message))).toEqual(
     Buffer.from(toBinary(RouteResponseSchema, message)),
   );

@@ -3,7 +3,14 @@
  * them as it goes: for a decision that is five buffers, and the copying from one to the next. A message type that holds something
  * which this file does not know (maps, lists of numbers, `Struct`, wrappers) is left to `toBinary` as a whole.
  */
-import { type DescField, type DescMessage, type Message, ScalarType, toBinary } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  type DescMessage,
+  type Message,
+  type MessageShape,
+  ScalarType,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 
@@ -15,7 +22,10 @@ const MOST_KEPT_BYTES = 65_536;
 let kept: BinaryWriter | undefined;
 
 /** Exactly the bytes of `toBinary`. @throws Error when a value is not of its field's type */
-export function encode(schema: DescMessage, message: Message): Uint8Array {
+export function encode<Schema extends DescMessage>(
+  schema: Schema,
+  message: MessageShape<Schema>,
+): Uint8Array {
   const write = writerOf(schema);
   if (write === undefined) return toBinary(schema, message);
   const writer = kept ?? new BinaryWriter();
