@@ -7,7 +7,8 @@ export const ROUTER_ERROR_REASON = "Default routing (error fallback)";
 
 /**
  * For example "E 5.18 = 0.6 x A 5 (cold start) + 0.4 x S 5.45: balanced (3 to 6.5). Runs on kimi/kimi-k2-0905-preview
- * with up to 4096 output tokens; 2 fallbacks." Numbers are printed in full, so that they are the ones that decided.
+ * with up to 4096 output tokens; 2 fallbacks." Scores are printed to 1e-6, the grain of the score that decided; A and S as they
+ * are recorded may have the floats' noise behind it.
  */
 export function explain(decision: Omit<Decision, "reason">, config: RoutingConfig): string {
   const [chosen, ...fallbacks] = decision.targets;
@@ -28,11 +29,14 @@ const SOURCES: Readonly<Record<AgentScoreSource, string>> = {
 };
 
 function explainScore(decision: Omit<Decision, "reason">, config: RoutingConfig): string {
-  const agent = `A ${decision.agentScore}${SOURCES[decision.agentScoreSource]}`;
+  const agent = `A ${readable(decision.agentScore)}${SOURCES[decision.agentScoreSource]}`;
   if (decision.stepScore === undefined) return `E ${decision.effectiveScore} = ${agent}, no step`;
-  const step = `S ${decision.stepScore}`;
+  const step = `S ${readable(decision.stepScore)}`;
   return `E ${decision.effectiveScore} = ${config.agentWeight} x ${agent} + ${config.stepWeight} x ${step}`;
 }
+
+/** A caller whose 0.6 x 9 is 5.3999999999999995 means 5.4. */
+const readable = (score: number): number => Math.round(score * 1e6) / 1e6;
 
 function explainTier(decision: Omit<Decision, "reason">, { thresholds }: RoutingConfig): string {
   const bands: Readonly<Record<Tier, string>> = {
