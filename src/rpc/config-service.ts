@@ -15,6 +15,7 @@ import type { ConfigVersions, Published } from "../config/config-versions.ts";
 import type { ConfigDocument } from "../config/document.ts";
 import type { ConfigWarning } from "../config/warnings.ts";
 import type { ConfigProblem } from "../routing/validate-config.ts";
+import { auditPage, type ListAudit } from "./audit-list.ts";
 import { type BacktestDeps, backtestStream } from "./backtest-stream.ts";
 import { withConfigErrors } from "./config-errors.ts";
 import {
@@ -40,6 +41,8 @@ export type ConfigServiceDeps = Readonly<{
   /** Variables that are set, by the top-level field they speak of. */
   variables: () => ReadonlyMap<string, readonly string[]>;
   backtest: BacktestDeps;
+  /** @throws ConfigStoreUnavailableError */
+  listAudit: ListAudit;
 }>;
 
 export function configService(deps: ConfigServiceDeps): ServiceEntry {
@@ -122,5 +125,6 @@ export function configService(deps: ConfigServiceDeps): ServiceEntry {
       }),
     backtestConfig: (request, context) =>
       backtestStream(request, validDocument(request.config), deps.backtest, context.signal),
+    listAuditEntries: (request) => withConfigErrors(() => auditPage(request, deps.listAudit)),
   });
 }

@@ -8,6 +8,7 @@ import { configService } from "../rpc/config-service.ts";
 import type { ServiceEntry } from "../rpc/service-entry.ts";
 import { variablesByField } from "../settings/routing-variables.ts";
 import type { Settings } from "../settings/settings.ts";
+import { listAuditEntries } from "../store/audit-log.ts";
 import type { OpenDatabase } from "../store/database.ts";
 import { countRecorded, listRecorded } from "../store/recorded-executions.ts";
 import type { Configuration } from "./configuration.ts";
@@ -34,6 +35,7 @@ export function configAdmin({ configuration, settings, database, state }: Config
         ...state(),
         providers: availability(document),
       }),
+    listAudit: (limit, filter) => asked(listAuditEntries(database.db, limit, filter)),
     variables: () => variablesByField(settings().routingVariables),
     backtest: {
       slot: { isTaken: false },

@@ -690,6 +690,13 @@ export enum ConfigWarningKind {
    * @generated from enum value: CONFIG_WARNING_KIND_UNKNOWN_PRICE = 4;
    */
   UNKNOWN_PRICE = 4,
+
+  /**
+   * The environment says something else about a field, and a published version wins over it.
+   *
+   * @generated from enum value: CONFIG_WARNING_KIND_OVERRIDDEN_VARIABLE = 5;
+   */
+  OVERRIDDEN_VARIABLE = 5,
 }
 
 /**
