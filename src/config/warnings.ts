@@ -1,4 +1,5 @@
 /** What an operator should know of a configuration before it is published; nothing of it is a reason to refuse. */
+import { isDeepStrictEqual } from "node:util";
 import { isRetired } from "../pricing/catalogue.ts";
 import { costOf, findPrice } from "../pricing/cost.ts";
 import type { Catalogue } from "../pricing/types.ts";
@@ -9,10 +10,11 @@ import {
   TIERS,
   type Tier,
 } from "../routing/types.ts";
+import type { ConfigDocument } from "./document.ts";
 
 export type ConfigWarning = Readonly<{
   path: string;
-  kind: "retired_target" | "dominated_tier" | "missing_key" | "unknown_price";
+  kind: "retired_target" | "dominated_tier" | "missing_key" | "unknown_price" | "overridden_variable";
   message: string;
 }>;
 
@@ -86,6 +88,38 @@ function warnOfOrder(
   if (below === undefined || above === undefined || below < above) return [];
   const message = `the first target of ${weaker} costs no less than that of ${stronger}`;
   return [{ path: `tiers.${weaker}.targets[0]`, kind: "dominated_tier", message }];
+}
+
+/** What the environment says beside a document. */
+export type EnvironmentFacts = Readonly<{
+  /** What preset and environment make. */
+  base: ConfigDocument;
+  /** Variables that are set, by the top-level field they speak of, in the contract's names. */
+  variables: ReadonlyMap<string, readonly string[]>;
+  /** Ids of the providers that the environment has. */
+  providers: readonly string[];
+}>;
+
+/** Where a document, once published, wins over what the environment says: variables that have no effect then. */
+export function listOverridden(
+  document: ConfigDocument,
+  { base, variables, providers }: EnvironmentFacts,
+): readonly ConfigWarning[] {
+  const kind = "overridden_variable";
+  const fields = [...variables].flatMap(([field, names]): ConfigWarning[] => {
+    const path = field.replace(/_([a-z])/g, (_, letter: string) =>
+      letter.toUpperCase(),
+    ) as keyof ConfigDocument;
+    if (isDeepStrictEqual(document[path], base[path])) return [];
+    const message = `differs from what ${names.join(" and ")} makes it; a published version wins over the environment`;
+    return [{ path, kind, message }];
+  });
+  const own = document.customProviders.flatMap(({ id }, index): ConfigWarning[] => {
+    if (!providers.includes(id)) return [];
+    const message = `the environment has ${id}, too (MODELTIER_PROVIDERS); the published address and key win`;
+    return [{ path: `customProviders[${index}]`, kind, message }];
+  });
+  return [...fields, ...own];
 }
 
 /** "kimi has no key: set KIMI_API_KEY", for each provider that a tier names and that has none. */

@@ -36,10 +36,10 @@ export type ConfigServiceDeps = Readonly<{
   active: ActiveConfig;
   versions: ConfigVersions;
   validate(document: ConfigDocument): readonly ConfigProblem[];
-  /** What an operator should know of a valid document today. */
+  /** What an operator should know of a valid document today, where it is published or is going to be. */
   warn(document: ConfigDocument): readonly ConfigWarning[];
-  /** Variables that are set, by the top-level field they speak of. */
-  variables: () => ReadonlyMap<string, readonly string[]>;
+  /** Variables that were set at the start, by the top-level field they speak of. */
+  variables: ReadonlyMap<string, readonly string[]>;
   backtest: BacktestDeps;
   /** @throws ConfigStoreUnavailableError */
   listAudit: ListAudit;
@@ -67,7 +67,7 @@ export function configService(deps: ConfigServiceDeps): ServiceEntry {
       withConfigErrors(async () => {
         const { document, info, fromSnapshot } = await find(findVersionNumber(version, ["version"]));
         const isInForce = (info?.version ?? 0) === active.version;
-        const sources = { isPublished: info !== undefined, variables: deps.variables() };
+        const sources = { isPublished: info !== undefined, variables: deps.variables };
         return create(GetConfigResponseSchema, {
           version: versionToProto(info),
           config: configToProto(document),

@@ -54,6 +54,7 @@ const WARNING_KIND: Readonly<Record<ConfigWarning["kind"], ConfigWarningKind>> =
   dominated_tier: ConfigWarningKind.DOMINATED_TIER,
   missing_key: ConfigWarningKind.MISSING_KEY,
   unknown_price: ConfigWarningKind.UNKNOWN_PRICE,
+  overridden_variable: ConfigWarningKind.OVERRIDDEN_VARIABLE,
 };
 
 export const warningsToProto = (warnings: readonly ConfigWarning[], style: FieldStyle) =>
