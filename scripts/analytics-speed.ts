@@ -2,11 +2,11 @@
  * How long analytics takes to answer over a month of executions. Makes the month up in a database of its own first, which
  * takes a minute and 1.5 GB of disk for each million. With `--rows` only so many of the newest keep their rows; the others are
  * added up by the service's own statement and dropped, so that reports read a whole month and lists the rows that are there.
- * With `--url` it asks a database that has a month.
+ * With `--url` it asks a database that has a month, with `--data` the embedded one in a folder, which it fills when it is new.
  *
- *   node scripts/analytics-speed.ts [--engine postgres|pglite] [--executions 1000000] [--rows …] [--url postgresql://…]
+ *   node scripts/analytics-speed.ts [--engine postgres|pglite] [--executions 1000000] [--rows …] [--url postgresql://… | --data …]
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -29,11 +29,12 @@ const { values } = parseArgs({
     executions: { type: "string", default: "1000000" },
     rows: { type: "string" },
     url: { type: "string" },
+    data: { type: "string" },
   },
 });
 
 if (values.url !== undefined) await measure(await openDatabase({ url: values.url, dataDir: "", log }));
-else if (values.engine === "pglite") await onPglite();
+else if (values.data !== undefined || values.engine === "pglite") await onPglite(values.data);
 else await onPostgres();
 process.exit(0);
 
@@ -47,15 +48,17 @@ async function onPostgres(): Promise<void> {
   await server.stop();
 }
 
-async function onPglite(): Promise<void> {
-  const dataDir = mkdtempSync(join(tmpdir(), "mt-"));
+/** @param folder is kept; absent: one that goes again */
+async function onPglite(folder?: string): Promise<void> {
+  const dataDir = folder ?? mkdtempSync(join(tmpdir(), "mt-"));
+  const isNew = !existsSync(dataDir) || readdirSync(dataDir).length === 0;
   const database = await openDatabase({ dataDir, log });
   await database.migrate();
   const { socketFolder = "" } = database;
-  await seed(connect<Database>({ socketFolder }, MIGRATION_LIMITS, log));
+  if (isNew) await seed(connect<Database>({ socketFolder }, MIGRATION_LIMITS, log));
   await measure(database);
   await database.close();
-  rmSync(dataDir, { recursive: true });
+  if (folder === undefined) rmSync(dataDir, { recursive: true });
 }
 
 async function seed(db: Kysely<Database>): Promise<void> {
