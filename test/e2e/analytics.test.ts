@@ -227,6 +227,13 @@ describe("analytics and feedback", () => {
     expect(trend.total).toMatchObject({ calls: 7n, executions: 5n });
     expect(trend.total?.costPerExecutionNanoUsd).toBe((trend.total?.costNanoUsd ?? 0n) / 5n);
     expect(trend.month?.spentNanoUsd).toBeGreaterThanOrEqual(0n);
+    for (const granularity of [Granularity.DAY, Granularity.MONTH]) {
+      const coarse = await analytics().getCostTrend({ granularity, window: sinceYesterday() }, bearer);
+      const points = coarse.series.flatMap(({ points: own }) => own);
+      expect(points.length).toBeLessThanOrEqual(granularity === Granularity.DAY ? 3 : 2);
+      expect(points.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0n)).toBe(trend.total?.costNanoUsd);
+      expect(coarse.total).toMatchObject({ calls: 7n, executions: 5n });
+    }
     const histogram = await analytics().getScoreHistogram({}, bearer);
     expect(histogram.counts.length).toBe(101);
     expect(histogram.executions).toBe(5n);
