@@ -71,7 +71,7 @@ describe("what a published version would win over", () => {
   };
 
   it("is nothing while it says what the environment says", () => {
-    expect(listOverridden(structuredClone(base), facts)).toEqual([]);
+    expect(listOverridden(structuredClone(base), facts, FACTS)).toEqual([]);
   });
 
   it("is every variable that speaks of a field that differs", () => {
@@ -81,7 +81,7 @@ describe("what a published version would win over", () => {
       delivery: "ASSURED",
       tiers: { ...base.tiers, fast: { ...base.tiers.fast, maxOutputTokens: 7 } },
     } as const;
-    expect(listOverridden(document, facts)).toEqual([
+    expect(listOverridden(document, facts, FACTS)).toEqual([
       {
         path: "promptCache",
         kind: "overridden_variable",
@@ -97,8 +97,19 @@ describe("what a published version would win over", () => {
 
   it("is a provider of the same name", () => {
     const own = ["vllm", "ollama"].map((id) => ({ id, baseUrl: "http://own", keyVariable: "" }));
-    expect(listOverridden({ ...base, customProviders: own }, facts)).toMatchObject([
+    expect(listOverridden({ ...base, customProviders: own }, facts, FACTS)).toMatchObject([
       { path: "customProviders[1]", message: expect.stringContaining("MODELTIER_PROVIDERS") },
     ]);
+  });
+
+  it("is the other way round for retired models while the sandbox answers, once they are to be skipped", () => {
+    const kindsOf = (retiredModels: "skip" | "try" | "substitute", sandbox: boolean) =>
+      listOverridden({ ...base, retiredModels }, { ...facts, variables: new Map() }, { sandbox }).map(
+        ({ kind, path }) => `${kind} ${path}`,
+      );
+    expect(kindsOf("skip", true)).toEqual(["no_effect retiredModels"]);
+    expect(kindsOf("skip", false)).toEqual([]);
+    expect(kindsOf("try", true)).toEqual([]);
+    expect(kindsOf(base.retiredModels, true)).toEqual([]);
   });
 });

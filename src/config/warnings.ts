@@ -14,7 +14,13 @@ import type { ConfigDocument } from "./document.ts";
 
 export type ConfigWarning = Readonly<{
   path: string;
-  kind: "retired_target" | "dominated_tier" | "missing_key" | "unknown_price" | "overridden_variable";
+  kind:
+    | "retired_target"
+    | "dominated_tier"
+    | "missing_key"
+    | "unknown_price"
+    | "overridden_variable"
+    | "no_effect";
   message: string;
 }>;
 
@@ -100,10 +106,14 @@ export type EnvironmentFacts = Readonly<{
   providers: readonly string[];
 }>;
 
-/** Where a document, once published, wins over what the environment says: variables that have no effect then. */
+/**
+ * Where a document, once published, wins over what the environment says, so that variables have no effect then; and where it
+ * is the other way round.
+ */
 export function listOverridden(
   document: ConfigDocument,
   { base, variables, providers }: EnvironmentFacts,
+  { sandbox }: Pick<WarningFacts, "sandbox">,
 ): readonly ConfigWarning[] {
   const kind = "overridden_variable";
   const fields = [...variables].flatMap(([field, names]): ConfigWarning[] => {
@@ -119,7 +129,15 @@ export function listOverridden(
     const message = `the environment has ${id}, too (MODELTIER_PROVIDERS); the published address and key win`;
     return [{ path: `customProviders[${index}]`, kind, message }];
   });
-  return [...fields, ...own];
+  const { retiredModels } = document;
+  const isIdle = sandbox && retiredModels !== "try" && retiredModels !== base.retiredModels;
+  const message =
+    "has no effect while the sandbox answers, which serves retired models, too: set a provider's key";
+  return [
+    ...fields,
+    ...own,
+    ...(isIdle ? [{ path: "retiredModels", kind: "no_effect" as const, message }] : []),
+  ];
 }
 
 /** "kimi has no key: set KIMI_API_KEY", for each provider that a tier names and that has none. */

@@ -31,7 +31,7 @@ export function configAdmin({ configuration, settings, database, state }: Config
     validate,
     warn: (document) => [
       ...listWarnings(resolve(document, 0), { ...state(), providers: availability(document) }),
-      ...listOverridden(document, environment),
+      ...listOverridden(document, environment, state()),
     ],
     listAudit: (limit, filter) => asked(listAuditEntries(database.db, limit, filter)),
     variables: environment.variables,

@@ -697,6 +697,13 @@ export enum ConfigWarningKind {
    * @generated from enum value: CONFIG_WARNING_KIND_OVERRIDDEN_VARIABLE = 5;
    */
   OVERRIDDEN_VARIABLE = 5,
+
+  /**
+   * A field that was changed has no effect, because of how this service was started.
+   *
+   * @generated from enum value: CONFIG_WARNING_KIND_NO_EFFECT = 6;
+   */
+  NO_EFFECT = 6,
 }
 
 /**

@@ -55,6 +55,7 @@ const WARNING_KIND: Readonly<Record<ConfigWarning["kind"], ConfigWarningKind>> =
   missing_key: ConfigWarningKind.MISSING_KEY,
   unknown_price: ConfigWarningKind.UNKNOWN_PRICE,
   overridden_variable: ConfigWarningKind.OVERRIDDEN_VARIABLE,
+  no_effect: ConfigWarningKind.NO_EFFECT,
 };
 
 export const warningsToProto = (warnings: readonly ConfigWarning[], style: FieldStyle) =>
