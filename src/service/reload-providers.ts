@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { ActiveConfig } from "../config/active-config.ts";
 import { listMissingKeys } from "../config/warnings.ts";
 import { type ProviderState, TIERS } from "../routing/types.ts";
+import { SettingsError } from "../settings/reader.ts";
 import { listNotReloaded } from "../settings/reloads.ts";
 import { ROUTING_VARIABLES } from "../settings/routing-variables.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -29,27 +30,41 @@ export type Reloaded = Readonly<{
   warnings: readonly string[];
 }>;
 
+/** @throws SettingsError when nothing was changed, and whatever `reload` rejects with when not every process has the keys */
 export async function reloadProviders(author: string, deps: ReloadDeps): Promise<Reloaded> {
-  const changed = await deps.reload();
+  const changed = await reloadNoted(author, deps);
   const isNoted = await noteReload(author, changed, deps);
   const lost = "the reload is not in the audit log: the database does not answer";
   return { changed, warnings: [...listReloadWarnings(deps), ...(isNoted ? [] : [lost])] };
 }
 
-/** Keys are wanted most when something is down, so a reload does not fail for its entry. */
+/** One that some processes have not heard of has changed something all the same. */
+async function reloadNoted(author: string, deps: ReloadDeps): Promise<readonly string[]> {
+  try {
+    return await deps.reload();
+  } catch (error) {
+    if (!(error instanceof SettingsError)) await noteReload(author, undefined, deps);
+    throw error;
+  }
+}
+
+/**
+ * Keys are wanted most when something is down, so a reload does not fail for its entry.
+ * @param changed undefined: it is not known, since not every process has answered
+ */
 async function noteReload(
   author: string,
-  changed: readonly string[],
+  changed: readonly string[] | undefined,
   { database, log }: ReloadDeps,
 ): Promise<boolean> {
   try {
-    const detail = { changed, host: hostname() };
+    const detail = { changed: changed ?? null, complete: changed !== undefined, host: hostname() };
     await insertAuditEntry(database.db, { action: "providers.reload", author, subject: "providers", detail });
     return true;
   } catch (error) {
     log.warn("a reload of the providers could not be noted in the audit log", {
       author,
-      changed: changed.join(" "),
+      changed: changed?.join(" "),
       ...failureFields(error),
     });
     return false;
