@@ -8,7 +8,8 @@ export const ROUTER_ERROR_REASON = "Default routing (error fallback)";
 
 /**
  * For example "E 5.18 = 0.6 x A 5 (cold start) + 0.4 x S 5.45: balanced (3 to 6.5). Runs on kimi/kimi-k2-0905-preview
- * with up to 4096 output tokens; 2 fallbacks." Numbers are printed in full, so that they are the ones that decided.
+ * with up to 4096 output tokens; 2 fallbacks." Scores are printed to 1e-6, the grain of the score that decided; A and S as they
+ * are recorded may have the floats' noise behind it.
  */
 export function explain({ scores, targets, causes }: Explained, config: RoutingConfig): string {
   const [chosen] = targets;
@@ -31,10 +32,13 @@ const SOURCES: Readonly<Record<AgentScoreSource, string>> = {
 
 function explainScore(scores: RequestScores, { agentWeight, stepWeight }: RoutingConfig): string {
   const { effectiveScore, step } = scores;
-  const agent = `A ${scores.agentScore}${SOURCES[scores.agentScoreSource]}`;
+  const agent = `A ${readable(scores.agentScore)}${SOURCES[scores.agentScoreSource]}`;
   if (step === undefined) return `E ${effectiveScore} = ${agent}, no step`;
-  return `E ${effectiveScore} = ${agentWeight} x ${agent} + ${stepWeight} x S ${step.score}`;
+  return `E ${effectiveScore} = ${agentWeight} x ${agent} + ${stepWeight} x S ${readable(step.score)}`;
 }
+
+/** A caller whose 0.6 x 9 is 5.3999999999999995 means 5.4. */
+const readable = (score: number): number => Math.round(score * 1e6) / 1e6;
 
 function explainTier(tier: Tier, { thresholds }: RoutingConfig): string {
   switch (tier) {
