@@ -6,11 +6,14 @@ import {
   SetBudgetResponseSchema,
 } from "../../gen/modeltier/v1/access_pb.js";
 import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
+import type { KeyAdmin } from "../access/key-admin.ts";
 import type { Budget, BudgetState } from "../budgets/types.ts";
 import { failureFields } from "../store/failure.ts";
 import type { Log } from "../telemetry/log.ts";
+import { ownerFor } from "./caller.ts";
 import { budgetStatusToProto, budgetToProto } from "./convert/budget.ts";
 import { storeUnavailable } from "./errors.ts";
+import { keyMethods } from "./key-methods.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
 import { readBudget, readBudgetId } from "./validate/budget.ts";
 
@@ -21,28 +24,33 @@ export type AccessServiceDeps = Readonly<{
     /** False when there was none. */
     delete(budgetId: string): Promise<boolean>;
   }>;
+  keys: Pick<KeyAdmin, "create" | "list" | "rotate" | "revoke">;
   log: Log;
 }>;
 
-export function accessService({ budgets, log }: AccessServiceDeps): ServiceEntry {
+export function accessService({ budgets, keys, log }: AccessServiceDeps): ServiceEntry {
   /** Whatever the store fails with, the caller can only come back later. */
   async function fromStore<T>(asking: Promise<T>): Promise<T> {
     try {
       return await asking;
     } catch (error) {
-      log.warn("Budgets could not be read or set", failureFields(error));
+      if (error instanceof ConnectError) throw error;
+      log.warn("Budgets or keys could not be read or set", failureFields(error));
       throw storeUnavailable();
     }
   }
   return serviceEntry(AccessService, {
+    ...keyMethods(keys, fromStore),
     setBudget: async (request) => {
       const budget = readBudget(request.budget);
       await fromStore(budgets.set(budget));
       return create(SetBudgetResponseSchema, { budget: budgetToProto(budget) });
     },
-    listBudgets: async () => {
+    listBudgets: async (_, context) => {
       const states = await fromStore(budgets.list());
-      return create(ListBudgetsResponseSchema, { budgets: states.map(budgetStatusToProto) });
+      // No budget is a key's own yet: a caller has none to see.
+      const shown = ownerFor(context) === undefined ? states : [];
+      return create(ListBudgetsResponseSchema, { budgets: shown.map(budgetStatusToProto) });
     },
     deleteBudget: async (request) => {
       const isDeleted = await fromStore(budgets.delete(readBudgetId(request.budgetId)));

@@ -43,6 +43,7 @@ import {
   totalsToProto,
   windowToProto,
 } from "./convert/analytics.ts";
+import { ownerFor } from "./caller.ts";
 import { executionInFullToProto, executionToProto } from "./convert/execution.ts";
 import { LIMITS } from "./limits.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
@@ -156,8 +157,9 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
         executions,
       });
     },
-    listExecutions: async (request) => {
-      const { filter, after, pageSize } = reading((found) => readListQuestion(found, request));
+    listExecutions: async (request, context) => {
+      const owner = ownerFor(context);
+      const { filter, after, pageSize } = reading((found) => readListQuestion(found, request, owner));
       // One more than asked for says whether there is another page.
       const rows = await ask(listExecutions(db, filter, after, pageSize + 1));
       const page = rows.slice(0, pageSize);
@@ -169,11 +171,11 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
           : "",
       });
     },
-    getExecution: async ({ executionId }) => {
+    getExecution: async ({ executionId }, context) => {
       reading((found) => readExecutionId(found, executionId));
       const [execution, attempts, feedback] = await ask(
         Promise.all([
-          findExecution(db, executionId),
+          findExecution(db, executionId, ownerFor(context)),
           listAttempts(db, executionId),
           listFeedback(db, executionId, MOST_FEEDBACK),
         ]),

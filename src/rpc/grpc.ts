@@ -7,6 +7,8 @@ import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import { grpcDefinition, grpcHandlers } from "./grpc-adapter.ts";
+import type { Access } from "../access/access.ts";
+import { besideContract } from "./grpc-gate.ts";
 import { HealthWatches } from "./health-watches.ts";
 import { LIMITS } from "./limits.ts";
 import type { ServiceEntry } from "./service-entry.ts";
@@ -30,6 +32,8 @@ export type GrpcListenerOptions = Readonly<{
   host: string;
   port: number;
   services: readonly ServiceEntry[];
+  /** Who may ask for health and reflection; the services see to themselves. */
+  access: Pick<Access, "admit">;
   /** Aborts the calls in flight when the grace of a shutdown is over. */
   shutdownSignal: AbortSignal;
 }>;
@@ -39,6 +43,7 @@ export async function listenGrpc({
   host,
   port,
   services,
+  access,
   shutdownSignal,
 }: GrpcListenerOptions): Promise<GrpcListener> {
   const watches = new HealthWatches();
@@ -48,7 +53,7 @@ export async function listenGrpc({
     "grpc.max_connection_idle_ms": LIMITS.idleConnectionMs,
     "grpc.keepalive_time_ms": LIMITS.keepaliveMs,
     "grpc.keepalive_timeout_ms": LIMITS.keepaliveTimeoutMs,
-    interceptors: [writeAhead, watches.interceptor],
+    interceptors: [writeAhead, besideContract(services, access), watches.interceptor],
   });
   for (const entry of services)
     server.addService(grpcDefinition(entry.service), grpcHandlers(entry, shutdownSignal));

@@ -1,9 +1,13 @@
 /** The HTTP listener: Connect and gRPC-Web for the services, and Fastify for everything else (health, metrics). */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
+import { Code, ConnectError, createConnectRouter, createContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { type FastifyInstance, fastify } from "fastify";
+import type { Access } from "../access/access.ts";
 import type { Log } from "../telemetry/log.ts";
+import { EVIDENCE } from "./caller.ts";
+import { HttpEvidence } from "./evidence.ts";
+import { guardRoutes } from "./http-gate.ts";
 import { LIMITS } from "./limits.ts";
 import type { ServiceEntry } from "./service-entry.ts";
 
@@ -20,6 +24,8 @@ export type HttpListenerOptions = Readonly<{
   host: string;
   port: number;
   services: readonly ServiceEntry[];
+  /** Who may ask for the routes; the services see to themselves. */
+  access: Pick<Access, "admit">;
   /** Aborts the calls in flight when the grace of a shutdown is over. */
   shutdownSignal: AbortSignal;
   /** Adds the routes that are not RPCs. */
@@ -45,6 +51,7 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
       return server;
     },
   });
+  guardRoutes(app, options.access);
   options.routes(app);
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ error: `nothing is served at ${request.method} ${request.url.slice(0, 200)}` }),
@@ -100,7 +107,8 @@ function rpcListener({ services, shutdownSignal, log }: HttpListenerOptions) {
   return (request: IncomingMessage, response: ServerResponse): boolean => {
     const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
     if (handler === undefined) return false;
-    handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
+    const values = createContextValues().set(EVIDENCE, new HttpEvidence(request));
+    handler(universalRequestFromNodeRequest(request, response, undefined, values))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
         if (isCallerGone(error, response)) return;

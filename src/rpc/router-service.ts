@@ -17,6 +17,7 @@ import type { Idempotency } from "../idempotency/idempotency.ts";
 import type { RoutingRequest } from "../routing/types.ts";
 import { BatchedStream } from "./batched.ts";
 import type { RpcTrace } from "./call-tracer.ts";
+import { callerOf } from "./caller.ts";
 import { completionFromProto } from "./convert/complete.ts";
 import { completedToProto, eventToProto } from "./convert/events.ts";
 import { reasoningToProto } from "./convert/reasoning.ts";
@@ -76,7 +77,12 @@ function callOf(
   at: FieldPath,
 ): CompletionCall {
   const { signal, timeoutMs } = context;
-  const caller = { signal, timeoutMs: timeoutMs(), observer: findTrace?.(context)?.observer };
+  const caller = {
+    signal,
+    timeoutMs: timeoutMs(),
+    observer: findTrace?.(context)?.observer,
+    keyId: callerOf(context),
+  };
   if (request.routing.case !== "decisionToken") return { ...completionFromProto(request), ...caller };
   const token = openToken(request.routing.value, tokens, [...at, "decision_token"]);
   const call = completionFromProto(request, token.request);

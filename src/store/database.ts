@@ -1,6 +1,7 @@
 /** The tables as types, and the one way to open them: Postgres by URL, or the embedded database in the data folder. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ColumnType, Generated, GeneratedAlways, Kysely } from "kysely";
+import type { Role } from "../access/types.ts";
 import type { BudgetPeriod, BudgetScope, BudgetUnit } from "../budgets/types.ts";
 import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
@@ -30,6 +31,7 @@ export interface Database {
   orchestration_config_versions: ConfigVersionsTable;
   idempotency_keys: IdempotencyKeysTable;
   audit_log: AuditLogTable;
+  api_keys: ApiKeysTable;
   budgets: BudgetsTable;
   budget_accounts: BudgetAccountsTable;
   budget_leases: BudgetLeasesTable;
@@ -93,6 +95,8 @@ export interface ExecutionsTable extends UsageColumns {
   scoring_inputs: Json<ScoringInputs | null>;
   /** The sandbox answered in place of the providers. */
   sandbox: boolean;
+  /** Of whoever asked; "" where callers are not told apart, and in rows from before they were. */
+  key_id: Generated<string>;
 }
 
 /** One row per provider attempt. */
@@ -146,6 +150,24 @@ export interface AuditLogTable {
   subject: string;
   detail: ColumnType<unknown, string, never>;
   created_at: Generated<Date>;
+}
+
+/** One row per API key; its secret is not kept. */
+export interface ApiKeysTable {
+  key_id: string;
+  name: string;
+  role: Role;
+  hash: Uint8Array;
+  pepper_id: string;
+  /** Of the secret from before the last rotation. */
+  previous_hash: Uint8Array | null;
+  previous_expires_at: Date | null;
+  revision: Generated<number>;
+  created_at: Generated<Date>;
+  created_by: string;
+  /** Null: it does not expire. */
+  expires_at: Date | null;
+  revoked_at: Date | null;
 }
 
 /** One row per idempotency key that is in flight or has an outcome. */

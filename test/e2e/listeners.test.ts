@@ -347,10 +347,11 @@ describe("a service of its own", () => {
     });
     const transport = createGrpcTransport({ baseUrl: `http://${alone.grpcAddress}` });
     const providers = createClient(ProviderService, transport);
-    const before = await providers.listProviders({});
+    const admin = { headers: { authorization: "Bearer t0ken" } };
+    const before = await providers.listProviders({}, admin);
     writeFileSync(join(alone.dataDir, ".env.local"), "KIMI_API_KEY=k-1\n");
     const refused = await providers.reloadProviders({}).catch(ConnectError.from);
-    const after = await providers.reloadProviders({}, { headers: { authorization: "Bearer t0ken" } });
+    const after = await providers.reloadProviders({}, admin);
     const { decision } = await createClient(RouterService, transport).route({ agentId: "a" });
     await alone.stop();
     expect(before.providers.map(({ id, missingVariable }) => [id, missingVariable])).toEqual([
