@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { AccessError } from "./access-error.ts";
 import type { GuessLimiter } from "./guess-limiter.ts";
+import { parseKey } from "./key-text.ts";
 import type { Keyring } from "./keyring.ts";
 import { isLoopback } from "./loopback.ts";
 import { type Identity, isAtLeast, type Role, type Rule } from "./types.ts";
@@ -40,6 +41,8 @@ export class Access {
   readonly #options: AccessOptions;
   readonly #adminToken: Buffer | undefined;
   readonly #metricsToken: Buffer | undefined;
+  /** The admin token once it was presented. Found by its hash, so that a comparison tells nothing of how much of it is right. */
+  readonly #proven = new Map<string, Identity>();
 
   constructor(options: AccessOptions) {
     this.#options = options;
@@ -80,12 +83,18 @@ export class Access {
     return this.#findByCertificate(evidence) ?? anonymous;
   }
 
-  /** A key that was proven before is not held up by what else comes from its address. */
+  /** What was proven before is not held up by guesses. */
   #findByToken(token: string, { address }: Evidence): Identity | undefined {
     const { keyring, guesses } = this.#options;
-    const proven = keyring.findProven(token);
-    if (proven !== undefined || guesses.waitMs(address) > 0) return proven;
-    return keyring.prove(token) ?? (holds(token, this.#adminToken) ? ADMIN_TOKEN : undefined);
+    const proven = keyring.findProven(token) ?? this.#proven.get(token);
+    if (proven !== undefined || guesses.waitMs(address, idIn(token)) > 0) return proven;
+    return keyring.prove(token) ?? this.#proveAdminToken(token);
+  }
+
+  #proveAdminToken(token: string): Identity | undefined {
+    if (!holds(token, this.#adminToken)) return undefined;
+    this.#proven.set(token, ADMIN_TOKEN);
+    return ADMIN_TOKEN;
   }
 
   #findByCertificate({ certificateNames }: Evidence): Identity | undefined {
@@ -110,12 +119,13 @@ export class Access {
       return new AccessError("keys_unknown", "the keys are not known yet: try again later", 1_000);
     }
     if (authorization === undefined) return new AccessError("unauthenticated", `no key was sent: ${REMEDY}`);
-    const waitMs = guesses.waitMs(address);
+    const keyId = idIn(findToken(authorization) ?? "");
+    const waitMs = guesses.waitMs(address, keyId);
     if (waitMs > 0) {
-      const message = "too many wrong keys came from this address: wait before trying again";
+      const message = "too many wrong secrets came from this address: wait before trying again";
       return new AccessError("too_many_guesses", message, waitMs);
     }
-    guesses.failed(address);
+    guesses.failed(address, keyId);
     return new AccessError("unauthenticated", `the key is not known, or holds no more: ${REMEDY}`);
   }
 }
@@ -136,6 +146,9 @@ function findToken(authorization: string | undefined): string | undefined {
   const isBearer = authorization?.startsWith("Bearer ") || authorization?.startsWith("bearer ");
   return isBearer ? authorization?.slice("Bearer ".length) : undefined;
 }
+
+/** Of the key that a text claims to be; "" when it is none. */
+const idIn = (token: string): string => parseKey(token)?.keyId ?? "";
 
 /** Digests are of one length, and tell nothing of the text's. */
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();

@@ -1,4 +1,7 @@
-/** Slows down whoever presents one wrong key after the other, each source by itself. */
+/**
+ * Slows down whoever tries one secret after the other, each source and key by itself: neighbours behind one address who hold
+ * keys of their own are not held up by it.
+ */
 
 /** What a person with a wrong key in hand may try without a wait. */
 const FREE_GUESSES = 10;
@@ -6,44 +9,44 @@ const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
 /** A source that was quiet for as long starts anew. */
 const FORGET_MS = 10 * 60_000;
-/** Sources that are remembered; beyond it the one that was seen least recently is forgotten. */
-const MOST_SOURCES = 10_000;
+/** Pairs that are remembered; beyond it the one that was seen least recently is forgotten. */
+const MOST_REMEMBERED = 10_000;
 
-type Record = { failures: number; lastMs: number; freeAtMs: number };
+type Tries = { failures: number; lastMs: number; freeAtMs: number };
 
 export class GuessLimiter {
   readonly #nowMs: () => number;
-  readonly #sources = new Map<string, Record>();
+  readonly #tries = new Map<string, Tries>();
 
   /** @param nowMs monotonic */
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
-  /** For how long nothing of a source is looked at yet, in ms; 0: it may try. */
-  waitMs(address: string): number {
-    if (this.#sources.size === 0) return 0;
-    const record = this.#sources.get(sourceOf(address));
+  /** For how long no secret of this key is looked at yet that comes from the address, in ms; 0: it may try. */
+  waitMs(address: string, keyId: string): number {
+    if (this.#tries.size === 0) return 0;
+    const record = this.#tries.get(`${sourceOf(address)} ${keyId}`);
     return record === undefined ? 0 : Math.max(0, record.freeAtMs - this.#nowMs());
   }
 
-  /** A source presented a wrong key. */
-  failed(address: string): void {
-    const source = sourceOf(address);
+  /** A wrong secret came. @param keyId "" when it was no key at all */
+  failed(address: string, keyId: string): void {
+    const source = `${sourceOf(address)} ${keyId}`;
     const nowMs = this.#nowMs();
-    const known = this.#sources.get(source);
+    const known = this.#tries.get(source);
     const before = known !== undefined && nowMs - known.lastMs < FORGET_MS ? known.failures : 0;
     const failures = before + 1;
     const beyond = failures - FREE_GUESSES;
     const waitMs = beyond < 0 ? 0 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(beyond, 10));
-    this.#sources.delete(source); // to stand last
-    this.#sources.set(source, { failures, lastMs: nowMs, freeAtMs: nowMs + waitMs });
-    if (this.#sources.size > MOST_SOURCES) this.#forgetFirst();
+    this.#tries.delete(source); // to stand last
+    this.#tries.set(source, { failures, lastMs: nowMs, freeAtMs: nowMs + waitMs });
+    if (this.#tries.size > MOST_REMEMBERED) this.#forgetFirst();
   }
 
   #forgetFirst(): void {
-    const [first] = this.#sources.keys();
-    if (first !== undefined) this.#sources.delete(first);
+    const [first] = this.#tries.keys();
+    if (first !== undefined) this.#tries.delete(first);
   }
 }
 

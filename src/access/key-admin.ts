@@ -69,11 +69,7 @@ export class KeyAdmin {
   }
 
   /** @returns undefined when there is no such key, or it is revoked @throws PepperMissingError */
-  async rotate(
-    keyId: string,
-    author: string,
-    overlapMs = USUAL_OVERLAP_MS,
-  ): Promise<IssuedKey | undefined> {
+  async rotate(keyId: string, author: string, overlapMs = USUAL_OVERLAP_MS): Promise<IssuedKey | undefined> {
     const { store, randomBytes, wallMs, changed } = this.#options;
     const pepper = this.#pepper();
     const given = { keyId, secret: newSecret(randomBytes) };

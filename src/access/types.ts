@@ -42,4 +42,5 @@ export type StoredKey = Readonly<{
 }>;
 
 /** Whose executions, budgets and keys somebody sees; undefined: everybody's. */
-export const ownerOf = ({ role, keyId }: Identity): string | undefined => (role === "caller" ? keyId : undefined);
+export const ownerOf = ({ role, keyId }: Identity): string | undefined =>
+  role === "caller" ? keyId : undefined;

@@ -32,6 +32,7 @@ import { listScoreCounts } from "../store/execution-rollups.ts";
 import { findExecution } from "../store/executions.ts";
 import { listFeedback } from "../store/feedback.ts";
 import type { Log } from "../telemetry/log.ts";
+import { ownerFor } from "./caller.ts";
 import {
   agentCostToProto,
   costPointToProto,
@@ -43,7 +44,6 @@ import {
   totalsToProto,
   windowToProto,
 } from "./convert/analytics.ts";
-import { ownerFor } from "./caller.ts";
 import { executionInFullToProto, executionToProto } from "./convert/execution.ts";
 import { LIMITS } from "./limits.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";

@@ -1,5 +1,9 @@
 /** Stands before what grpc-js serves beside the contract: health and reflection. The contract's methods have their guard. */
-import { type ServerInterceptingCall as Call, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import {
+  type ServerInterceptingCall as Call,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+} from "@grpc/grpc-js";
 import type { Access } from "../access/access.ts";
 import { AccessError } from "../access/access-error.ts";
 import { GRPC_RULES } from "./access-rules.ts";

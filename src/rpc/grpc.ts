@@ -6,8 +6,8 @@ import { Server as GrpcServer, type Server, ServerCredentials } from "@grpc/grpc
 import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
-import { grpcDefinition, grpcHandlers } from "./grpc-adapter.ts";
 import type { Access } from "../access/access.ts";
+import { grpcDefinition, grpcHandlers } from "./grpc-adapter.ts";
 import { besideContract } from "./grpc-gate.ts";
 import { HealthWatches } from "./health-watches.ts";
 import { LIMITS } from "./limits.ts";

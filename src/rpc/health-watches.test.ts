@@ -6,7 +6,8 @@ import { listenGrpc } from "./grpc.ts";
 type Watch = ClientReadableStream<{ status: string }>;
 
 it("a drain tells those who watch the health that it is over, and waits for none of them", async () => {
-  const listener = await listenGrpc({ access: { admit: () => undefined },
+  const listener = await listenGrpc({
+    access: { admit: () => undefined },
     host: "127.0.0.1",
     port: 0,
     services: [],

@@ -33,10 +33,7 @@ export function guardRoutes(app: FastifyInstance, access: Pick<Access, "admit">)
   });
   app.setErrorHandler((error, _, reply) => {
     if (!(error instanceof AccessError)) throw error;
-    return reply
-      .code(HTTP_STATUS[error.refusal])
-      .headers(headersOf(error))
-      .send({ error: error.message });
+    return reply.code(HTTP_STATUS[error.refusal]).headers(headersOf(error)).send({ error: error.message });
   });
 }
 

@@ -10,8 +10,8 @@ import {
   RotateApiKeyResponseSchema,
 } from "../../gen/modeltier/v1/api_key_pb.js";
 import { type KeyAdmin, PepperMissingError } from "../access/key-admin.ts";
-import { type Identity, isAtLeast } from "../access/types.ts";
-import { identityOf } from "./caller.ts";
+import type { Identity } from "../access/types.ts";
+import { identityOf, ownerFor } from "./caller.ts";
 import { apiKeyToProto, roleToProto } from "./convert/api-key.ts";
 import { refusal } from "./errors.ts";
 import { readKeyId, readKeyWish, readRotation } from "./validate/api-key.ts";
@@ -30,8 +30,8 @@ export function keyMethods(
       return create(CreateApiKeyResponseSchema, { apiKey: apiKeyToProto(key), secret: text });
     },
     listApiKeys: async ({ includeEnded: ended }, context) => {
-      const { role, keyId } = identityOf(context);
-      const listed = await fromStore(keys.list({ ended, ...(!isAtLeast(role, "admin") && { keyId }) }));
+      const keyId = ownerFor(context);
+      const listed = await fromStore(keys.list({ ended, ...(keyId !== undefined && { keyId }) }));
       return create(ListApiKeysResponseSchema, { apiKeys: listed.map(apiKeyToProto) });
     },
     rotateApiKey: async (request, context) => {

@@ -74,11 +74,17 @@ function readCertificateRoles(reader: SettingsReader): ReadonlyMap<string, Role>
     const certificateName = item.slice(0, Math.max(equals, 0));
     const role = ROLES.find((one) => one === item.slice(equals + 1));
     if (role === undefined || !CERTIFICATE_NAME.test(certificateName)) {
-      reader.problem(name, `holds "${item}"; write URI:spiffe://…=caller or DNS:host=operator, with commas between`);
+      reader.problem(
+        name,
+        `holds "${item}"; write URI:spiffe://…=caller or DNS:host=operator, with commas between`,
+      );
     } else roles.set(certificateName, role);
   }
   if (roles.size > 0 && reader.text("MODELTIER_TLS_CLIENT_CA_FILE") === undefined) {
-    reader.problem("MODELTIER_TLS_CLIENT_CA_FILE", `is missing: ${name} speaks of certificates that it signs`);
+    reader.problem(
+      "MODELTIER_TLS_CLIENT_CA_FILE",
+      `is missing: ${name} speaks of certificates that it signs`,
+    );
   }
   return roles;
 }

@@ -126,7 +126,9 @@ export async function listKeys(
   if (!ended) {
     query = query
       .where("revoked_at", "is", null)
-      .where((where) => where.or([where("expires_at", "is", null), where("expires_at", ">", sql<Date>`now()`)]));
+      .where((where) =>
+        where.or([where("expires_at", "is", null), where("expires_at", ">", sql<Date>`now()`)]),
+      );
   }
   return (await query.execute()).map(keyOf);
 }

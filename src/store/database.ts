@@ -1,4 +1,5 @@
 /** The tables as types, and the one way to open them: Postgres by URL, or the embedded database in the data folder. */
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ColumnType, Generated, GeneratedAlways, Kysely } from "kysely";
 import type { Role } from "../access/types.ts";
@@ -7,7 +8,9 @@ import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { DecisionDetails } from "./decision-details.ts";
+import { DataFolderInUseError } from "./embedded/data-folder.ts";
 import { startEmbeddedServer } from "./embedded/server.ts";
+import { socketFolderFor } from "./embedded/socket-folder.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { ANALYTICS_LIMITS, connect, MIGRATION_LIMITS, type Place, SERVING_LIMITS } from "./pool.ts";
 import type { AttemptKind, ExecutionStatus, PriceStatus, UsageSource } from "./records.ts";
@@ -255,6 +258,20 @@ export async function openDatabase({ url, dataDir, log }: DatabaseOptions): Prom
   const server = await startEmbeddedServer({ dataDir, log });
   const { socketFolder } = server;
   return { engine: "pglite", socketFolder, ...openPlace({ socketFolder }, log, server.close) };
+}
+
+/**
+ * The same for a visitor: where another process has the embedded database, it is asked over that one's socket.
+ * @throws what `openDatabase` throws, but not that the folder is in use
+ */
+export async function openOrVisit(options: DatabaseOptions): Promise<OpenDatabase> {
+  try {
+    return await openDatabase(options);
+  } catch (error) {
+    if (!(error instanceof DataFolderInUseError)) throw error;
+    const socketFolder = socketFolderFor(resolve(options.dataDir));
+    return { engine: "pglite", socketFolder, ...openPlace({ socketFolder }, options.log) };
+  }
 }
 
 function openPlace(place: Place, log: Log, afterwards?: () => Promise<void>) {

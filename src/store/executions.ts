@@ -85,9 +85,6 @@ export const findExecution = (
   executionId: string,
   keyId?: string,
 ): Promise<StoredExecution | undefined> => {
-  const query = db
-    .selectFrom("orchestration_executions")
-    .selectAll()
-    .where("execution_id", "=", executionId);
+  const query = db.selectFrom("orchestration_executions").selectAll().where("execution_id", "=", executionId);
   return (keyId === undefined ? query : query.where("key_id", "=", keyId)).executeTakeFirst();
 };
