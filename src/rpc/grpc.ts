@@ -12,6 +12,7 @@ import { besideContract } from "./grpc-gate.ts";
 import { HealthWatches } from "./health-watches.ts";
 import { LIMITS } from "./limits.ts";
 import type { ServiceEntry } from "./service-entry.ts";
+import { FollowingCredentials, type TlsCertificates } from "./tls.ts";
 import { writeAhead } from "./write-ahead.ts";
 
 /** The contract as `buf build` compiled it; what reflection answers from. */
@@ -32,6 +33,8 @@ export type GrpcListenerOptions = Readonly<{
   host: string;
   port: number;
   services: readonly ServiceEntry[];
+  /** Absent: it speaks in the clear. */
+  tls?: TlsCertificates;
   /** Who may ask for health and reflection; the services see to themselves. */
   access: Pick<Access, "admit">;
   /** Aborts the calls in flight when the grace of a shutdown is over. */
@@ -43,6 +46,7 @@ export async function listenGrpc({
   host,
   port,
   services,
+  tls,
   access,
   shutdownSignal,
 }: GrpcListenerOptions): Promise<GrpcListener> {
@@ -61,7 +65,9 @@ export async function listenGrpc({
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "NOT_SERVING"])));
   health.addToServer(server);
   addReflection(server);
-  const bound = await bind(server, host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+  const credentials = tls === undefined ? ServerCredentials.createInsecure() : new FollowingCredentials(tls);
+  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const bound = await bind(server, address, credentials);
   return {
     port: bound,
     setServing: (serving) => {
@@ -87,9 +93,9 @@ function addReflection(server: Server): void {
   );
 }
 
-function bind(server: Server, address: string): Promise<number> {
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(error);
     });

@@ -1,5 +1,12 @@
 /** The HTTP listener: Connect and gRPC-Web for the services, and Fastify for everything else (health, metrics). */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { Code, ConnectError, createConnectRouter, createContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { type FastifyInstance, fastify } from "fastify";
@@ -10,6 +17,7 @@ import { HttpEvidence } from "./evidence.ts";
 import { guardRoutes } from "./http-gate.ts";
 import { LIMITS } from "./limits.ts";
 import type { ServiceEntry } from "./service-entry.ts";
+import type { TlsCertificates } from "./tls.ts";
 
 export type HttpListener = Readonly<{
   /** The port in use. */
@@ -24,6 +32,8 @@ export type HttpListenerOptions = Readonly<{
   host: string;
   port: number;
   services: readonly ServiceEntry[];
+  /** Absent: it speaks in the clear. */
+  tls?: TlsCertificates;
   /** Who may ask for the routes; the services see to themselves. */
   access: Pick<Access, "admit">;
   /** Aborts the calls in flight when the grace of a shutdown is over. */
@@ -41,13 +51,10 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
     logger: false,
     bodyLimit: LIMITS.messageBytes,
     serverFactory: (handler) => {
-      server = createServer(
-        { maxHeaderSize: LIMITS.metadataBytes, keepAliveTimeout: 65_000 },
-        (request, response) => {
-          if (!hasUsableAuthority(request)) refuse(response, 400, "the Host header or the path is malformed");
-          else if (!rpc(request, response)) handler(request, response);
-        },
-      );
+      server = serve(options.tls, (request, response) => {
+        if (!hasUsableAuthority(request)) refuse(response, 400, "the Host header or the path is malformed");
+        else if (!rpc(request, response)) handler(request, response);
+      });
       return server;
     },
   });
@@ -63,6 +70,15 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
     drain: () => drain(listening),
     close: () => listening.closeAllConnections(),
   };
+}
+
+const SERVER_OPTIONS = { maxHeaderSize: LIMITS.metadataBytes, keepAliveTimeout: 65_000 };
+
+function serve(tls: TlsCertificates | undefined, listener: RequestListener): Server {
+  if (tls === undefined) return createServer(SERVER_OPTIONS, listener);
+  const server = createSecureServer({ ...SERVER_OPTIONS, ...tls.handshake, ...tls.context() }, listener);
+  tls.follow((context) => server.setSecureContext(context));
+  return server;
 }
 
 function portOf(server: Server): number {

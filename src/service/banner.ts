@@ -22,12 +22,13 @@ const ROUTE = '{"agentId":"test-agent","intent":"INTENT_GENERATE","agentAis":{"c
 export function banner(running: Running): string {
   const { settings, grpcPort, httpPort, sandboxUrl } = running;
   const host = reachable(settings.host);
+  const scheme = settings.access.tls === undefined ? "http" : "https";
   return [
     firstLine(running),
     "",
     `  gRPC      ${host}:${grpcPort}`,
-    `  HTTP      http://${host}:${httpPort}   Connect, gRPC-Web, /metrics, /healthz, /readyz`,
-    `  OpenAI    http://${host}:${httpPort}/v1   for any client of OpenAI's API`,
+    `  HTTP      ${scheme}://${host}:${httpPort}   Connect, gRPC-Web, /metrics, /healthz, /readyz`,
+    `  OpenAI    ${scheme}://${host}:${httpPort}/v1   for any client of OpenAI's API`,
     ...(sandboxUrl === undefined ? [] : [`  Sandbox   ${sandboxUrl}/ledger`]),
     `  Database  ${database(running)}`,
     `  Access    ${access(running)}`,
@@ -35,12 +36,12 @@ export function banner(running: Running): string {
     "",
     "Try it:",
     "",
-    `  curl -s http://${host}:${httpPort}/modeltier.v1.RouterService/Route -H 'content-type: application/json' \\`,
+    `  curl -s ${scheme}://${host}:${httpPort}/modeltier.v1.RouterService/Route -H 'content-type: application/json' \\`,
     `    -d '${ROUTE}'`,
     "",
-    "  npx buf curl --protocol grpc --http2-prior-knowledge \\",
+    `  npx buf curl --protocol grpc${scheme === "http" ? " --http2-prior-knowledge" : ""} \\`,
     `    -d '{"route":{"agentId":"test-agent","intent":"INTENT_SUMMARIZE"},"messages":[{"role":"ROLE_USER","parts":[{"text":"Say hello"}]}]}' \\`,
-    `    http://${host}:${grpcPort}/modeltier.v1.RouterService/Complete`,
+    `    ${scheme}://${host}:${grpcPort}/modeltier.v1.RouterService/Complete`,
     "",
     "ready",
     "",

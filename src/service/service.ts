@@ -21,6 +21,7 @@ import { guard } from "../rpc/guard.ts";
 import { listenHttp } from "../rpc/http.ts";
 import { providerService } from "../rpc/provider-service.ts";
 import { routerService } from "../rpc/router-service.ts";
+import { openTls } from "../rpc/tls.ts";
 import { findTrace, traced } from "../rpc/traced.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -156,14 +157,23 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     tracer: tracing?.tracer,
   };
   const { host, grpcPort, httpPort } = settings;
+  const tls = settings.access.tls && openTls(settings.access.tls, log);
   const { shutdownSignal } = life;
   // One after the other: workers that ask for port 0 share what they ask for in the same order.
-  const grpc = await listenGrpc({ host, port: grpcPort, services, access, shutdownSignal });
+  const grpc = await listenGrpc({
+    host,
+    port: grpcPort,
+    services,
+    ...(tls && { tls }),
+    access,
+    shutdownSignal,
+  });
   const renderMetrics = shared?.renderMetrics ?? (() => metrics.registry.metrics());
   const http = await listenHttp({
     host,
     port: httpPort,
     services,
+    ...(tls && { tls }),
     access,
     shutdownSignal,
     routes: (app) =>
@@ -190,6 +200,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
     grpc.close();
     http.close();
+    tls?.close();
     const flushMs = Math.min(FLUSH_MS, Math.max(GOODBYE_MS, graceEndsMs - performance.now()));
     await Promise.all([recorder.close(), idempotency.close(), tracing?.close(flushMs)]);
     await Promise.all([ofBudgets.close(), ofAccess.close()]);
