@@ -7,9 +7,7 @@ export type Refusal =
   /** Too many wrong keys came from the same place. */
   | "too_many_guesses"
   /** Which keys there are is not known yet. */
-  | "keys_unknown"
-  /** A page of another site, or a name that is not this service's. */
-  | "foreign_origin";
+  | "keys_unknown";
 
 export class AccessError extends Error {
   override readonly name = "AccessError";

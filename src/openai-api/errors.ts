@@ -72,7 +72,6 @@ const NOT_LET_IN: Readonly<Record<Refusal, Shape>> = {
   role_missing: { status: 403, type: "invalid_request_error", code: "role_missing" },
   too_many_guesses: { status: 429, type: "rate_limit_error", code: "too_many_wrong_keys" },
   keys_unknown: server(503, "keys_unknown"),
-  foreign_origin: { status: 403, type: "invalid_request_error", code: "foreign_origin" },
 };
 
 const notLetIn = ({ refusal, message, retryAfterMs }: AccessError): ApiError =>

@@ -72,7 +72,6 @@ const NOT_LET_IN: Readonly<Record<Refusal, readonly [Code, string]>> = {
   role_missing: [Code.PermissionDenied, "ROLE_MISSING"],
   too_many_guesses: [Code.ResourceExhausted, "TOO_MANY_WRONG_KEYS"],
   keys_unknown: [Code.Unavailable, "KEYS_UNKNOWN"],
-  foreign_origin: [Code.PermissionDenied, "FOREIGN_ORIGIN"],
 };
 
 export function notLetIn({ refusal: why, message, retryAfterMs }: AccessError): ConnectError {

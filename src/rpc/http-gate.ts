@@ -11,7 +11,6 @@ export const HTTP_STATUS: Readonly<Record<Refusal, number>> = {
   role_missing: 403,
   too_many_guesses: 429,
   keys_unknown: 503,
-  foreign_origin: 403,
 };
 
 const IDENTITIES = new WeakMap<FastifyRequest, Identity>();

@@ -12,6 +12,7 @@ import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from
 import { type FastifyInstance, fastify } from "fastify";
 import type { Access } from "../access/access.ts";
 import type { Log } from "../telemetry/log.ts";
+import { browserGate, setSafeHeaders } from "./browser-gate.ts";
 import { EVIDENCE } from "./caller.ts";
 import { HttpEvidence } from "./evidence.ts";
 import { guardRoutes } from "./http-gate.ts";
@@ -32,6 +33,8 @@ export type HttpListenerOptions = Readonly<{
   host: string;
   port: number;
   services: readonly ServiceEntry[];
+  /** Names by which browsers may call it, beside those of this machine. */
+  allowedHosts: readonly string[];
   /** Absent: it speaks in the clear. */
   tls?: TlsCertificates;
   /** Who may ask for the routes; the services see to themselves. */
@@ -46,13 +49,19 @@ export type HttpListenerOptions = Readonly<{
 /** Listens. @throws the socket's error when the port cannot be had */
 export async function listenHttp(options: HttpListenerOptions): Promise<HttpListener> {
   const rpc = rpcListener(options);
+  const findObjection = browserGate(options);
   let server: Server | undefined;
   const app = fastify({
     logger: false,
     bodyLimit: LIMITS.messageBytes,
     serverFactory: (handler) => {
       server = serve(options.tls, (request, response) => {
-        if (!hasUsableAuthority(request)) refuse(response, 400, "the Host header or the path is malformed");
+        setSafeHeaders(response);
+        if (!hasUsableAuthority(request)) {
+          return refuse(response, 400, "the Host header or the path is malformed");
+        }
+        const objection = findObjection(request);
+        if (objection !== undefined) refuse(response, 403, objection);
         else if (!rpc(request, response)) handler(request, response);
       });
       return server;

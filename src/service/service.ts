@@ -172,6 +172,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const http = await listenHttp({
     host,
     port: httpPort,
+    allowedHosts: settings.access.allowedHosts,
     services,
     ...(tls && { tls }),
     access,
