@@ -5,6 +5,7 @@ import type { GuessLimiter } from "./guess-limiter.ts";
 import { parseKey } from "./key-text.ts";
 import type { Keyring } from "./keyring.ts";
 import { isLoopback } from "./loopback.ts";
+import type { Sessions } from "./sessions.ts";
 import { type Identity, isAtLeast, type Role, type Rule } from "./types.ts";
 
 /** What a listener knows of whoever calls. Asked for only as far as it is needed. */
@@ -14,11 +15,14 @@ export interface Evidence {
   readonly address: string;
   /** The names in its client certificate, where one was verified: "URI:spiffe://…", "DNS:…". */
   readonly certificateNames: readonly string[];
+  /** The admin page's cookie, where the page itself asks. */
+  readonly session?: string | undefined;
 }
 
 export type AccessOptions = Readonly<{
   keyring: Keyring;
   guesses: GuessLimiter;
+  sessions: Sessions;
   /** The key of an admin that the environment names. */
   adminToken?: string;
   /** Lets /metrics be read, and nothing else. */
@@ -80,7 +84,7 @@ export class Access {
       // Where everybody may call, clients that must name a key name any.
       if (identity !== undefined || anonymous === undefined) return identity;
     }
-    return this.#findByCertificate(evidence) ?? anonymous;
+    return this.#findBySession(evidence) ?? this.#findByCertificate(evidence) ?? anonymous;
   }
 
   /** What was proven before is not held up by guesses. */
@@ -95,6 +99,23 @@ export class Access {
     if (!holds(token, this.#adminToken)) return undefined;
     this.#proven.set(token, ADMIN_TOKEN);
     return ADMIN_TOKEN;
+  }
+
+  /** For the admin page's cookie; undefined for somebody who has no key. */
+  issueSession({ keyId }: Identity): string | undefined {
+    const proof = this.#findHeld(keyId)?.hash;
+    return proof && this.#options.sessions.issue(keyId, proof);
+  }
+
+  #findBySession({ session }: Evidence): Identity | undefined {
+    if (session === undefined) return undefined;
+    const keyId = this.#options.sessions.open(session, (id) => this.#findHeld(id)?.hash);
+    return keyId === undefined ? undefined : this.#findHeld(keyId)?.identity;
+  }
+
+  #findHeld(keyId: string) {
+    if (keyId !== ADMIN_TOKEN.keyId) return this.#options.keyring.findHeld(keyId);
+    return this.#adminToken && { identity: ADMIN_TOKEN, hash: this.#adminToken };
   }
 
   #findByCertificate({ certificateNames }: Evidence): Identity | undefined {

@@ -58,6 +58,13 @@ export class Keyring {
     return proven !== undefined && this.#nowMs() < proven.until ? proven.identity : undefined;
   }
 
+  /** A key that holds, with the hash of its newest secret; undefined when there is none of the id. */
+  findHeld(keyId: string): Readonly<{ identity: Identity; hash: Buffer }> | undefined {
+    const key = this.#keys.get(keyId);
+    if (key === undefined || this.#nowMs() >= (key.expiresAt?.getTime() ?? FOR_EVER)) return undefined;
+    return { identity: identityOf(key), hash: key.hash };
+  }
+
   /** Whose key a text is; undefined when it is nobody's, or holds no more. Takes as long for an id that exists as for another. */
   prove(text: string): Identity | undefined {
     const given = parseKey(text);
@@ -71,9 +78,10 @@ export class Keyring {
       isCurrent ? FOR_EVER : (key.previous?.expiresAt.getTime() ?? 0),
     );
     if (this.#nowMs() >= until) return undefined;
-    const { keyId, name, role } = key;
-    const identity: Identity = { role, keyId, name, isOpen: false };
+    const identity = identityOf(key);
     this.#proven.set(text, { identity, until });
     return identity;
   }
 }
+
+const identityOf = ({ role, keyId, name }: StoredKey): Identity => ({ role, keyId, name, isOpen: false });

@@ -70,6 +70,8 @@ export const HTTP_RULES: Readonly<Record<string, Rule>> = {
   "GET /metrics": "metrics",
   "GET /healthz": "anyone",
   "GET /readyz": "anyone",
+  "POST /admin/session": "caller",
+  "DELETE /admin/session": "anyone",
   "GET /admin": "anyone",
   "GET /admin/*": "anyone",
   "GET /admin/assets/:name": "anyone",

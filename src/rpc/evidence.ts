@@ -5,6 +5,11 @@ import { type PeerCertificate, TLSSocket } from "node:tls";
 import type { Metadata } from "@grpc/grpc-js";
 import type { Evidence } from "../access/access.ts";
 
+/** A browser takes a cookie of this prefix over TLS only, for this host only. */
+export const SESSION_COOKIE = "__Host-modeltier";
+/** Sent by the admin page with every question. */
+const PAGE_HEADER = "x-modeltier-page";
+
 /** The part of a grpc-js call, or of an interceptor's, that tells who calls. */
 export type GrpcPeer = Readonly<{
   metadata: Metadata;
@@ -53,6 +58,14 @@ export class HttpEvidence implements Evidence {
 
   get certificateNames(): readonly string[] {
     return namesOfSocket(this.#request.socket);
+  }
+
+  /** Only where it cannot be overheard, and with the header that no other site can have a browser send. */
+  get session(): string | undefined {
+    const { headers, socket } = this.#request;
+    if (!(socket instanceof TLSSocket) || headers[PAGE_HEADER] === undefined) return undefined;
+    const pairs = headers.cookie?.split("; ") ?? [];
+    return pairs.find((pair) => pair.startsWith(`${SESSION_COOKIE}=`))?.slice(SESSION_COOKIE.length + 1);
   }
 }
 

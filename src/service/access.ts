@@ -9,6 +9,7 @@ import { KeyWatcher } from "../access/key-watcher.ts";
 import { Keyring } from "../access/keyring.ts";
 import { isLoopback } from "../access/loopback.ts";
 import { readOrMakePepper } from "../access/pepper-file.ts";
+import { Sessions } from "../access/sessions.ts";
 import { SettingsError } from "../settings/reader.ts";
 import type { Settings } from "../settings/settings.ts";
 import {
@@ -58,6 +59,7 @@ export function startAccess({ settings, database: { db, engine }, log }: AccessP
   const access = new Access({
     keyring,
     guesses: new GuessLimiter(() => performance.now()),
+    sessions: new Sessions(pepper ?? settings.tokenSecret ?? randomBytes(32).toString("hex"), Date.now),
     ...(adminToken !== undefined && { adminToken }),
     ...(metricsToken !== undefined && { metricsToken }),
     certificateRoles,

@@ -183,6 +183,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         findObstacle: () => life.obstacle,
         listDetails: () => listMissingKeys(config(), engine.state()),
         openAi,
+        access,
       }),
     log,
   });

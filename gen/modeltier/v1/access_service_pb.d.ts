@@ -60,7 +60,7 @@ export declare const AccessService: GenService<{
     output: typeof CreateApiKeyResponseSchema;
   },
   /**
-   * Lists the keys, without their secrets. Who is not an admin sees its own.
+   * Lists the keys, without their secrets. A caller sees its own.
    *
    * @generated from rpc modeltier.v1.AccessService.ListApiKeys
    */
