@@ -2,6 +2,7 @@
 import { failureFields, isServerAnswer } from "../store/failure.ts";
 import { isWorthALine } from "../store/retry.ts";
 import type { Log } from "../telemetry/log.ts";
+import type { KeySnapshot } from "./key-snapshot.ts";
 import type { Keyring } from "./keyring.ts";
 import type { StoredKey } from "./types.ts";
 
@@ -18,6 +19,8 @@ export type KeyWatcherOptions = Readonly<{
   listHeld(): Promise<readonly StoredKey[]>;
   /** Has `onNews` called when the database says that keys have changed; absent: the one process knows by itself. */
   listen?: (onNews: () => void) => Readonly<{ close(): Promise<void> }>;
+  /** Is given what was read, to be kept for a start without the database; absent: it is always there. */
+  keep?: (snapshot: KeySnapshot) => Promise<void>;
   log: Log;
 }>;
 
@@ -72,11 +75,15 @@ export class KeyWatcher {
   }
 
   async #read(): Promise<void> {
-    const { readState, listHeld, keyring, log } = this.#options;
+    const { readState, listHeld, keyring, keep, log } = this.#options;
     const state = await readState();
     if (state === this.#state) return;
-    const strangers = keyring.replace(await listHeld(), state !== "");
+    const snapshot = { keys: await listHeld(), wasEverUsed: state !== "" };
+    const strangers = keyring.replace(snapshot.keys, snapshot.wasEverUsed);
     this.#state = state;
+    await keep?.(snapshot).catch((error: unknown) =>
+      log.warn("the keys could not be kept on disk", failureFields(error)),
+    );
     if (strangers > 0) {
       log.error("keys cannot be checked: they were made with another MODELTIER_KEY_PEPPER than is set here", {
         keys: strangers,

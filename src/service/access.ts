@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Access } from "../access/access.ts";
 import { GuessLimiter } from "../access/guess-limiter.ts";
 import { KeyAdmin } from "../access/key-admin.ts";
+import { type KeySnapshot, readKeySnapshot, writeKeySnapshot } from "../access/key-snapshot.ts";
 import { KeyWatcher } from "../access/key-watcher.ts";
 import { Keyring } from "../access/keyring.ts";
 import { isLoopback } from "../access/loopback.ts";
@@ -22,10 +23,11 @@ import {
   rotateKey,
 } from "../store/api-keys.ts";
 import type { OpenDatabase } from "../store/database.ts";
+import { failureFields } from "../store/failure.ts";
 import { startListener } from "../store/listener.ts";
 import type { Log } from "../telemetry/log.ts";
 
-/** A start does not wait longer for the keys: Postgres may be away, and then nobody is let in who has to be looked up. */
+/** A start does not wait longer for the keys: Postgres may be away, and then those on disk count. */
 const KNOWN_WITHIN_MS = 3_000;
 
 export type AccessParts = Readonly<{
@@ -53,6 +55,7 @@ export function startAccess({ settings, database: { db, engine }, log }: AccessP
     listHeld: () => listHeldKeys(db),
     ...(url !== undefined && {
       listen: (onNews: () => void) => startListener({ url, channel: KEYS_CHANNEL, onNews, log }),
+      keep: (snapshot: KeySnapshot) => writeKeySnapshot(settings.dataDir, snapshot),
     }),
     log,
   });
@@ -83,10 +86,23 @@ export function startAccess({ settings, database: { db, engine }, log }: AccessP
     keys,
     ready: async () => {
       await Promise.race([watcher.known, sleep(KNOWN_WITHIN_MS, undefined, { ref: false })]);
+      if (!keyring.isKnown) await takeSnapshot(settings, keyring, log);
       refuseOpenNetwork(settings, keyring, pepper !== undefined);
     },
     close: () => watcher.stop(),
   };
+}
+
+/** Who was revoked since it was kept is let in until the database is there: nobody here can know better. */
+async function takeSnapshot({ dataDir }: Settings, keyring: Keyring, log: Log): Promise<void> {
+  try {
+    const snapshot = await readKeySnapshot(dataDir);
+    if (snapshot === undefined || keyring.isKnown) return;
+    keyring.replace(snapshot.keys, snapshot.wasEverUsed);
+    log.warn("the database does not answer; the keys on disk are in force", { keys: snapshot.keys.length });
+  } catch (error) {
+    log.error("the keys on disk cannot be used", failureFields(error));
+  }
 }
 
 /** One process has the embedded database, and keeps what its keys are hashed with beside it. */

@@ -13,6 +13,7 @@ import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { AccessRole } from "../../gen/modeltier/v1/api_key_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { accessOf, bearer, DOORS, makeKey, refusalOf, transportTo } from "../support/access.ts";
+import { startDatabaseProxy } from "../support/database-proxy.ts";
 import { copyCluster } from "../support/embedded-folder.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
@@ -157,6 +158,39 @@ describe("X14 keys on two replicas of one Postgres", () => {
     const tail = secret.slice(20);
     expect(stored.map(({ key }) => String(key)).join()).not.toContain(tail);
     expect(stored.map(({ key }) => String(key)).join()).not.toContain(PEPPER);
+  });
+
+  it("a replica that starts while Postgres is away knows the keys it knew, and one that knew none lets nobody in", async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "mt-away-"));
+    const proxy = await startDatabaseProxy(postgres.socketFolder);
+    try {
+      const through = new URL(url);
+      through.searchParams.set("host", proxy.socketFolder);
+      const away = { ...env(), DATABASE_URL: through.href };
+      await (await startService({ dataDir, env: away })).stop();
+      await proxy.goDown();
+      const again = await startService({ dataDir, env: away });
+      expect(await isLetIn(again, admin)).toBe(true);
+      expect(await isLetIn(again, "")).toBe(false);
+      await again.stop();
+      expect(readFileSync(join(dataDir, "keys-snapshot"), "utf8")).not.toContain(admin.slice(20));
+      const blank = await startService({ env: away });
+      const route = createClient(RouterService, transportTo(blank, "grpc")).route(
+        { agentId: "a" },
+        bearer(admin),
+      );
+      const error = await refusalOf(route);
+      expect([error.code, error.findDetails(ErrorInfoSchema)[0]?.reason]).toEqual([
+        Code.Unavailable,
+        "KEYS_UNKNOWN",
+      ]);
+      await proxy.comeBack();
+      expect(await holdsWithin(WITHIN_MS, () => isLetIn(blank, admin))).toBe(true);
+      await blank.stop();
+    } finally {
+      await proxy.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
   });
 
   it("what is wrong with a request for a key is named by its field", async () => {
