@@ -2,7 +2,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
 export const SESSION_MS = 12 * 3_600_000;
-const SESSION = /^([a-z0-9-]{1,32})\.(\d{13,15})\.([A-Za-z0-9_-]{43})$/;
+const SESSION = /^([a-z0-9-]{1,32})\.(\d{1,15})\.([A-Za-z0-9_-]{43})$/;
 
 export class Sessions {
   readonly #secret: Buffer;

@@ -7,7 +7,7 @@ import {
 } from "../../gen/modeltier/v1/access_pb.js";
 import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
 import type { KeyAdmin } from "../access/key-admin.ts";
-import type { Budget, BudgetState } from "../budgets/types.ts";
+import type { Budget, BudgetScope, BudgetState } from "../budgets/types.ts";
 import { failureFields } from "../store/failure.ts";
 import type { Log } from "../telemetry/log.ts";
 import { ownerFor } from "./caller.ts";
@@ -27,6 +27,8 @@ export type AccessServiceDeps = Readonly<{
   keys: Pick<KeyAdmin, "create" | "list" | "rotate" | "revoke">;
   log: Log;
 }>;
+
+const isOf = (owner: string, scope: BudgetScope): boolean => scope.kind === "key" && scope.keyId === owner;
 
 export function accessService({ budgets, keys, log }: AccessServiceDeps): ServiceEntry {
   /** Whatever the store fails with, the caller can only come back later. */
@@ -48,8 +50,8 @@ export function accessService({ budgets, keys, log }: AccessServiceDeps): Servic
     },
     listBudgets: async (_, context) => {
       const states = await fromStore(budgets.list());
-      // No budget is a key's own yet: a caller has none to see.
-      const shown = ownerFor(context) === undefined ? states : [];
+      const owner = ownerFor(context);
+      const shown = states.filter(({ budget: { scope } }) => owner === undefined || isOf(owner, scope));
       return create(ListBudgetsResponseSchema, { budgets: shown.map(budgetStatusToProto) });
     },
     deleteBudget: async (request) => {

@@ -29,8 +29,8 @@ import { validateRoute } from "./validate/route.ts";
 import { type FieldPath, InvalidRequestError } from "./validate/violations.ts";
 
 export type RouterServiceDeps = Readonly<{
-  /** Decides. @throws CompletionError when nothing can be decided */
-  decide(request: RoutingRequest): Decided;
+  /** Decides. @param keyId of whoever asks @throws CompletionError when nothing can be decided */
+  decide(request: RoutingRequest, keyId: string): Decided;
   tokens: DecisionTokens;
   complete(call: CompletionCall): AsyncIterable<readonly EngineEvent[]>;
   completeOnce(call: CompletionCall): Promise<OnceAnswer>;
@@ -47,7 +47,7 @@ export function routerService(deps: RouterServiceDeps): ServiceEntry {
     route: (message, context) => {
       validateRoute(message);
       const request = routingRequestFromProto(message);
-      const decided = decide(request);
+      const decided = decide(request, callerOf(context));
       deps.findTrace?.(context)?.onDecision(decided);
       return create(RouteResponseSchema, {
         decision: decisionToProto(decided.decisionId, decided.decision),

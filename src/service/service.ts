@@ -123,7 +123,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const services = [
     routerService({
       ...calls,
-      decide: (request) => decideWithinBudgets(request, config(), engine.deps),
+      decide: (request, keyId) => decideWithinBudgets(request, config(), engine.deps, keyId),
       tokens: new DecisionTokens({
         secret: settings.tokenSecret,
         lifetimeMs: settings.tokenLifetimeMs,

@@ -195,7 +195,7 @@ export interface BudgetsTable {
   scope: BudgetScope["kind"];
   /** The label's key; "" for another scope. */
   scope_key: string;
-  /** The label's value or the agent; "" for everything. */
+  /** The label's value, the agent or the key's id; "" for everything. */
   scope_value: string;
   period: BudgetPeriod;
   limit_nano_usd: ColumnType<bigint | null, string | null, string | null>;

@@ -7,6 +7,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { OpenAI } from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
+import { BudgetPeriod } from "../../gen/modeltier/v1/access_pb.js";
 import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
 import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
@@ -184,6 +185,56 @@ describe("X10 the role matrix", () => {
     const others = await router.completeOnce(request, bearer(other.secret));
     expect(again.completed?.executionId).toBe(first.completed?.executionId);
     expect(others.completed?.executionId).not.toBe(first.completed?.executionId);
+  });
+});
+
+describe("a budget of one key", () => {
+  it("limits that key's calls at every door, and is all that its holder sees of budgets", async () => {
+    const access = accessOf(service);
+    const poor = await makeKey(access, ADMIN, "caller", "poor");
+    const budget = {
+      scope: { kind: { case: "keyId" as const, value: poor.keyId } },
+      period: BudgetPeriod.TOTAL,
+    };
+    await access.setBudget({ budget: { ...budget, budgetId: "poor", limitTokens: 0n } }, bearer(ADMIN));
+    const ofAnother = {
+      scope: { kind: { case: "keyId" as const, value: other.keyId } },
+      period: BudgetPeriod.TOTAL,
+    };
+    await access.setBudget(
+      { budget: { ...ofAnother, budgetId: "others", limitTokens: 1_000_000n } },
+      bearer(ADMIN),
+    );
+    for (const door of DOORS) {
+      const router = createClient(RouterService, transportTo(service, door));
+      const error = await refusalOf(router.completeOnce(ask(), bearer(poor.secret)));
+      expect([error.code, error.findDetails(ErrorInfoSchema)[0]?.reason]).toEqual([
+        Code.ResourceExhausted,
+        "BUDGET_EXCEEDED",
+      ]);
+      expect((await refusalOf(router.route({ agentId: "a" }, bearer(poor.secret)))).code).toBe(
+        Code.ResourceExhausted,
+      );
+      expect((await router.completeOnce(ask(), bearer(other.secret))).completed).toBeDefined();
+    }
+    const sdk = new OpenAI({ apiKey: poor.secret, baseURL: `${service.httpUrl}/v1`, maxRetries: 0 });
+    const asked = sdk.chat.completions.create({
+      model: "auto",
+      messages: [{ role: "user", content: "hello" }],
+    });
+    await expect(asked).rejects.toMatchObject({ status: 429, code: "budget_exceeded" });
+    const seen = async (key: string) =>
+      (await access.listBudgets({}, bearer(key))).budgets.map(({ budget }) => budget?.budgetId);
+    expect(await seen(poor.secret)).toEqual(["poor"]);
+    expect(await seen(keys.operator.secret)).toEqual(["others", "poor"]);
+  });
+
+  it("has to name a key", async () => {
+    const scope = { kind: { case: "keyId" as const, value: other.secret } };
+    const budget = { budgetId: "b", scope, period: BudgetPeriod.DAY, limitTokens: 1n };
+    const error = await refusalOf(accessOf(service).setBudget({ budget }, bearer(ADMIN)));
+    expect(error.rawMessage).toMatch(/^budget.scope.key_id is not the id of a key/);
+    expect(error.rawMessage).not.toContain(other.secret);
   });
 });
 

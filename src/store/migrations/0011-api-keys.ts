@@ -21,5 +21,7 @@ export const apiKeys: Migration = {
     "alter table orchestration_executions add column key_id text not null default ''",
     `create index orchestration_executions_by_key on orchestration_executions (key_id, created_at)
       where key_id <> ''`,
+    `alter table budgets drop constraint budgets_scope_check,
+      add constraint budgets_scope_check check (scope in ('global', 'agent', 'label', 'key'))`,
   ],
 };
