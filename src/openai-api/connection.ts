@@ -17,7 +17,7 @@ export function callerSignal(response: ServerResponse, shutdownSignal: AbortSign
   response.once("close", () => {
     clearTimeout(timer);
     shutdownSignal.removeEventListener("abort", abort);
-    abort();
+    if (!response.writableFinished) abort(); // an answer that is out needs no error object to end it
   });
   if (shutdownSignal.aborted || response.destroyed) abort();
   return caller.signal;

@@ -1,5 +1,6 @@
 /** The native gRPC listener: grpc-js with the services, health and reflection. */
 import { readFileSync } from "node:fs";
+import type { Http2Server, IncomingHttpHeaders } from "node:http2";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Server as GrpcServer, type Server, ServerCredentials } from "@grpc/grpc-js";
@@ -11,6 +12,7 @@ import { grpcDefinition, grpcHandlers } from "./grpc-adapter.ts";
 import { besideContract } from "./grpc-gate.ts";
 import { HealthWatches } from "./health-watches.ts";
 import { LIMITS } from "./limits.ts";
+import { shortenDeadline } from "./longest-deadline.ts";
 import type { ServiceEntry } from "./service-entry.ts";
 import { FollowingCredentials, type TlsCertificates } from "./tls.ts";
 import { writeAhead } from "./write-ahead.ts";
@@ -68,6 +70,7 @@ export async function listenGrpc({
   const credentials = tls === undefined ? ServerCredentials.createInsecure() : new FollowingCredentials(tls);
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   const bound = await bind(server, address, credentials);
+  shortenDeadlines(server);
   return {
     port: bound,
     setServing: (serving) => {
@@ -80,6 +83,14 @@ export async function listenGrpc({
       }),
     close: () => server.forceShutdown(),
   };
+}
+
+/** Ahead of grpc-js, which reads the deadline when a call begins and offers no place before that. */
+function shortenDeadlines(server: Server): void {
+  const { http2Servers } = server as unknown as { http2Servers: ReadonlyMap<Http2Server, unknown> };
+  for (const http2Server of http2Servers.keys()) {
+    http2Server.prependListener("stream", (_, headers: IncomingHttpHeaders) => shortenDeadline(headers));
+  }
 }
 
 /** Hands over the files as they were compiled: proto-loader would merge those of one package and lose their imports. */

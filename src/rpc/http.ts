@@ -17,8 +17,10 @@ import { EVIDENCE } from "./caller.ts";
 import { HttpEvidence } from "./evidence.ts";
 import { guardRoutes } from "./http-gate.ts";
 import { LIMITS } from "./limits.ts";
+import { shortenDeadline } from "./longest-deadline.ts";
 import type { ServiceEntry } from "./service-entry.ts";
 import type { TlsCertificates } from "./tls.ts";
+import { blameCaller } from "./undecodable.ts";
 
 export type HttpListener = Readonly<{
   /** The port in use. */
@@ -132,8 +134,10 @@ function rpcListener({ services, shutdownSignal, log }: HttpListenerOptions) {
   return (request: IncomingMessage, response: ServerResponse): boolean => {
     const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
     if (handler === undefined) return false;
+    shortenDeadline(request.headers);
     const values = createContextValues().set(EVIDENCE, new HttpEvidence(request));
     handler(universalRequestFromNodeRequest(request, response, undefined, values))
+      .then((answer) => blameCaller(answer, handler.method))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
         if (isCallerGone(error, response)) return;

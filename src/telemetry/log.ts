@@ -14,12 +14,26 @@ export type Log = Readonly<{
 export type LogOptions = Readonly<{ everywhere?: LogFields; destination?: DestinationStream }>;
 
 /**
- * One JSON line per event on standard error, so that standard output stays for people.
+ * Standard error, written to in the background: a write for every call would cost more than all else about its line, and
+ * a reader who has stopped would stop the service. What he does not take beyond `maxLength` bytes is dropped.
+ */
+const standardError = (): DestinationStream =>
+  pino.destination({
+    dest: 2,
+    sync: false,
+    minLength: 16_000,
+    periodicFlush: 100,
+    maxLength: 4 * 1024 * 1024,
+  });
+
+/**
+ * One JSON line per event on standard error, so that standard output stays for people. Information may be a tenth of a second
+ * on its way; warnings and errors leave at once, and an exit of the process waits for all lines.
  * @param everywhere fields of every line
  */
 export function createLog(
   level: LogLevel,
-  { everywhere, destination = pino.destination(2) }: LogOptions = {},
+  { everywhere, destination = standardError() }: LogOptions = {},
 ): Log {
   const logger: Logger = pino(
     {
@@ -30,9 +44,13 @@ export function createLog(
     },
     destination,
   );
+  const urgent = (level: "warn" | "error") => (message: string, fields?: LogFields) => {
+    logger[level](fields ?? {}, message);
+    logger.flush();
+  };
   return {
     info: (message, fields) => logger.info(fields ?? {}, message),
-    warn: (message, fields) => logger.warn(fields ?? {}, message),
-    error: (message, fields) => logger.error(fields ?? {}, message),
+    warn: urgent("warn"),
+    error: urgent("error"),
   };
 }

@@ -1,6 +1,6 @@
 /** What is around every screen: who may come in, where one is, and what one must know before reading a number. */
 import { useQuery } from "@connectrpc/connect-query";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { AccessService } from "../../../../gen/modeltier/v1/access_service_pb.js";
 import { AccessRole } from "../../../../gen/modeltier/v1/api_key_pb.js";
 import { ProviderService } from "../../../../gen/modeltier/v1/provider_service_pb.js";
@@ -18,13 +18,31 @@ export function Frame() {
   useKeys();
   const { path } = useAddress();
   const probe = useQuery(AccessService.method.getIdentity, {}, { meta: { probe: true }, retry: false });
+  // Everybody may call, and the rest is behind the admin token.
+  const isNobody = probe.data?.isOpen === true && probe.data.role === AccessRole.CALLER;
+  const isLetIn = probe.isSuccess && !isNobody;
+  const listed = useQuery(
+    ProviderService.method.listProviders,
+    {},
+    { refetchInterval: 15_000, enabled: isLetIn },
+  );
   const screen = findScreen(path);
   useEffect(() => {
     document.title = `${screen?.name ?? "Not found"} · Modeltier`;
   }, [screen]);
 
-  if (probe.isPending) return null;
-  const isNobody = probe.data?.isOpen && probe.data.role === AccessRole.CALLER;
+  const main = useRef<HTMLElement>(null);
+  const shown = useRef(path);
+  useEffect(() => {
+    // Whoever reads by ear or by key goes on at the new screen's beginning. A search has its own place to go to.
+    if (shown.current !== path && !main.current?.contains(document.activeElement)) {
+      main.current?.focus({ preventScroll: true });
+    }
+    shown.current = path;
+  }, [path]);
+
+  // With the notices, so that they push nothing down once it is read.
+  if (probe.isPending || (isLetIn && listed.isPending)) return null;
   if (isNobody || (probe.error !== null && isUnauthenticated(probe.error))) {
     return <SignIn wrong={wasEntered()} />;
   }
@@ -51,8 +69,8 @@ export function Frame() {
         </nav>
         {probe.data?.isOpen === false && <SignOut />}
       </header>
-      <Notices isOpen={isOpen} />
-      <main id="content" tabIndex={-1}>
+      <Notices isOpen={isOpen} sandbox={listed.data?.sandbox === true} />
+      <main id="content" tabIndex={-1} ref={main}>
         <Show key={path} />
       </main>
     </div>
@@ -68,8 +86,7 @@ function SignOut() {
   );
 }
 
-function Notices({ isOpen }: { isOpen: boolean }) {
-  const { data } = useQuery(ProviderService.method.listProviders, {}, { refetchInterval: 15_000 });
+function Notices({ isOpen, sandbox }: { isOpen: boolean; sandbox: boolean }) {
   return (
     <aside aria-label="Notices">
       {isOpen && (
@@ -78,7 +95,7 @@ function Notices({ isOpen }: { isOpen: boolean }) {
           it can change the routing and the budgets. Make the first one: npm run keys -- create --role admin.
         </p>
       )}
-      {data?.sandbox && (
+      {sandbox && (
         <p className="note">
           <strong>The sandbox answers.</strong> No provider is called and nothing is billed; costs are what
           the real ones would be. Set OPENAI_API_KEY, ANTHROPIC_API_KEY or KIMI_API_KEY to go live.
