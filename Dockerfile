@@ -29,7 +29,7 @@ USER 65532:65532
 # What Node makes of the sources is kept in the image, for the user it runs as: starting takes half the time, and the type
 # stripper stays out of memory. The service is started once and ended.
 ENV NODE_COMPILE_CACHE=/cache
-RUN MODELTIER_DATA_DIR=/tmp/warm timeout 20 node_modules/.bin/node src/main.ts; test $? -eq 124 && rm -rf /tmp/warm
+RUN MODELTIER_HOST=127.0.0.1 MODELTIER_DATA_DIR=/tmp/warm timeout 20 node_modules/.bin/node src/main.ts; test $? -eq 124 && rm -rf /tmp/warm
 EXPOSE 50051 8080
 HEALTHCHECK --interval=10s --timeout=2s --start-period=5s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.MODELTIER_HTTP_PORT || 8080) + '/readyz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

@@ -27,10 +27,13 @@ export class Budgets {
     this.#keeper = new LeaseKeeper(options, () => this.#accounts.values());
   }
 
-  /** The accounts that a call counts towards; undefined: none. Costs nothing while no budget is set. */
-  find(agentId: string, labels: Labels): CallAccounts | undefined {
+  /**
+   * The accounts that a call counts towards; undefined: none. Costs nothing while no budget is set.
+   * @param keyId of whoever asks; "": callers are not told apart
+   */
+  find(agentId: string, labels: Labels, keyId = ""): CallAccounts | undefined {
     if (this.#index.isEmpty) return undefined;
-    const accounts = this.#index.list(agentId, labels).flat();
+    const accounts = this.#index.list(agentId, labels, keyId).flat();
     if (accounts.length === 0) return undefined;
     return new CallAccounts({ ...this.#options, accounts, keeper: this.#keeper });
   }

@@ -1,4 +1,4 @@
-/** Which budgets a call counts towards: three look-ups, and none at all while no budget is set. */
+/** Which budgets a call counts towards: four look-ups, and none at all while no budget is set. */
 import type { BudgetScope } from "./types.ts";
 
 export type Labels = Readonly<Record<string, string>>;
@@ -6,6 +6,7 @@ export type Labels = Readonly<Record<string, string>>;
 export class ScopeIndex<T> {
   readonly #everyone: T[] = [];
   readonly #byAgent = new Map<string, T[]>();
+  readonly #byKey = new Map<string, T[]>();
   readonly #byLabel = new Map<string, Map<string, T[]>>();
   readonly isEmpty: boolean;
 
@@ -14,9 +15,13 @@ export class ScopeIndex<T> {
     for (const { scope, entry } of entries) this.#add(scope, entry);
   }
 
-  /** Those of everyone, of the agent and of each label. */
-  list(agentId: string, labels: Labels): readonly T[] {
-    const found = [...this.#everyone, ...(this.#byAgent.get(agentId) ?? [])];
+  /** Those of everyone, of the agent, of the key and of each label. */
+  list(agentId: string, labels: Labels, keyId: string): readonly T[] {
+    const found = [
+      ...this.#everyone,
+      ...(this.#byAgent.get(agentId) ?? []),
+      ...(this.#byKey.get(keyId) ?? []),
+    ];
     for (const [key, values] of this.#byLabel) {
       const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
       if (value !== undefined) found.push(...(values.get(value) ?? []));
@@ -31,6 +36,9 @@ export class ScopeIndex<T> {
         break;
       case "agent":
         append(this.#byAgent, scope.agentId, entry);
+        break;
+      case "key":
+        append(this.#byKey, scope.keyId, entry);
         break;
       case "label": {
         const values = this.#byLabel.get(scope.key) ?? new Map<string, T[]>();

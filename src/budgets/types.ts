@@ -2,7 +2,10 @@
 
 /** Whose calls count. Open: another kind is another member here, another case in `scope-index.ts` and in the contract. */
 export type BudgetScope = Readonly<
-  { kind: "global" } | { kind: "agent"; agentId: string } | { kind: "label"; key: string; value: string }
+  | { kind: "global" }
+  | { kind: "agent"; agentId: string }
+  | { kind: "label"; key: string; value: string }
+  | { kind: "key"; keyId: string }
 >;
 
 /** After which a budget starts anew: UTC, by the database's clock; `total` never does. */

@@ -1,5 +1,6 @@
 /** Every command by its name. */
 import type { Command } from "./cli.ts";
+import { matrixCommand } from "./commands/access-matrix.ts";
 import { completeCommand } from "./commands/complete.ts";
 import { exportCommand, importCommand, validateCommand } from "./commands/config.ts";
 import { auditCommand } from "./commands/config-audit.ts";
@@ -13,6 +14,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   complete: completeCommand,
   providers: providersCommand,
   executions: executionsCommand,
+  "access matrix": matrixCommand,
   "config export": exportCommand,
   "config validate": validateCommand,
   "config import": importCommand,

@@ -13,7 +13,7 @@ export type CliDeps = Readonly<{
 
 const COMMON_OPTIONS = {
   address: "where the service listens for gRPC (MODELTIER_ADDRESS, or 127.0.0.1:50051)",
-  token: "the admin token (MODELTIER_ADMIN_TOKEN)",
+  token: "a key, or the admin token (MODELTIER_KEY, or MODELTIER_ADMIN_TOKEN)",
 };
 
 export async function runCli(words: readonly string[], deps: CliDeps): Promise<ExitCode> {
@@ -48,7 +48,7 @@ function start(command: Command, rest: readonly string[], deps: CliDeps): Promis
   });
   const options = values as Readonly<Record<string, string | undefined>>;
   const { environment, terminal } = deps;
-  const token = options.token ?? environment.MODELTIER_ADMIN_TOKEN;
+  const token = options.token ?? environment.MODELTIER_KEY ?? environment.MODELTIER_ADMIN_TOKEN;
   return command.run({
     operands: positionals,
     options,

@@ -18,7 +18,7 @@ const MOST_DECISIONS = 8;
 
 /** The budgets of a call; undefined when none applies to it, which takes no time. */
 export function findCallFunds(call: CompletionCall, deps: EngineDeps): CallFunds | undefined {
-  const accounts = deps.budgets?.find(call.request.agentId, call.labels);
+  const accounts = deps.budgets?.find(call.request.agentId, call.labels, call.keyId);
   return accounts && new CallFunds(accounts, call, deps.snapshot(), deps);
 }
 
@@ -142,9 +142,10 @@ export function decideWithinBudgets(
   request: CompletionCall["request"],
   config: RoutingConfig,
   deps: EngineDeps,
+  keyId?: string,
 ): Decided {
   const decided = consider(request, config, deps);
-  const accounts = deps.budgets?.find(request.agentId, {});
+  const accounts = deps.budgets?.find(request.agentId, {}, keyId);
   if (accounts === undefined) return announce(decided, deps);
   const { targets, estimatedInputTokens } = decided.decision;
   const worst = worstCaseAt(targets[0], estimatedInputTokens, config, deps);

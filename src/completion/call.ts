@@ -42,6 +42,8 @@ export type CompletionCall = Readonly<{
   /** The caller understands `reset`. */
   acceptRestart: boolean;
   labels: Readonly<Record<string, string>>;
+  /** Of whoever asks; absent: callers are not told apart. */
+  keyId?: string;
   /** Aborted when the caller goes away; upstream is closed in the same tick. */
   signal: AbortSignal;
   /** What the caller gives the whole call, in ms from now; absent: as configured for its tier; more than 900,000 is cut to that. */

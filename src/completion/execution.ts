@@ -91,7 +91,7 @@ export class Execution {
   settle(settlement: Settlement): ExecutionRecord {
     if (this.record !== undefined) return this.record;
     const { status, failureReason, finishReason, served, overheadMs } = settlement;
-    const { request, labels } = this.#call;
+    const { request, labels, keyId = "" } = this.#call;
     const record: ExecutionRecord = {
       executionId: this.id,
       agentId: request.agentId,
@@ -111,6 +111,7 @@ export class Execution {
       labels,
       attempts: this.attempts,
       ...(this.charges.length > 0 && { charges: this.charges }),
+      ...(keyId !== "" && { keyId }),
       createdAt: this.#createdAt,
     };
     this.record = record;

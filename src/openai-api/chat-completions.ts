@@ -1,6 +1,6 @@
 /** POST /v1/chat/completions: one call of the engine, answered whole or in chunks. */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
-import type { CallObserver, CompletionCall } from "../completion/call.ts";
+import type { CompletionCall } from "../completion/call.ts";
 import type { OnceAnswer } from "../completion/complete-once.ts";
 import type { EngineEvent } from "../completion/events.ts";
 import type { CallTracer } from "../rpc/call-tracer.ts";
@@ -30,18 +30,21 @@ export type ChatDeps = Readonly<{
   tracer?: CallTracer;
 }>;
 
-/** Answers, one way or the other; never rejects. @param body parsed JSON @param observer follows the call */
+/** Who asks, and who follows the call. */
+export type ChatCaller = Pick<CompletionCall, "keyId" | "observer">;
+
+/** Answers, one way or the other; never rejects. @param body parsed JSON */
 export async function answerChat(
   body: unknown,
   headers: IncomingHttpHeaders,
   response: ServerResponse,
   deps: ChatDeps,
-  observer?: CallObserver,
+  caller: ChatCaller,
 ): Promise<void> {
   try {
     const created = Math.floor(deps.wallMs() / 1000);
     const request = readRequest(body, headers, { ...deps.models(), ...deps });
-    const call = { ...request.call, signal: callerSignal(response, deps.shutdownSignal), observer };
+    const call = { ...request.call, ...caller, signal: callerSignal(response, deps.shutdownSignal) };
     if (request.isStreamed) await stream(call, request, created, response, deps);
     else await sendWhole(call, request, created, response, deps);
   } catch (error) {

@@ -1,4 +1,5 @@
 /** From this service's failures to OpenAI's. What each failure leads to was decided before, in completion. */
+import { AccessError, type Refusal } from "../access/access-error.ts";
 import { CompletionError } from "../completion/completion-error.ts";
 import type { CallerCode } from "../completion/failure-policy.ts";
 import { isIncapability } from "../routing/candidates.ts";
@@ -66,11 +67,22 @@ export const SHUTTING_DOWN = new ApiError({
   message: "The service is shutting down; another replica can answer.",
 });
 
+const NOT_LET_IN: Readonly<Record<Refusal, Shape>> = {
+  unauthenticated: { status: 401, type: "invalid_request_error", code: "invalid_api_key" },
+  role_missing: { status: 403, type: "invalid_request_error", code: "role_missing" },
+  too_many_guesses: { status: 429, type: "rate_limit_error", code: "too_many_wrong_keys" },
+  keys_unknown: server(503, "keys_unknown"),
+};
+
+const notLetIn = ({ refusal, message, retryAfterMs }: AccessError): ApiError =>
+  new ApiError({ ...NOT_LET_IN[refusal], message, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+
 /** Any failure as the caller may see it. What nobody foresaw is a 500, logged without its message. */
 export function toApiError(error: unknown, log: Log): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof InvalidRequestError) return invalidRequest(error);
   if (error instanceof CompletionError) return ofCompletion(error);
+  if (error instanceof AccessError) return notLetIn(error);
   log.error("a call of the OpenAI-compatible API failed in a way nobody foresaw", describe(error));
   return new ApiError({ ...BY_CODE.INTERNAL, message: "An internal error; the service's log names it." });
 }

@@ -4,8 +4,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { OpenAI } from "openai";
 import { targetKey } from "../routing/types.ts";
 import type { CallTracer } from "../rpc/call-tracer.ts";
+import { identityOfRequest } from "../rpc/http-gate.ts";
 import { ApiError, modelNotFound } from "./api-error.ts";
-import { answerChat, type ChatDeps } from "./chat-completions.ts";
+import { answerChat, type ChatCaller, type ChatDeps } from "./chat-completions.ts";
 import { ofHttp } from "./errors.ts";
 import { CHOICES, findTarget, listCallable, type ModelsDeps } from "./models.ts";
 
@@ -21,7 +22,7 @@ export function addOpenAiApi(app: FastifyInstance, deps: ChatDeps): void {
       api.post("/chat/completions", (request, reply) => {
         reply.hijack();
         return deps.tracer === undefined
-          ? answerChat(request.body, request.headers, reply.raw, deps)
+          ? answerChat(request.body, request.headers, reply.raw, deps, callerOf(request))
           : answerTraced(request, reply.raw, deps, deps.tracer);
       });
       api.get("/models", async () => ({ object: "list", data: listModels(deps.models(), created) }));
@@ -35,15 +36,20 @@ export function addOpenAiApi(app: FastifyInstance, deps: ChatDeps): void {
 
 /** Answers, and traces that with the status that the caller got. */
 async function answerTraced(
-  { body, headers }: FastifyRequest,
+  request: FastifyRequest,
   response: ServerResponse,
   deps: ChatDeps,
   tracer: CallTracer,
 ): Promise<void> {
+  const { body, headers } = request;
   const trace = tracer.startHttp("POST", "/v1/chat/completions", (name) => textOf(headers[name]));
-  await answerChat(body, headers, response, deps, trace.observer);
+  await answerChat(body, headers, response, deps, { ...callerOf(request), observer: trace.observer });
   trace.end(response.headersSent ? response.statusCode : undefined);
 }
+
+const callerOf = (request: FastifyRequest): ChatCaller => ({
+  keyId: identityOfRequest(request)?.keyId ?? "",
+});
 
 /** Node joins what came more than once, where that may be. */
 const textOf = (value: string | readonly string[] | undefined): string | undefined =>

@@ -32,6 +32,7 @@ import { listScoreCounts } from "../store/execution-rollups.ts";
 import { findExecution } from "../store/executions.ts";
 import { listFeedback, sumFeedback } from "../store/feedback.ts";
 import type { Log } from "../telemetry/log.ts";
+import { ownerFor } from "./caller.ts";
 import {
   agentCostToProto,
   costPointToProto,
@@ -156,8 +157,9 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
         executions,
       });
     },
-    listExecutions: async (request) => {
-      const { filter, after, pageSize } = reading((found) => readListQuestion(found, request));
+    listExecutions: async (request, context) => {
+      const owner = ownerFor(context);
+      const { filter, after, pageSize } = reading((found) => readListQuestion(found, request, owner));
       // One more than asked for says whether there is another page.
       const rows = await ask(listExecutions(db, filter, after, pageSize + 1));
       const page = rows.slice(0, pageSize);
@@ -175,11 +177,11 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
           : "",
       });
     },
-    getExecution: async ({ executionId }) => {
+    getExecution: async ({ executionId }, context) => {
       reading((found) => readExecutionId(found, executionId));
       const [execution, attempts, feedback, said] = await ask(
         Promise.all([
-          findExecution(db, executionId),
+          findExecution(db, executionId, ownerFor(context)),
           listAttempts(db, executionId),
           listFeedback(db, executionId, MOST_FEEDBACK),
           sumFeedback(db, [executionId]),

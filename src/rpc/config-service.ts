@@ -112,14 +112,14 @@ export function configService(deps: ConfigServiceDeps): ServiceEntry {
       withConfigErrors(async () => {
         const document = validDocument(request.config);
         const basedOn = versionNumber(request.basedOn, ["based_on"]);
-        const added = await versions.publish(document, basedOn, publicationOf(request, ""));
+        const added = await versions.publish(document, basedOn, publicationOf(request, "", context));
         return create(PublishConfigResponseSchema, published(added, context));
       }),
     rollbackConfig: (request, context) =>
       withConfigErrors(async () => {
         const version = versionNumber(request.version, ["version"]);
         const basedOn = findVersionNumber(request.basedOn, ["based_on"]);
-        const by = publicationOf(request, `Roll back to version ${version}`);
+        const by = publicationOf(request, `Roll back to version ${version}`, context);
         const added = await versions.rollBack(version, basedOn, by);
         return create(RollbackConfigResponseSchema, published(added, context));
       }),

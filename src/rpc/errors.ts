@@ -8,6 +8,7 @@ import {
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.js";
+import { AccessError, type Refusal } from "../access/access-error.ts";
 import { CompletionError } from "../completion/completion-error.ts";
 import type { CallerCode } from "../completion/failure-policy.ts";
 import { IdempotencyError, type IdempotencyFailure } from "../idempotency/idempotency-error.ts";
@@ -42,6 +43,7 @@ type Detail = Readonly<{ desc: DescMessage; value: MessageInitShape<DescMessage>
 /** Any failure as the caller may see it. What nobody foresaw is INTERNAL, logged without its message. */
 export function toConnectError(error: unknown, { style, method, log, signal }: ErrorContext): ConnectError {
   if (error instanceof ConnectError) return error;
+  if (error instanceof AccessError) return notLetIn(error);
   if (error instanceof InvalidRequestError) return invalidRequest(error, style);
   // A call that ends because the service goes away is not the caller's cancellation, whatever the engine made of it.
   if (isShutdown(signal)) return signal.reason;
@@ -63,6 +65,21 @@ export function describe(error: unknown): { error: string; stack?: string } {
   if (!(error instanceof Error)) return { error: typeof error };
   const frames = error.stack?.split("\n").filter((line) => line.trimStart().startsWith("at ")) ?? [];
   return { error: error.name, stack: frames.slice(0, 8).join("\n") };
+}
+
+const NOT_LET_IN: Readonly<Record<Refusal, readonly [Code, string]>> = {
+  unauthenticated: [Code.Unauthenticated, "KEY_MISSING_OR_WRONG"],
+  role_missing: [Code.PermissionDenied, "ROLE_MISSING"],
+  too_many_guesses: [Code.ResourceExhausted, "TOO_MANY_WRONG_KEYS"],
+  keys_unknown: [Code.Unavailable, "KEYS_UNKNOWN"],
+};
+
+export function notLetIn({ refusal: why, message, retryAfterMs }: AccessError): ConnectError {
+  const [code, reason] = NOT_LET_IN[why];
+  return new ConnectError(message, code, undefined, [
+    errorInfo(reason),
+    ...(retryAfterMs === undefined ? [] : [retryInfo(retryAfterMs)]),
+  ]);
 }
 
 function invalidRequest({ violations }: InvalidRequestError, style: FieldStyle): ConnectError {

@@ -4,8 +4,9 @@ import type { Kysely } from "kysely";
 import { RecordFeedbackResponseSchema } from "../../gen/modeltier/v1/feedback_pb.js";
 import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
 import type { Database } from "../store/database.ts";
-import { hasExecution, insertFeedback } from "../store/feedback.ts";
+import { findOwner, insertFeedback } from "../store/feedback.ts";
 import type { Log } from "../telemetry/log.ts";
+import { ownerFor } from "./caller.ts";
 import { refusal } from "./errors.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
 import { fromStore } from "./store-errors.ts";
@@ -19,11 +20,18 @@ export type FeedbackServiceDeps = Readonly<{
 }>;
 
 export function feedbackService({ db, mayBeOnItsWay, log }: FeedbackServiceDeps): ServiceEntry {
+  /** One of another caller's is none. Of one that is not written yet nobody knows whose it is. */
+  const isKnown = async (executionId: string, owner: string | undefined): Promise<boolean> => {
+    const isExpected = mayBeOnItsWay(executionId);
+    if (isExpected && owner === undefined) return true;
+    const of = await fromStore(findOwner(db, executionId), log);
+    return of === undefined ? isExpected : owner === undefined || of === owner;
+  };
   return serviceEntry(FeedbackService, {
-    recordFeedback: async (request) => {
+    recordFeedback: async (request, context) => {
       const given = readFeedback(request);
       const { executionId, feedbackId } = given;
-      if (!(mayBeOnItsWay(executionId) || (await fromStore(hasExecution(db, executionId), log)))) {
+      if (!(await isKnown(executionId, ownerFor(context)))) {
         throw new ConnectError("there is no such execution: name it as `completed` did", Code.NotFound);
       }
       const result = await fromStore(insertFeedback(db, given), log);

@@ -197,7 +197,7 @@ function statusFor(error: unknown, context: GrpcHandlerContext): StatusObject {
   return { code, details, metadata };
 }
 
-function metadataOf(headers: Headers): Metadata {
+export function metadataOf(headers: Headers): Metadata {
   const metadata = new Metadata();
   for (const [name, value] of headers) {
     metadata.add(name, name.endsWith("-bin") ? Buffer.from(value, "base64") : value);

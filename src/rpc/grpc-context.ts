@@ -7,6 +7,8 @@ import {
   type HandlerContext,
 } from "@connectrpc/connect";
 import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { Evidence } from "../access/access.ts";
+import { GrpcEvidence } from "./evidence.ts";
 
 export type GrpcCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
 
@@ -43,6 +45,11 @@ export class GrpcHandlerContext implements HandlerContext {
 
   get url(): string {
     return `http://${this.#call.getHost()}${this.#call.getPath()}`;
+  }
+
+  /** What is known of the caller. */
+  get evidence(): Evidence {
+    return new GrpcEvidence(this.#call);
   }
 
   get signal(): AbortSignal {

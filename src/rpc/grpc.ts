@@ -7,11 +7,14 @@ import { Server as GrpcServer, type Server, ServerCredentials } from "@grpc/grpc
 import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
+import type { Access } from "../access/access.ts";
 import { grpcDefinition, grpcHandlers } from "./grpc-adapter.ts";
+import { besideContract } from "./grpc-gate.ts";
 import { HealthWatches } from "./health-watches.ts";
 import { LIMITS } from "./limits.ts";
 import { shortenDeadline } from "./longest-deadline.ts";
 import type { ServiceEntry } from "./service-entry.ts";
+import { FollowingCredentials, type TlsCertificates } from "./tls.ts";
 import { writeAhead } from "./write-ahead.ts";
 
 /** The contract as `buf build` compiled it; what reflection answers from. */
@@ -32,6 +35,10 @@ export type GrpcListenerOptions = Readonly<{
   host: string;
   port: number;
   services: readonly ServiceEntry[];
+  /** Absent: it speaks in the clear. */
+  tls?: TlsCertificates;
+  /** Who may ask for health and reflection; the services see to themselves. */
+  access: Pick<Access, "admit">;
   /** Aborts the calls in flight when the grace of a shutdown is over. */
   shutdownSignal: AbortSignal;
 }>;
@@ -41,6 +48,8 @@ export async function listenGrpc({
   host,
   port,
   services,
+  tls,
+  access,
   shutdownSignal,
 }: GrpcListenerOptions): Promise<GrpcListener> {
   const watches = new HealthWatches();
@@ -50,7 +59,7 @@ export async function listenGrpc({
     "grpc.max_connection_idle_ms": LIMITS.idleConnectionMs,
     "grpc.keepalive_time_ms": LIMITS.keepaliveMs,
     "grpc.keepalive_timeout_ms": LIMITS.keepaliveTimeoutMs,
-    interceptors: [writeAhead, watches.interceptor],
+    interceptors: [writeAhead, besideContract(services, access), watches.interceptor],
   });
   for (const entry of services)
     server.addService(grpcDefinition(entry.service), grpcHandlers(entry, shutdownSignal));
@@ -58,7 +67,9 @@ export async function listenGrpc({
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "NOT_SERVING"])));
   health.addToServer(server);
   addReflection(server);
-  const bound = await bind(server, host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+  const credentials = tls === undefined ? ServerCredentials.createInsecure() : new FollowingCredentials(tls);
+  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const bound = await bind(server, address, credentials);
   shortenDeadlines(server);
   return {
     port: bound,
@@ -93,9 +104,9 @@ function addReflection(server: Server): void {
   );
 }
 
-function bind(server: Server, address: string): Promise<number> {
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(error);
     });

@@ -8,8 +8,8 @@ import type { AnyMethod, ServiceEntry } from "./service-entry.ts";
 import type { FieldStyle } from "./validate/violations.ts";
 
 export type GuardOptions = Readonly<{
-  /** Throws when the caller may not call the method. */
-  authorize: (method: DescMethod, context: HandlerContext) => void;
+  /** What stands before a method: throws when the caller may not call it. Throws at once for a method without a rule. */
+  authorize: (method: DescMethod) => (context: HandlerContext) => void;
   log: Log;
 }>;
 
@@ -27,13 +27,15 @@ export function guard({ service, implementation }: ServiceEntry, options: GuardO
 }
 
 /** Adds no promise of its own: an implementation that answers at once is answered at once. */
-function guardUnary(method: DescMethod, run: AnyMethod, { authorize, log }: GuardOptions): AnyMethod {
+function guardUnary(method: DescMethod, run: AnyMethod, options: GuardOptions): AnyMethod {
+  const { log } = options;
+  const authorize = options.authorize(method);
   return (request, context) => {
     const fail = (error: unknown): never => {
       throw toConnectError(error, { style: fieldStyleOf(context), method, log, signal: context.signal });
     };
     try {
-      authorize(method, context);
+      authorize(context);
       const response = run(request, context);
       return response instanceof Promise ? response.catch(fail) : response;
     } catch (error) {
@@ -43,7 +45,9 @@ function guardUnary(method: DescMethod, run: AnyMethod, { authorize, log }: Guar
 }
 
 /** Wraps the iterator and not only the call: a stream fails long after its method has returned. */
-function guardStream(method: DescMethod, run: AnyMethod, { authorize, log }: GuardOptions): AnyMethod {
+function guardStream(method: DescMethod, run: AnyMethod, options: GuardOptions): AnyMethod {
+  const { log } = options;
+  const authorize = options.authorize(method);
   return (request, context) => {
     const fail = (error: unknown): never => {
       throw toConnectError(error, { style: fieldStyleOf(context), method, log, signal: context.signal });
@@ -51,7 +55,7 @@ function guardStream(method: DescMethod, run: AnyMethod, { authorize, log }: Gua
     let events: AsyncIterator<Message> | undefined;
     let batches: Batched<Message> | undefined;
     const start = (): AsyncIterator<Message> => {
-      authorize(method, context);
+      authorize(context);
       return (run(request, context) as AsyncIterable<Message>)[Symbol.asyncIterator]();
     };
     const guarded = <T>(next: () => Promise<T>): Promise<T> => {

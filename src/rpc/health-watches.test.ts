@@ -7,6 +7,7 @@ type Watch = ClientReadableStream<{ status: string }>;
 
 it("a drain tells those who watch the health that it is over, and waits for none of them", async () => {
   const listener = await listenGrpc({
+    access: { admit: () => undefined },
     host: "127.0.0.1",
     port: 0,
     services: [],

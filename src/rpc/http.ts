@@ -1,12 +1,25 @@
 /** The HTTP listener: Connect and gRPC-Web for the services, and Fastify for everything else (health, metrics). */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { Code, ConnectError, createConnectRouter, createContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { type FastifyInstance, fastify } from "fastify";
+import type { Access } from "../access/access.ts";
 import type { Log } from "../telemetry/log.ts";
+import { browserGate, setSafeHeaders } from "./browser-gate.ts";
+import { EVIDENCE } from "./caller.ts";
+import { HttpEvidence } from "./evidence.ts";
+import { guardRoutes } from "./http-gate.ts";
 import { LIMITS } from "./limits.ts";
 import { shortenDeadline } from "./longest-deadline.ts";
 import type { ServiceEntry } from "./service-entry.ts";
+import type { TlsCertificates } from "./tls.ts";
 import { blameCaller } from "./undecodable.ts";
 
 export type HttpListener = Readonly<{
@@ -22,6 +35,12 @@ export type HttpListenerOptions = Readonly<{
   host: string;
   port: number;
   services: readonly ServiceEntry[];
+  /** Names by which browsers may call it, beside those of this machine. */
+  allowedHosts: readonly string[];
+  /** Absent: it speaks in the clear. */
+  tls?: TlsCertificates;
+  /** Who may ask for the routes; the services see to themselves. */
+  access: Pick<Access, "admit">;
   /** Aborts the calls in flight when the grace of a shutdown is over. */
   shutdownSignal: AbortSignal;
   /** Adds the routes that are not RPCs. */
@@ -32,21 +51,25 @@ export type HttpListenerOptions = Readonly<{
 /** Listens. @throws the socket's error when the port cannot be had */
 export async function listenHttp(options: HttpListenerOptions): Promise<HttpListener> {
   const rpc = rpcListener(options);
+  const findObjection = browserGate(options);
   let server: Server | undefined;
   const app = fastify({
     logger: false,
     bodyLimit: LIMITS.messageBytes,
     serverFactory: (handler) => {
-      server = createServer(
-        { maxHeaderSize: LIMITS.metadataBytes, keepAliveTimeout: 65_000 },
-        (request, response) => {
-          if (!hasUsableAuthority(request)) refuse(response, 400, "the Host header or the path is malformed");
-          else if (!rpc(request, response)) handler(request, response);
-        },
-      );
+      server = serve(options.tls, (request, response) => {
+        setSafeHeaders(response);
+        if (!hasUsableAuthority(request)) {
+          return refuse(response, 400, "the Host header or the path is malformed");
+        }
+        const objection = findObjection(request);
+        if (objection !== undefined) refuse(response, 403, objection);
+        else if (!rpc(request, response)) handler(request, response);
+      });
       return server;
     },
   });
+  guardRoutes(app, options.access);
   options.routes(app);
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ error: `nothing is served at ${request.method} ${request.url.slice(0, 200)}` }),
@@ -58,6 +81,15 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
     drain: () => drain(listening),
     close: () => listening.closeAllConnections(),
   };
+}
+
+const SERVER_OPTIONS = { maxHeaderSize: LIMITS.metadataBytes, keepAliveTimeout: 65_000 };
+
+function serve(tls: TlsCertificates | undefined, listener: RequestListener): Server {
+  if (tls === undefined) return createServer(SERVER_OPTIONS, listener);
+  const server = createSecureServer({ ...SERVER_OPTIONS, ...tls.handshake, ...tls.context() }, listener);
+  tls.follow((context) => server.setSecureContext(context));
+  return server;
 }
 
 function portOf(server: Server): number {
@@ -103,7 +135,8 @@ function rpcListener({ services, shutdownSignal, log }: HttpListenerOptions) {
     const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
     if (handler === undefined) return false;
     shortenDeadline(request.headers);
-    handler(universalRequestFromNodeRequest(request, untilAnswered(response), undefined, undefined))
+    const values = createContextValues().set(EVIDENCE, new HttpEvidence(request));
+    handler(universalRequestFromNodeRequest(request, untilAnswered(response), undefined, values))
       .then((answer) => blameCaller(answer, handler.method))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {

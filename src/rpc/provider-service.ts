@@ -24,8 +24,8 @@ export function providerService({ hub, config, state, reload }: ProviderServiceD
   return serviceEntry(ProviderService, {
     listProviders: () =>
       create(ListProvidersResponseSchema, { providers: list(), sandbox: hub.current.sandbox }),
-    reloadProviders: async ({ author }) => {
-      const { changed, warnings } = await reload(readAuthor(author));
+    reloadProviders: async ({ author }, context) => {
+      const { changed, warnings } = await reload(readAuthor(author, context));
       return create(ReloadProvidersResponseSchema, {
         providers: list(),
         changed: [...changed],

@@ -17,6 +17,7 @@ import type { Idempotency } from "../idempotency/idempotency.ts";
 import type { RoutingRequest } from "../routing/types.ts";
 import { BatchedStream } from "./batched.ts";
 import type { RpcTrace } from "./call-tracer.ts";
+import { callerOf } from "./caller.ts";
 import { completionFromProto } from "./convert/complete.ts";
 import { completedToProto, eventToProto } from "./convert/events.ts";
 import { reasoningToProto } from "./convert/reasoning.ts";
@@ -28,8 +29,8 @@ import { validateRoute } from "./validate/route.ts";
 import { type FieldPath, InvalidRequestError } from "./validate/violations.ts";
 
 export type RouterServiceDeps = Readonly<{
-  /** Decides. @throws CompletionError when nothing can be decided */
-  decide(request: RoutingRequest): Decided;
+  /** Decides. @param keyId of whoever asks @throws CompletionError when nothing can be decided */
+  decide(request: RoutingRequest, keyId: string): Decided;
   tokens: DecisionTokens;
   complete(call: CompletionCall): AsyncIterable<readonly EngineEvent[]>;
   completeOnce(call: CompletionCall): Promise<OnceAnswer>;
@@ -46,7 +47,7 @@ export function routerService(deps: RouterServiceDeps): ServiceEntry {
     route: (message, context) => {
       validateRoute(message);
       const request = routingRequestFromProto(message);
-      const decided = decide(request);
+      const decided = decide(request, callerOf(context));
       deps.findTrace?.(context)?.onDecision(decided);
       return create(RouteResponseSchema, {
         decision: decisionToProto(decided.decisionId, decided.decision),
@@ -76,7 +77,12 @@ function callOf(
   at: FieldPath,
 ): CompletionCall {
   const { signal, timeoutMs } = context;
-  const caller = { signal, timeoutMs: timeoutMs(), observer: findTrace?.(context)?.observer };
+  const caller = {
+    signal,
+    timeoutMs: timeoutMs(),
+    observer: findTrace?.(context)?.observer,
+    keyId: callerOf(context),
+  };
   if (request.routing.case !== "decisionToken") return { ...completionFromProto(request), ...caller };
   const token = openToken(request.routing.value, tokens, [...at, "decision_token"]);
   const call = completionFromProto(request, token.request);

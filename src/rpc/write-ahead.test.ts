@@ -33,6 +33,7 @@ async function serve(batches: () => AsyncIterable<readonly string[]>) {
   const unary: AnyMethod = () => create(CompleteResponseSchema);
   const complete: AnyMethod = () => new BatchedStream(counted(), delta);
   opened.listener = await listenGrpc({
+    access: { admit: () => undefined },
     host: "127.0.0.1",
     port: 0,
     services: [{ service: RouterService, implementation: { route: unary, complete, completeOnce: unary } }],

@@ -1,4 +1,5 @@
 /** What a person reads at the start: what answers, where to call, and a call to paste. */
+import type { Role } from "../access/types.ts";
 import type { Settings } from "../settings/settings.ts";
 
 export type Running = Readonly<{
@@ -10,6 +11,8 @@ export type Running = Readonly<{
   engine: "postgres" | "pglite";
   /** Of the embedded database. */
   socketFolder?: string;
+  /** What everybody may who reaches the ports, without a key; absent: nothing. */
+  openTo?: Role;
   /** Targets past their retirement day, "provider/model". */
   retired: readonly string[];
 }>;
@@ -19,24 +22,26 @@ const ROUTE = '{"agentId":"test-agent","intent":"INTENT_GENERATE","agentAis":{"c
 export function banner(running: Running): string {
   const { settings, grpcPort, httpPort, sandboxUrl } = running;
   const host = reachable(settings.host);
+  const scheme = settings.access.tls === undefined ? "http" : "https";
   return [
     firstLine(running),
     "",
     `  gRPC      ${host}:${grpcPort}`,
-    `  HTTP      http://${host}:${httpPort}   Connect, gRPC-Web, /metrics, /healthz, /readyz`,
-    `  OpenAI    http://${host}:${httpPort}/v1   for any client of OpenAI's API`,
+    `  HTTP      ${scheme}://${host}:${httpPort}   Connect, gRPC-Web, /metrics, /healthz, /readyz`,
+    `  OpenAI    ${scheme}://${host}:${httpPort}/v1   for any client of OpenAI's API`,
     ...(sandboxUrl === undefined ? [] : [`  Sandbox   ${sandboxUrl}/ledger`]),
     `  Database  ${database(running)}`,
+    `  Access    ${access(running)}`,
     ...(running.retired.length === 0 ? [] : [`  Retired   ${running.retired.join(", ")}`]),
     "",
     "Try it:",
     "",
-    `  curl -s http://${host}:${httpPort}/modeltier.v1.RouterService/Route -H 'content-type: application/json' \\`,
+    `  curl -s ${scheme}://${host}:${httpPort}/modeltier.v1.RouterService/Route -H 'content-type: application/json' \\`,
     `    -d '${ROUTE}'`,
     "",
-    "  npx buf curl --protocol grpc --http2-prior-knowledge \\",
+    `  npx buf curl --protocol grpc${scheme === "http" ? " --http2-prior-knowledge" : ""} \\`,
     `    -d '{"route":{"agentId":"test-agent","intent":"INTENT_SUMMARIZE"},"messages":[{"role":"ROLE_USER","parts":[{"text":"Say hello"}]}]}' \\`,
-    `    http://${host}:${grpcPort}/modeltier.v1.RouterService/Complete`,
+    `    ${scheme}://${host}:${grpcPort}/modeltier.v1.RouterService/Complete`,
     "",
     "ready",
     "",
@@ -54,6 +59,15 @@ function firstLine({ settings, sandboxUrl }: Running): string {
       ? "Modeltier runs, and no provider has a key"
       : `Modeltier runs and calls ${called.map(({ id }) => id).join(", ")}`;
   return `${calls}.${missing.map(({ id, keyVariables }) => ` ${id} has no key: set ${keyVariables[0]}.`).join("")}`;
+}
+
+function access({ openTo }: Running): string {
+  if (openTo === undefined) return "by key, sent as authorization: Bearer mt_…";
+  const who =
+    openTo === "caller"
+      ? "OPEN to every caller on this machine; the admin token guards the rest"
+      : "OPEN: everyone on this machine may do everything";
+  return `${who}. The first key ends that: npm run keys -- create --role admin`;
 }
 
 const database = ({ engine, settings, socketFolder }: Running): string =>

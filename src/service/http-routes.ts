@@ -1,9 +1,11 @@
 /** What the HTTP listener serves beside the RPCs: signs of life, metrics, the admin page, and OpenAI's API. */
 import type { FastifyInstance } from "fastify";
 import { Registry } from "prom-client";
+import type { Access } from "../access/access.ts";
 import { addAdminPage } from "../admin/page.ts";
 import type { ChatDeps } from "../openai-api/chat-completions.ts";
 import { addOpenAiApi } from "../openai-api/routes.ts";
+import { addSessions } from "../rpc/admin-sessions.ts";
 
 export type HttpRoutesDeps = Readonly<{
   /** As Prometheus reads them. */
@@ -13,11 +15,12 @@ export type HttpRoutesDeps = Readonly<{
   /** What an operator should know of a service that takes calls all the same. */
   listDetails: () => readonly string[];
   openAi: ChatDeps;
+  access: Pick<Access, "issueSession">;
 }>;
 
 export function addHttpRoutes(
   app: FastifyInstance,
-  { renderMetrics, findObstacle, listDetails, openAi }: HttpRoutesDeps,
+  { renderMetrics, findObstacle, listDetails, openAi, access }: HttpRoutesDeps,
 ): void {
   let render: Promise<string> | undefined;
   /** Scrapes that come together share one rendering. */
@@ -36,6 +39,7 @@ export function addHttpRoutes(
   });
   app.get("/metrics", async (_, reply) => reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await metrics()));
   addAdminPage(app);
+  addSessions(app, access);
   addOpenAiApi(app, openAi);
 }
 

@@ -1,6 +1,7 @@
 /** The composition: settings in, a running service out. Nothing is built or connected anywhere else. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Access } from "../access/access.ts";
 import type { CompletionCall } from "../completion/call.ts";
 import { decideWithinBudgets } from "../completion/call-funds.ts";
 import { complete } from "../completion/complete.ts";
@@ -20,6 +21,7 @@ import { guard } from "../rpc/guard.ts";
 import { listenHttp } from "../rpc/http.ts";
 import { providerService } from "../rpc/provider-service.ts";
 import { routerService } from "../rpc/router-service.ts";
+import { openTls } from "../rpc/tls.ts";
 import { findTrace, traced } from "../rpc/traced.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -29,6 +31,7 @@ import { createRecorder } from "../store/recorder.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { addTargetGauge } from "../telemetry/target-metrics.ts";
+import { startAccess } from "./access.ts";
 import { startAnalytics } from "./analytics.ts";
 import type { Running } from "./banner.ts";
 import { startBudgets } from "./budgets.ts";
@@ -91,6 +94,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const migrated = shared ? undefined : migrateUntilDone(database.migrate, { log, signal: closing.signal });
   // Postgres may be down for a while: records wait for it, and calls do not need it.
   if (database.engine === "pglite") await migrated;
+  const { access, keys, ...ofAccess } = startAccess({ settings, database, log });
   const recorder = createRecorder({ db: database.db, log, metrics });
   const transport = createTransport();
   const configuration = await openConfiguration({ settings, database, codec: configCodec, log, migrated });
@@ -100,6 +104,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const config = (): RoutingConfig => active.current.config;
   const tracing = await openTracing(settings, hub, log);
   const { budgets, admin, ...ofBudgets } = await startBudgets({ settings, database, metrics, log });
+  await ofAccess.ready();
+  sayOpen(access, log);
   const engine = engineOf({ config, hub, budgets, recorder, metrics, log });
   const idempotency = createIdempotency({ db: database.db, log });
   const analytics = startAnalytics({ database, config, log });
@@ -118,7 +124,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const services = [
     routerService({
       ...calls,
-      decide: (request) => decideWithinBudgets(request, config(), engine.deps),
+      decide: (request, keyId) => decideWithinBudgets(request, config(), engine.deps, keyId),
       tokens: new DecisionTokens({
         secret: settings.tokenSecret,
         lifetimeMs: settings.tokenLifetimeMs,
@@ -146,10 +152,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         }),
     }),
     configAdmin({ configuration, settings: following.settings, database, state: engine.state }),
-    accessService({ budgets: admin, log }),
+    accessService({ budgets: admin, keys, log }),
     ...analytics.services,
   ]
-    .map((entry) => guard(entry, { authorize: authorizer(settings.adminToken), log }))
+    .map((entry) => guard(entry, { authorize: authorizer(access), log }))
     .map((entry) => (tracing === undefined ? entry : traced(entry, tracing.tracer)));
 
   const openAi = {
@@ -161,14 +167,25 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     tracer: tracing?.tracer,
   };
   const { host, grpcPort, httpPort } = settings;
+  const tls = settings.access.tls && openTls(settings.access.tls, log);
   const { shutdownSignal } = life;
   // One after the other: workers that ask for port 0 share what they ask for in the same order.
-  const grpc = await listenGrpc({ host, port: grpcPort, services, shutdownSignal });
+  const grpc = await listenGrpc({
+    host,
+    port: grpcPort,
+    services,
+    ...(tls && { tls }),
+    access,
+    shutdownSignal,
+  });
   const renderMetrics = shared?.renderMetrics ?? (() => metrics.registry.metrics());
   const http = await listenHttp({
     host,
     port: httpPort,
+    allowedHosts: settings.access.allowedHosts,
     services,
+    ...(tls && { tls }),
+    access,
     shutdownSignal,
     routes: (app) =>
       addHttpRoutes(app, {
@@ -176,6 +193,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         findObstacle: () => life.obstacle,
         listDetails: () => listMissingKeys(config(), engine.state()),
         openAi,
+        access,
       }),
     log,
   });
@@ -194,9 +212,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
     grpc.close();
     http.close();
+    tls?.close();
     const flushMs = Math.min(FLUSH_MS, Math.max(GOODBYE_MS, graceEndsMs - performance.now()));
     await Promise.all([recorder.close(), idempotency.close(), tracing?.close(flushMs)]);
-    await ofBudgets.close();
+    await Promise.all([ofBudgets.close(), ofAccess.close()]);
     closing.abort();
     await configuration.close();
     await Promise.all([database.close(), transport.close(), ownSandbox?.close()]);
@@ -209,12 +228,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       sandboxUrl: sandbox?.url,
       engine: database.engine,
       socketFolder: database.socketFolder,
+      openTo: access.anonymous?.role,
       retired: listRetired(config(), engine.state().today),
     },
     metrics,
     reload,
     stop: () => life.once(stop),
   };
+}
+
+function sayOpen({ anonymous }: Access, log: Log): void {
+  if (anonymous === undefined) return;
+  const message = "nobody is asked for a key on this machine, until there is a first one";
+  log.warn(message, { role: anonymous.role, make_one_with: "npm run keys -- create --role admin" });
 }
 
 /** What changes over the service's life, and what the parts may know of it. */

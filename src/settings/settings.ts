@@ -10,6 +10,7 @@ import {
   TIERS,
   type Tier,
 } from "../routing/types.ts";
+import { ACCESS_VARIABLES, type AccessSettings, readAccess } from "./access.ts";
 import type { Environment } from "./environment.ts";
 import { type LimitSettings, readLimits } from "./limits.ts";
 import { type ProviderSettings, readCustomKeys, readProviders } from "./providers.ts";
@@ -57,8 +58,7 @@ export type Settings = Readonly<{
   allowImageUrls: boolean;
   /** Of a call that names none; absent: as the preset says. */
   delivery?: Delivery;
-  /** Asked for by RPCs that change something; absent: not asked for. */
-  adminToken?: string;
+  access: AccessSettings;
   /** Signs decision tokens, at least 32 characters; absent: a random one, known to this service alone. */
   tokenSecret?: string;
   /** How long a decision token holds. */
@@ -76,10 +76,11 @@ export type Settings = Readonly<{
 
 const KNOWN = new Set(
   [
-    "ADDRESS GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
-    "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY ADMIN_TOKEN TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
+    "ADDRESS KEY GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
+    "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
     "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
     "BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
+    ACCESS_VARIABLES,
   ]
     .join(" ")
     .split(" ")
@@ -115,7 +116,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     sandboxTokensPerSecond: reader.positive("MODELTIER_SANDBOX_TOKENS_PER_SECOND", 200),
     allowImageUrls: reader.flag("MODELTIER_ALLOW_IMAGE_URLS", false),
     delivery: readDelivery(reader),
-    adminToken: reader.text("MODELTIER_ADMIN_TOKEN"),
+    access: readAccess(reader),
     tokenSecret: readTokenSecret(reader),
     tokenLifetimeMs: 1_000 * reader.positive("MODELTIER_TOKEN_LIFETIME_SECONDS", 300),
     budgetWithoutDatabase: reader.choice("MODELTIER_BUDGET_WITHOUT_DATABASE", ["refuse", "allow"], "refuse"),

@@ -131,6 +131,8 @@ function scopeColumns(scope: BudgetScope): Pick<BudgetsTable, "scope_key" | "sco
       return { scope_key: "", scope_value: scope.agentId };
     case "label":
       return { scope_key: scope.key, scope_value: scope.value };
+    case "key":
+      return { scope_key: "", scope_value: scope.keyId };
   }
 }
 
@@ -142,5 +144,7 @@ function scopeOf({ scope, scope_key: key, scope_value: value }: BudgetsTable): B
       return { kind: "agent", agentId: value };
     case "label":
       return { kind: "label", key, value };
+    case "key":
+      return { kind: "key", keyId: value };
   }
 }

@@ -1,12 +1,16 @@
 /** The tables as types, and the one way to open them: Postgres by URL, or the embedded database in the data folder. */
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ColumnType, Generated, GeneratedAlways, Kysely } from "kysely";
+import type { Role } from "../access/types.ts";
 import type { BudgetPeriod, BudgetScope, BudgetUnit } from "../budgets/types.ts";
 import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { DecisionDetails } from "./decision-details.ts";
+import { DataFolderInUseError } from "./embedded/data-folder.ts";
 import { startEmbeddedServer } from "./embedded/server.ts";
+import { socketFolderFor } from "./embedded/socket-folder.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { ANALYTICS_LIMITS, connect, MIGRATION_LIMITS, type Place, SERVING_LIMITS } from "./pool.ts";
 import type { AttemptKind, ExecutionStatus, PriceStatus, UsageSource } from "./records.ts";
@@ -30,6 +34,7 @@ export interface Database {
   orchestration_config_versions: ConfigVersionsTable;
   idempotency_keys: IdempotencyKeysTable;
   audit_log: AuditLogTable;
+  api_keys: ApiKeysTable;
   budgets: BudgetsTable;
   budget_accounts: BudgetAccountsTable;
   budget_leases: BudgetLeasesTable;
@@ -93,6 +98,8 @@ export interface ExecutionsTable extends UsageColumns {
   scoring_inputs: Json<ScoringInputs | null>;
   /** The sandbox answered in place of the providers. */
   sandbox: boolean;
+  /** Of whoever asked; "" where callers are not told apart, and in rows from before they were. */
+  key_id: Generated<string>;
 }
 
 /** One row per provider attempt. */
@@ -148,6 +155,24 @@ export interface AuditLogTable {
   created_at: Generated<Date>;
 }
 
+/** One row per API key; its secret is not kept. */
+export interface ApiKeysTable {
+  key_id: string;
+  name: string;
+  role: Role;
+  hash: Uint8Array;
+  pepper_id: string;
+  /** Of the secret from before the last rotation. */
+  previous_hash: Uint8Array | null;
+  previous_expires_at: Date | null;
+  revision: Generated<number>;
+  created_at: Generated<Date>;
+  created_by: string;
+  /** Null: it does not expire. */
+  expires_at: Date | null;
+  revoked_at: Date | null;
+}
+
 /** One row per idempotency key that is in flight or has an outcome. */
 export interface IdempotencyKeysTable {
   /** The caller it belongs to; "" where callers are not told apart. */
@@ -170,7 +195,7 @@ export interface BudgetsTable {
   scope: BudgetScope["kind"];
   /** The label's key; "" for another scope. */
   scope_key: string;
-  /** The label's value or the agent; "" for everything. */
+  /** The label's value, the agent or the key's id; "" for everything. */
   scope_value: string;
   period: BudgetPeriod;
   limit_nano_usd: ColumnType<bigint | null, string | null, string | null>;
@@ -233,6 +258,20 @@ export async function openDatabase({ url, dataDir, log }: DatabaseOptions): Prom
   const server = await startEmbeddedServer({ dataDir, log });
   const { socketFolder } = server;
   return { engine: "pglite", socketFolder, ...openPlace({ socketFolder }, log, server.close) };
+}
+
+/**
+ * The same for a visitor: where another process has the embedded database, it is asked over that one's socket.
+ * @throws what `openDatabase` throws, but not that the folder is in use
+ */
+export async function openOrVisit(options: DatabaseOptions): Promise<OpenDatabase> {
+  try {
+    return await openDatabase(options);
+  } catch (error) {
+    if (!(error instanceof DataFolderInUseError)) throw error;
+    const socketFolder = socketFolderFor(resolve(options.dataDir));
+    return { engine: "pglite", socketFolder, ...openPlace({ socketFolder }, options.log) };
+  }
 }
 
 function openPlace(place: Place, log: Log, afterwards?: () => Promise<void>) {

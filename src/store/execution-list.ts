@@ -19,6 +19,8 @@ export type ExecutionFilter = Readonly<{
   /** All of them. */
   labels?: Readonly<Record<string, string>>;
   minCostNanoUsd?: bigint;
+  /** Whose they are. */
+  keyId?: string;
 }>;
 
 /** The execution after which a page begins. Microseconds since 1970, because that is what the database counts in. */
@@ -51,6 +53,10 @@ export const listExecutions = (
   if (filter.intent !== undefined) query = query.where("intent", "=", filter.intent);
   if (filter.sessionId !== undefined) {
     query = query.where("session_id", "=", filter.sessionId).where(sql<boolean>`session_id <> ''`);
+  }
+  if (filter.keyId !== undefined) {
+    query = query.where("key_id", "=", filter.keyId);
+    if (filter.keyId !== "") query = query.where(sql<boolean>`key_id <> ''`);
   }
   if (filter.labels) query = query.where(sql<boolean>`labels @> ${JSON.stringify(filter.labels)}::jsonb`);
   if (filter.minCostNanoUsd !== undefined) {

@@ -34,6 +34,7 @@ const COLUMNS: ColumnTypes<NewExecution> = {
   labels: "jsonb",
   scoring_inputs: "jsonb",
   sandbox: "boolean",
+  key_id: "text",
   ...USAGE_COLUMNS,
 };
 
@@ -59,6 +60,7 @@ const executionRow = (record: ExecutionRecord): NewExecution => ({
   finish_reason: record.finishReason,
   labels: record.labels,
   scoring_inputs: record.scoringInputs ?? null,
+  key_id: record.keyId ?? "",
   ...usageRow(record),
   created_at: record.createdAt,
 });
@@ -77,12 +79,12 @@ const decisionRow = (decision: ExecutionRecord["decision"]) => ({
   sandbox: decision.sandbox,
 });
 
+/** @param keyId only if it is this key's */
 export const findExecution = (
   db: Kysely<Database>,
   executionId: string,
-): Promise<StoredExecution | undefined> =>
-  db
-    .selectFrom("orchestration_executions")
-    .selectAll()
-    .where("execution_id", "=", executionId)
-    .executeTakeFirst();
+  keyId?: string,
+): Promise<StoredExecution | undefined> => {
+  const query = db.selectFrom("orchestration_executions").selectAll().where("execution_id", "=", executionId);
+  return (keyId === undefined ? query : query.where("key_id", "=", keyId)).executeTakeFirst();
+};

@@ -82,8 +82,12 @@ export async function sumFeedback(
   return new Map(rows.map(({ execution_id, ...sums }) => [execution_id, sums]));
 }
 
-export async function hasExecution(db: Kysely<Database>, executionId: string): Promise<boolean> {
-  const { rows } =
-    await sql`select from orchestration_executions where execution_id = ${executionId}`.execute(db);
-  return rows.length > 0;
+/** Whose an execution is, "" where callers were not told apart; undefined: it is not in the database. */
+export async function findOwner(db: Kysely<Database>, executionId: string): Promise<string | undefined> {
+  const found = await db
+    .selectFrom("orchestration_executions")
+    .select("key_id")
+    .where("execution_id", "=", executionId)
+    .executeTakeFirst();
+  return found?.key_id;
 }

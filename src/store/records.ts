@@ -81,6 +81,8 @@ export type ExecutionRecord = Readonly<{
   attempts: readonly AttemptRecord[];
   /** What it cost the budgets that it counts towards; absent: none. */
   charges?: readonly BudgetCharge[];
+  /** Of whoever asked; absent: callers are not told apart. */
+  keyId?: string;
   createdAt: Date;
 }>;
 

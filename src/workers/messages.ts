@@ -1,4 +1,5 @@
 /** What the primary and its workers say to each other, and the check of what arrives. */
+import { ROLES, type Role } from "../access/types.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Environment } from "../settings/environment.ts";
 import type { MetricsSnapshot } from "../telemetry/snapshot.ts";
@@ -32,7 +33,7 @@ export type PrimaryMessage = Readonly<
 /** From a worker. */
 export type WorkerMessage = Readonly<
   | { type: "hello" }
-  | { type: "listening"; grpcPort: number; httpPort: number; retired: readonly string[] }
+  | { type: "listening"; grpcPort: number; httpPort: number; retired: readonly string[]; openTo?: Role }
   | { type: "failed"; explanation: string }
   | { type: "reload_wanted"; id: number }
   | { type: "reloaded"; id: number; changed: readonly string[] }
@@ -51,6 +52,7 @@ type Shapes<M extends { type: string }> = {
 
 const isNumber: Check = (value) => Number.isSafeInteger(value);
 const isText: Check = (value) => typeof value === "string";
+const isRole: Check = (value) => ROLES.some((role) => role === value);
 const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
 const maybe =
   (check: Check): Check =>
@@ -93,7 +95,7 @@ const FROM_PRIMARY: Shapes<PrimaryMessage> = {
 
 const FROM_WORKER: Shapes<WorkerMessage> = {
   hello: {},
-  listening: { grpcPort: isNumber, httpPort: isNumber, retired: isTexts },
+  listening: { grpcPort: isNumber, httpPort: isNumber, retired: isTexts, openTo: maybe(isRole) },
   failed: { explanation: isText },
   reload_wanted: { id: isNumber },
   reloaded: { id: isNumber, changed: isTexts },

@@ -78,7 +78,7 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
     log,
     nowMs: () => performance.now(),
   });
-  const { grpcPort, httpPort, retired } = await supervisor.start();
+  const { grpcPort, httpPort, retired, openTo } = await supervisor.start();
 
   const stop = async (): Promise<void> => {
     const endedWell = await supervisor.drain(settings.graceMs + LAST_RECORDS_MS);
@@ -87,7 +87,15 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
     if (!endedWell) throw new Error("a worker did not end well");
   };
   return {
-    running: { settings, grpcPort, httpPort, retired, sandboxUrl: sandbox?.url, engine: database.engine },
+    running: {
+      settings,
+      grpcPort,
+      httpPort,
+      retired,
+      openTo,
+      sandboxUrl: sandbox?.url,
+      engine: database.engine,
+    },
     stop,
   };
 }

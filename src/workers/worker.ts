@@ -78,8 +78,8 @@ async function start(message: StartMessage): Promise<void> {
   }
   started.resolve(service);
   setInterval(sendSnapshot, SNAPSHOT_INTERVAL_MS).unref();
-  const { grpcPort, httpPort, retired } = service.running;
-  await send({ type: "listening", grpcPort, httpPort, retired });
+  const { grpcPort, httpPort, retired, openTo } = service.running;
+  await send({ type: "listening", grpcPort, httpPort, retired, openTo });
 }
 
 /** As all workers started, but with the keys and base URLs that all have now. */

@@ -146,9 +146,9 @@ describe("an operator", () => {
     await opened.open("/config");
     await page.getByLabel("Balanced up to").fill("6");
     const configs = createClient(ConfigService, over(there));
-    const { config, version } = await configs.getConfig({});
-    if (config === undefined || version === undefined) throw new Error("no configuration");
     const headers = { authorization: `Bearer ${TOKEN}` };
+    const { config, version } = await configs.getConfig({}, { headers });
+    if (config === undefined || version === undefined) throw new Error("no configuration");
     await configs.publishConfig(
       { config: { ...config, failureLimit: 4 }, basedOn: version.version, author: "a colleague" },
       { headers },

@@ -87,7 +87,7 @@ describe("signing in", () => {
     await open("");
     await page.getByLabel("Admin token").fill("wrong");
     await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByText("does not accept this token").waitFor();
+    await page.getByText("does not accept this key").waitFor();
     await page.getByLabel("Admin token").fill(TOKEN);
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("heading", { level: 1, name: /today/ }).waitFor();

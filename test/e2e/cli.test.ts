@@ -27,13 +27,15 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** With the admin token, unless another is given. */
 async function modeltier(words: readonly string[], options: { input?: string; token?: string } = {}) {
+  const token = options.token ?? TOKEN;
   const child = spawn(process.execPath, [MAIN, ...words], {
     cwd: folder,
     env: {
       PATH: process.env.PATH,
       MODELTIER_ADDRESS: service.grpcAddress,
-      ...(options.token !== undefined && { MODELTIER_ADMIN_TOKEN: options.token }),
+      MODELTIER_ADMIN_TOKEN: token,
     },
   });
   child.stdin.end(options.input ?? "");
@@ -56,15 +58,13 @@ describe("modeltier config", () => {
     const valid = await modeltier(["config", "validate", file]);
     expect(valid).toMatchObject({ code: 0, out: "failure_limit: 2 -> 3\n" });
     expect(valid.err).toContain("valid; 1 changes since version 0");
-    expect(await modeltier(["config", "import", file])).toMatchObject({ code: 1 });
+    expect(await modeltier(["config", "import", file], { token: "" })).toMatchObject({ code: 1 });
 
-    const imported = await modeltier(["config", "import", file, "--author", "ana", "--json"], {
-      token: TOKEN,
-    });
+    const imported = await modeltier(["config", "import", file, "--author", "ana", "--json"]);
     expect(imported.code).toBe(0);
     const [, published] = imported.out.trim().split("\n");
     expect(JSON.parse(published ?? "")).toMatchObject({ version: { version: "1", author: "ana" } });
-    const again = await modeltier(["config", "import", file], { token: TOKEN });
+    const again = await modeltier(["config", "import", file]);
     expect(again.code).toBe(1);
     expect(again.err).toContain("Aborted: version 1 was published meanwhile");
     expect((await modeltier(["config", "export", "--version", "0"])).out).toContain("failure_limit: 2");
@@ -81,7 +81,7 @@ describe("modeltier config", () => {
   it("publishes nothing that is wrong, and names the field", async () => {
     await modeltier(["config", "export", file]);
     edit("agent_weight: 0.6", "agent_weight: 0.7");
-    const wrong = await modeltier(["config", "import", file], { token: TOKEN });
+    const wrong = await modeltier(["config", "import", file]);
     expect(wrong.code).toBe(3);
     expect(wrong.err).toContain("agent_weight");
     const unread = await modeltier(["config", "validate", "-"], { input: "config: [" });
@@ -93,7 +93,7 @@ describe("modeltier config", () => {
     expect(await modeltier(["complete", "hello", "--agent", "shop"])).toMatchObject({ code: 0 });
     await modeltier(["config", "export", file]);
     await expect
-      .poll(async () => (await modeltier(["config", "backtest", file], { token: TOKEN })).out, PATIENTLY)
+      .poll(async () => (await modeltier(["config", "backtest", file])).out, PATIENTLY)
       .toContain("1 executions decided anew: 0 in another tier, 0 at another target");
   });
 });
@@ -111,23 +111,24 @@ describe("modeltier", () => {
 
   it("lists executions and shows one, to whoever has the admin token", async () => {
     await modeltier(["complete", "hello", "--agent", "reader"]);
-    const list = () => modeltier(["executions"], { token: TOKEN });
+    const list = () => modeltier(["executions"]);
     await expect.poll(async () => (await list()).out, PATIENTLY).toContain("reader");
     const [line = ""] = (await list()).out.split("\n").filter((one) => one.includes("reader"));
     const [id = ""] = line.split("  ");
-    const shown = await modeltier(["executions", id], { token: TOKEN });
+    const shown = await modeltier(["executions", id]);
     expect(shown.out).toContain("attempt 1  kimi/kimi-k2-0905-preview  ok");
     expect(shown.out).not.toContain("quality");
     const said = createClient(
       FeedbackService,
       createGrpcTransport({ baseUrl: `http://${service.grpcAddress}` }),
     );
-    await said.recordFeedback({ executionId: id, quality: 4, success: true });
-    await said.recordFeedback({ executionId: id, quality: 5 });
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    await said.recordFeedback({ executionId: id, quality: 4, success: true }, { headers });
+    await said.recordFeedback({ executionId: id, quality: 5 }, { headers });
     expect((await list()).out).toMatch(
       /reader .*USD [\d.]+ {2}quality 4\.5 of 5 {2}1 of 1 say it did what it was for/,
     );
-    expect(await modeltier(["executions"])).toMatchObject({ code: 1 });
+    expect(await modeltier(["executions"], { token: "" })).toMatchObject({ code: 1 });
   });
 
   it("says how it is used when it was written wrong, and ends with 2", async () => {

@@ -66,7 +66,7 @@ const complete = async (agentId: string) => {
 
 describe("before anything is published", () => {
   it("preset and environment are in force, and say so field by field", async () => {
-    const { version, config, parts } = await anyone.getConfig({});
+    const { version, config, parts } = await admin.getConfig({});
     expect(version?.version).toBe(0n);
     expect(config?.tiers?.fast?.targets).toMatchObject([{ model: "gpt-4o-mini" }]);
     const sourceOf = (field: string) => parts.find((part) => part.field === field)?.source;
@@ -75,14 +75,16 @@ describe("before anything is published", () => {
     expect(sourceOf("breaker")).toBe(ConfigSource.PRESET);
   });
 
-  it("everyone may look and validate, and only the operator may change or read what happened", async () => {
-    const next = await edited({ config: anyone }, (draft) => {
+  it("only the operator may look, validate, change, and read what happened", async () => {
+    const next = await edited({ config: admin }, (draft) => {
       draft.failureLimit = 5;
     });
-    const { violations, changes } = await anyone.validateConfig({ config: next.config });
+    const { violations, changes } = await admin.validateConfig({ config: next.config });
     expect(violations).toEqual([]);
     expect(changes).toMatchObject([{ field: "failure_limit", beforeJson: "2", afterJson: "5" }]);
     const refused = [
+      anyone.getConfig({}),
+      anyone.validateConfig({ config: next.config }),
       anyone.publishConfig(next),
       anyone.rollbackConfig({ version: 0n }),
       Array.fromAsync(anyone.backtestConfig(next)),
@@ -122,23 +124,23 @@ describe("a change of the balanced tier", () => {
     expect(await complete("shop")).toMatchObject({ provider: "openai", model: "gpt-4o" });
 
     await admin.rollbackConfig({ version: 0n, author: "ana" });
-    const { config, version: after } = await anyone.getConfig({});
+    const { config, version: after } = await admin.getConfig({});
     expect(after).toMatchObject({ version: 2n, basedOn: 1n });
     expect(targetsOf(config)[0]).toMatchObject({ provider: "kimi" });
-    const { changes } = await anyone.diffConfig({ fromVersion: 1n, toVersion: 2n });
+    const { changes } = await admin.diffConfig({ fromVersion: 1n, toVersion: 2n });
     expect(changes.map(({ field }) => field)).toEqual([
       "tiers.balanced.targets[0].provider",
       "tiers.balanced.targets[0].model",
     ]);
-    const { versions, nextBeforeVersion } = await anyone.listConfigVersions({ pageSize: 1 });
+    const { versions, nextBeforeVersion } = await admin.listConfigVersions({ pageSize: 1 });
     expect(versions).toMatchObject([{ version: 2n, comment: "Roll back to version 0" }]);
-    expect((await anyone.listConfigVersions({ beforeVersion: nextBeforeVersion })).versions).toMatchObject([
+    expect((await admin.listConfigVersions({ beforeVersion: nextBeforeVersion })).versions).toMatchObject([
       { version: 1n },
     ]);
   });
 
   it("leaves the environment behind, and says which variables", async () => {
-    const { parts } = await anyone.getConfig({});
+    const { parts } = await admin.getConfig({});
     expect(parts.every(({ source }) => source === ConfigSource.DATABASE)).toBe(true);
     const overridden = parts.flatMap(({ overriddenVariables }) => overriddenVariables);
     expect(new Set(overridden)).toEqual(new Set(["MODELTIER_HEDGING", "MODELTIER_TIER_FAST"]));
@@ -165,7 +167,7 @@ describe("a change of the balanced tier", () => {
   });
 
   it("does not touch what is not there: NOT_FOUND for a version nobody published", async () => {
-    const error = await anyone.getConfig({ version: 99n }).catch(ConnectError.from);
+    const error = await admin.getConfig({ version: 99n }).catch(ConnectError.from);
     expect(error).toMatchObject({ code: Code.NotFound });
   });
 });
@@ -177,7 +179,7 @@ describe("a provider of one's own", () => {
       baseUrl: `${service.sandboxUrl}/openai/v1`,
       keyVariable: "",
     });
-    const before = (await anyone.getConfig({})).versionInForce;
+    const before = (await admin.getConfig({})).versionInForce;
     await publish((draft) => {
       draft.customProviders.push(own);
       draft.tiers?.balanced?.targets.unshift(

@@ -83,7 +83,11 @@ describe("a malformed request", () => {
       400,
     ],
     ["an asterisk", "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400],
-    ["a path that is nothing", "GET //etc/passwd%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404],
+    [
+      "a path that is nothing",
+      "GET //etc/passwd%00 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+      404,
+    ],
     ["64 KiB of path", `GET /${"a".repeat(65_536)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`, 431],
     ["no HTTP at all", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400],
   ])("with %s gets a clean error and the process lives", async (_, bytes, status) => {
@@ -347,10 +351,11 @@ describe("a service of its own", () => {
     });
     const transport = createGrpcTransport({ baseUrl: `http://${alone.grpcAddress}` });
     const providers = createClient(ProviderService, transport);
-    const before = await providers.listProviders({});
+    const admin = { headers: { authorization: "Bearer t0ken" } };
+    const before = await providers.listProviders({}, admin);
     writeFileSync(join(alone.dataDir, ".env.local"), "KIMI_API_KEY=k-1\n");
     const refused = await providers.reloadProviders({}).catch(ConnectError.from);
-    const after = await providers.reloadProviders({}, { headers: { authorization: "Bearer t0ken" } });
+    const after = await providers.reloadProviders({}, admin);
     const { decision } = await createClient(RouterService, transport).route({ agentId: "a" });
     await alone.stop();
     expect(before.providers.map(({ id, missingVariable }) => [id, missingVariable])).toEqual([

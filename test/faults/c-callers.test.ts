@@ -137,7 +137,7 @@ describe("C14 a caller that vanishes", () => {
   /** A Connect stream or a chat completion, as bytes on a socket that ends without a word. */
   async function askOn(socket: Socket, path: string, type: string, body: Buffer): Promise<void> {
     socket.write(
-      `POST ${path} HTTP/1.1\r\nHost: modeltier\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`,
+      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`,
     );
     socket.write(body);
     await new Promise((resolve) => socket.once("data", resolve));

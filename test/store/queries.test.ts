@@ -55,6 +55,7 @@ describe.each(ENGINES)("the tables on $name", ({ start }) => {
     await insertExecutions(database.db, [record]);
     expect(await findExecution(database.db, "exec-1")).toEqual({
       execution_id: "exec-1",
+      key_id: "",
       agent_id: "agent-1",
       session_id: "session-1",
       user_tier: "pro",

@@ -12,8 +12,9 @@ const ARGUMENTS = [
   "--disable-dev-shm-usage",
 ];
 
-export const openBrowser = async (): Promise<Browser> =>
-  driver.launch({ executablePath: await chromium.executablePath(), args: ARGUMENTS });
+/** @param more arguments for the browser */
+export const openBrowser = async (more: readonly string[] = []): Promise<Browser> =>
+  driver.launch({ executablePath: await chromium.executablePath(), args: [...ARGUMENTS, ...more] });
 
 export type OpenPage = Readonly<{
   page: Page;

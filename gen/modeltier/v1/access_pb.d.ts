@@ -93,6 +93,14 @@ export declare type BudgetScope = Message<"modeltier.v1.BudgetScope"> & {
      */
     value: LabelScope;
     case: "label";
+  } | {
+    /**
+     * The calls that are made with one API key: its key_id.
+     *
+     * @generated from field: string key_id = 4;
+     */
+    value: string;
+    case: "keyId";
   } | { case: undefined; value?: undefined };
 };
 

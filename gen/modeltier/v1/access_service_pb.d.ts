@@ -4,6 +4,7 @@
 
 import type { GenFile, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { DeleteBudgetRequestSchema, DeleteBudgetResponseSchema, ListBudgetsRequestSchema, ListBudgetsResponseSchema, SetBudgetRequestSchema, SetBudgetResponseSchema } from "./access_pb.js";
+import type { CreateApiKeyRequestSchema, CreateApiKeyResponseSchema, GetIdentityRequestSchema, GetIdentityResponseSchema, ListApiKeysRequestSchema, ListApiKeysResponseSchema, RevokeApiKeyRequestSchema, RevokeApiKeyResponseSchema, RotateApiKeyRequestSchema, RotateApiKeyResponseSchema } from "./api_key_pb.js";
 
 /**
  * Describes the file modeltier/v1/access_service.proto.
@@ -11,8 +12,9 @@ import type { DeleteBudgetRequestSchema, DeleteBudgetResponseSchema, ListBudgets
 export declare const file_modeltier_v1_access_service: GenFile;
 
 /**
- * Says what callers may spend. Every RPC asks for the admin token where one is set (UNAUTHENTICATED), and answers
- * UNAVAILABLE (STORE_UNAVAILABLE) while the database is away. What changes is in the audit log (ConfigService.ListAuditEntries).
+ * Says who may call, and what callers may spend. Like every RPC of this API these answer UNAUTHENTICATED without a key that
+ * holds and PERMISSION_DENIED (ROLE_MISSING) when its role is not enough. UNAVAILABLE (STORE_UNAVAILABLE): the database is away.
+ * What changes is in the audit log (ConfigService.ListAuditEntries).
  *
  * @generated from service modeltier.v1.AccessService
  */
@@ -28,7 +30,7 @@ export declare const AccessService: GenService<{
     output: typeof SetBudgetResponseSchema;
   },
   /**
-   * Lists the budgets with what is spent, leased and remaining.
+   * Lists the budgets with what is spent, leased and remaining. A caller sees those of its own key.
    *
    * @generated from rpc modeltier.v1.AccessService.ListBudgets
    */
@@ -46,6 +48,58 @@ export declare const AccessService: GenService<{
     methodKind: "unary";
     input: typeof DeleteBudgetRequestSchema;
     output: typeof DeleteBudgetResponseSchema;
+  },
+  /**
+   * Makes an API key. Its secret is in the answer and nowhere else. For admins. INVALID_ARGUMENT: names the wrong fields.
+   * FAILED_PRECONDITION (KEY_PEPPER_MISSING): the service has nothing to hash keys with.
+   *
+   * @generated from rpc modeltier.v1.AccessService.CreateApiKey
+   */
+  createApiKey: {
+    methodKind: "unary";
+    input: typeof CreateApiKeyRequestSchema;
+    output: typeof CreateApiKeyResponseSchema;
+  },
+  /**
+   * Lists the keys, without their secrets. A caller sees its own.
+   *
+   * @generated from rpc modeltier.v1.AccessService.ListApiKeys
+   */
+  listApiKeys: {
+    methodKind: "unary";
+    input: typeof ListApiKeysRequestSchema;
+    output: typeof ListApiKeysResponseSchema;
+  },
+  /**
+   * Gives a key a new secret. The old one holds for a while yet, so that its users can change over. For admins.
+   * NOT_FOUND: there is no such key, or it is revoked. INVALID_ARGUMENT: names the wrong fields.
+   *
+   * @generated from rpc modeltier.v1.AccessService.RotateApiKey
+   */
+  rotateApiKey: {
+    methodKind: "unary";
+    input: typeof RotateApiKeyRequestSchema;
+    output: typeof RotateApiKeyResponseSchema;
+  },
+  /**
+   * Ends a key for good, with all its secrets. Every replica knows within 5 seconds. For admins. NOT_FOUND: there is no such key.
+   *
+   * @generated from rpc modeltier.v1.AccessService.RevokeApiKey
+   */
+  revokeApiKey: {
+    methodKind: "unary";
+    input: typeof RevokeApiKeyRequestSchema;
+    output: typeof RevokeApiKeyResponseSchema;
+  },
+  /**
+   * Says who calls: the role, and the key if there is one.
+   *
+   * @generated from rpc modeltier.v1.AccessService.GetIdentity
+   */
+  getIdentity: {
+    methodKind: "unary";
+    input: typeof GetIdentityRequestSchema;
+    output: typeof GetIdentityResponseSchema;
   },
 }>;
 

@@ -4,16 +4,18 @@
 
 import { fileDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_modeltier_v1_access } from "./access_pb.js";
+import { file_modeltier_v1_api_key } from "./api_key_pb.js";
 
 /**
  * Describes the file modeltier/v1/access_service.proto.
  */
 export const file_modeltier_v1_access_service = /*@__PURE__*/
-  fileDesc("CiFtb2RlbHRpZXIvdjEvYWNjZXNzX3NlcnZpY2UucHJvdG8SDG1vZGVsdGllci52MTKXAgoNQWNjZXNzU2VydmljZRJRCglTZXRCdWRnZXQSHi5tb2RlbHRpZXIudjEuU2V0QnVkZ2V0UmVxdWVzdBofLm1vZGVsdGllci52MS5TZXRCdWRnZXRSZXNwb25zZSIDkAICElcKC0xpc3RCdWRnZXRzEiAubW9kZWx0aWVyLnYxLkxpc3RCdWRnZXRzUmVxdWVzdBohLm1vZGVsdGllci52MS5MaXN0QnVkZ2V0c1Jlc3BvbnNlIgOQAgESWgoMRGVsZXRlQnVkZ2V0EiEubW9kZWx0aWVyLnYxLkRlbGV0ZUJ1ZGdldFJlcXVlc3QaIi5tb2RlbHRpZXIudjEuRGVsZXRlQnVkZ2V0UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_modeltier_v1_access]);
+  fileDesc("CiFtb2RlbHRpZXIvdjEvYWNjZXNzX3NlcnZpY2UucHJvdG8SDG1vZGVsdGllci52MTLTBQoNQWNjZXNzU2VydmljZRJRCglTZXRCdWRnZXQSHi5tb2RlbHRpZXIudjEuU2V0QnVkZ2V0UmVxdWVzdBofLm1vZGVsdGllci52MS5TZXRCdWRnZXRSZXNwb25zZSIDkAICElcKC0xpc3RCdWRnZXRzEiAubW9kZWx0aWVyLnYxLkxpc3RCdWRnZXRzUmVxdWVzdBohLm1vZGVsdGllci52MS5MaXN0QnVkZ2V0c1Jlc3BvbnNlIgOQAgESWgoMRGVsZXRlQnVkZ2V0EiEubW9kZWx0aWVyLnYxLkRlbGV0ZUJ1ZGdldFJlcXVlc3QaIi5tb2RlbHRpZXIudjEuRGVsZXRlQnVkZ2V0UmVzcG9uc2UiA5ACAhJVCgxDcmVhdGVBcGlLZXkSIS5tb2RlbHRpZXIudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBoiLm1vZGVsdGllci52MS5DcmVhdGVBcGlLZXlSZXNwb25zZRJXCgtMaXN0QXBpS2V5cxIgLm1vZGVsdGllci52MS5MaXN0QXBpS2V5c1JlcXVlc3QaIS5tb2RlbHRpZXIudjEuTGlzdEFwaUtleXNSZXNwb25zZSIDkAIBElUKDFJvdGF0ZUFwaUtleRIhLm1vZGVsdGllci52MS5Sb3RhdGVBcGlLZXlSZXF1ZXN0GiIubW9kZWx0aWVyLnYxLlJvdGF0ZUFwaUtleVJlc3BvbnNlEloKDFJldm9rZUFwaUtleRIhLm1vZGVsdGllci52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiIubW9kZWx0aWVyLnYxLlJldm9rZUFwaUtleVJlc3BvbnNlIgOQAgISVwoLR2V0SWRlbnRpdHkSIC5tb2RlbHRpZXIudjEuR2V0SWRlbnRpdHlSZXF1ZXN0GiEubW9kZWx0aWVyLnYxLkdldElkZW50aXR5UmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_modeltier_v1_access, file_modeltier_v1_api_key]);
 
 /**
- * Says what callers may spend. Every RPC asks for the admin token where one is set (UNAUTHENTICATED), and answers
- * UNAVAILABLE (STORE_UNAVAILABLE) while the database is away. What changes is in the audit log (ConfigService.ListAuditEntries).
+ * Says who may call, and what callers may spend. Like every RPC of this API these answer UNAUTHENTICATED without a key that
+ * holds and PERMISSION_DENIED (ROLE_MISSING) when its role is not enough. UNAVAILABLE (STORE_UNAVAILABLE): the database is away.
+ * What changes is in the audit log (ConfigService.ListAuditEntries).
  *
  * @generated from service modeltier.v1.AccessService
  */

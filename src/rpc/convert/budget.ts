@@ -41,6 +41,8 @@ export function scopeFromProto({ kind }: ProtoScope): BudgetScope | undefined {
       return { kind: "agent", agentId: kind.value };
     case "label":
       return { kind: "label", key: kind.value.key, value: kind.value.value };
+    case "keyId":
+      return { kind: "key", keyId: kind.value };
     case undefined:
       return undefined;
   }
@@ -80,6 +82,8 @@ function scopeKindOf(scope: BudgetScope): ProtoScope["kind"] {
       return { case: "global", value: create(GlobalScopeSchema) };
     case "agent":
       return { case: "agentId", value: scope.agentId };
+    case "key":
+      return { case: "keyId", value: scope.keyId };
     case "label":
       return { case: "label", value: create(LabelScopeSchema, { key: scope.key, value: scope.value }) };
   }

@@ -10,12 +10,13 @@ import {
 import { RouterService } from "../../../gen/modeltier/v1/router_service_pb.js";
 import { CompletionError } from "../../completion/completion-error.ts";
 import type { Idempotency, KeyedCall } from "../../idempotency/idempotency.ts";
+import { setIdentity } from "../caller.ts";
 import { IdempotentCalls } from "./idempotent-calls.ts";
 
 const REQUEST = create(CompleteRequestSchema, { idempotencyKey: "key-1" });
 
-const contextWith = (timeoutMs?: number): HandlerContext =>
-  createHandlerContext({
+const contextWith = (timeoutMs?: number): HandlerContext => {
+  const context = createHandlerContext({
     service: RouterService,
     method: RouterService.method.complete,
     protocolName: "grpc",
@@ -23,6 +24,9 @@ const contextWith = (timeoutMs?: number): HandlerContext =>
     url: "http://localhost/",
     ...(timeoutMs !== undefined && { timeoutMs }),
   });
+  setIdentity(context, { role: "caller", keyId: "", name: "", isOpen: true });
+  return context;
+};
 
 const CONTENT_FILTERED = new CompletionError({
   code: "FAILED_PRECONDITION",

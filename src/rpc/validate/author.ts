@@ -1,17 +1,24 @@
 /** Who changes something for everyone, in their own words, as the audit log keeps it. */
+import type { HandlerContext } from "@connectrpc/connect";
+import { ADMIN_TOKEN_ID } from "../../access/types.ts";
+import { identityOf } from "../caller.ts";
 import { type FieldPath, requireLength, Violations } from "./violations.ts";
 
 const LONGEST_AUTHOR = 256;
 
-/** What is said where nothing is. */
-export const authorOf = (given: string): string => (given === "" ? "operator" : given);
+/** Where callers are told apart by their keys, the key stands beside what they call themselves, which nobody proves. */
+export function authorOf(given: string, context: HandlerContext): string {
+  const { keyId } = identityOf(context);
+  if (keyId === "" || keyId === ADMIN_TOKEN_ID) return given === "" ? "operator" : given;
+  return given === "" ? keyId : `${given} (${keyId})`;
+}
 
 /** @throws InvalidRequestError */
-export function readAuthor(given: string): string {
+export function readAuthor(given: string, context: HandlerContext): string {
   const found = new Violations();
   checkAuthor(found, given);
   found.throwIfAny();
-  return authorOf(given);
+  return authorOf(given, context);
 }
 
 export const checkAuthor = (found: Violations, given: string): void =>

@@ -30,6 +30,8 @@ export const LONGEST = {
   labelValue: 256,
   executionId: 64,
   feedbackId: 128,
+  /** Of an API key. */
+  keyName: 128,
   /** Of feedback. */
   comment: 4_000,
   /** A signature of reasoning, or reasoning that is encrypted. */

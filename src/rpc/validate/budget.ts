@@ -46,8 +46,9 @@ function checkId(found: Violations, budgetId: string): void {
 function readScope(found: Violations, given: ProtoScope | undefined): BudgetScope | undefined {
   const path = ["budget", "scope"];
   const scope = given && scopeFromProto(given);
-  if (scope === undefined) found.add(path, "is missing: set global, agent_id or label");
+  if (scope === undefined) found.add(path, "is missing: set global, agent_id, label or key_id");
   else if (scope.kind === "agent") checkAgent(found, scope.agentId, [...path, "agent_id"]);
+  else if (scope.kind === "key") checkKey(found, scope.keyId, [...path, "key_id"]);
   else if (scope.kind === "label") checkLabel(found, scope, [...path, "label"]);
   return scope;
 }
@@ -55,6 +56,15 @@ function readScope(found: Violations, given: ProtoScope | undefined): BudgetScop
 function checkAgent(found: Violations, agentId: string, path: FieldPath): void {
   found.require(agentId !== "", path, "is empty: name the agent, or set global");
   requireLength(found, agentId, LONGEST.agentId, path);
+}
+
+/** The key need not exist yet, nor any more. */
+function checkKey(found: Violations, keyId: string, path: FieldPath): void {
+  found.require(
+    /^[0-9a-f]{16}$/.test(keyId),
+    path,
+    "is not the id of a key: give the 16 characters that follow mt_, without the secret",
+  );
 }
 
 function checkLabel(

@@ -1,4 +1,5 @@
 /** What else a request about configurations holds. */
+import type { HandlerContext } from "@connectrpc/connect";
 import type { Publication } from "../../config/config-versions.ts";
 import { authorOf, checkAuthor, checkWords } from "./author.ts";
 import { type FieldPath, InvalidRequestError, Violations } from "./violations.ts";
@@ -30,10 +31,11 @@ export function pageSizeOf({ pageSize }: Readonly<{ pageSize: number }>): number
 export function publicationOf(
   { author, comment }: Readonly<{ author: string; comment: string }>,
   usual: string,
+  context: HandlerContext,
 ): Publication {
   const found = new Violations();
   checkWords(found, comment, LONGEST_COMMENT, ["comment"]);
   checkAuthor(found, author);
   found.throwIfAny();
-  return { author: authorOf(author), comment: comment === "" ? usual : comment };
+  return { author: authorOf(author, context), comment: comment === "" ? usual : comment };
 }

@@ -18,8 +18,13 @@ export function readExecutionId(found: Violations, executionId: string): void {
 
 export type ListQuestion = Readonly<{ filter: ExecutionFilter; after?: ListPosition; pageSize: number }>;
 
-export function readListQuestion(found: Violations, request: ListExecutionsRequest): ListQuestion {
-  const filter = readFilter(found, request);
+/** @param owner whose executions may be seen; absent: everybody's */
+export function readListQuestion(
+  found: Violations,
+  request: ListExecutionsRequest,
+  owner?: string,
+): ListQuestion {
+  const filter = { ...readFilter(found, request), ...(owner !== undefined && { keyId: owner }) };
   const after = readPageToken(found, request.pageToken, filter);
   const pageSize = readSize(found, request.pageSize, { most: 200, usual: 50 }, ["page_size"]);
   return { filter, ...(after !== undefined && { after }), pageSize };

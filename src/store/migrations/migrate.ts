@@ -11,6 +11,7 @@ import { configHistory } from "./0007-config-history.ts";
 import { executionDetails } from "./0008-execution-details.ts";
 import { feedback } from "./0009-feedback.ts";
 import { rollups } from "./0010-rollups.ts";
+import { apiKeys } from "./0011-api-keys.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -34,6 +35,7 @@ export const MIGRATIONS: readonly Migration[] = [
   executionDetails,
   feedback,
   rollups,
+  apiKeys,
 ];
 
 /** Any number will do, as long as it is the same in every replica and every release. */

@@ -5,9 +5,10 @@ import { QueryCache, QueryClient } from "@tanstack/react-query";
 import { AnalyticsService } from "../../../../gen/modeltier/v1/analytics_service_pb.js";
 import { ConfigService } from "../../../../gen/modeltier/v1/config_service_pb.js";
 import { RouterService } from "../../../../gen/modeltier/v1/router_service_pb.js";
-import { findToken } from "./session.ts";
+import { findToken, PAGE_HEADER } from "./session.ts";
 
 const withToken: Interceptor = (next) => (request) => {
+  request.header.set(PAGE_HEADER, "1");
   const token = findToken();
   if (token !== undefined) request.header.set("authorization", `Bearer ${token}`);
   return next(request);

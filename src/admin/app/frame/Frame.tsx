@@ -2,9 +2,10 @@
 import { useQuery } from "@connectrpc/connect-query";
 import { useEffect, useRef } from "react";
 import { AccessService } from "../../../../gen/modeltier/v1/access_service_pb.js";
+import { AccessRole } from "../../../../gen/modeltier/v1/api_key_pb.js";
 import { ProviderService } from "../../../../gen/modeltier/v1/provider_service_pb.js";
 import { isUnauthenticated, queries } from "../api/client.ts";
-import { findToken, forgetToken } from "../api/session.ts";
+import { signOut, wasEntered } from "../api/session.ts";
 import { Empty } from "../parts/states.tsx";
 import { useKeys } from "./keys.ts";
 import { Link, useAddress } from "./router.tsx";
@@ -16,9 +17,15 @@ const isLoopback = (): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.tes
 export function Frame() {
   useKeys();
   const { path } = useAddress();
-  // The one question that asks for the token and for nothing else: whoever gets an answer may come in.
-  const probe = useQuery(AccessService.method.listBudgets, {}, { meta: { probe: true }, retry: false });
-  const listed = useQuery(ProviderService.method.listProviders, {}, { refetchInterval: 15_000 });
+  const probe = useQuery(AccessService.method.getIdentity, {}, { meta: { probe: true }, retry: false });
+  // Everybody may call, and the rest is behind the admin token.
+  const isNobody = probe.data?.isOpen === true && probe.data.role === AccessRole.CALLER;
+  const isLetIn = probe.isSuccess && !isNobody;
+  const listed = useQuery(
+    ProviderService.method.listProviders,
+    {},
+    { refetchInterval: 15_000, enabled: isLetIn },
+  );
   const screen = findScreen(path);
   useEffect(() => {
     document.title = `${screen?.name ?? "Not found"} · Modeltier`;
@@ -35,10 +42,11 @@ export function Frame() {
   }, [path]);
 
   // With the notices, so that they push nothing down once it is read.
-  if (probe.isPending || listed.isPending) return null;
-  if (probe.error !== null && isUnauthenticated(probe.error)) {
-    return <SignIn wrong={findToken() !== undefined} />;
+  if (probe.isPending || (isLetIn && listed.isPending)) return null;
+  if (isNobody || (probe.error !== null && isUnauthenticated(probe.error))) {
+    return <SignIn wrong={wasEntered()} />;
   }
+  const isOpen = probe.data?.isOpen === true;
   const Show = screen?.show ?? NotFound;
   return (
     <div className="frame">
@@ -59,9 +67,9 @@ export function Frame() {
             </Link>
           ))}
         </nav>
-        {findToken() !== undefined && <SignOut />}
+        {probe.data?.isOpen === false && <SignOut />}
       </header>
-      <Notices sandbox={listed.data?.sandbox === true} />
+      <Notices isOpen={isOpen} sandbox={listed.data?.sandbox === true} />
       <main id="content" tabIndex={-1} ref={main}>
         <Show key={path} />
       </main>
@@ -70,10 +78,7 @@ export function Frame() {
 }
 
 function SignOut() {
-  const leave = () => {
-    forgetToken();
-    void queries.resetQueries();
-  };
+  const leave = () => void signOut().then(() => queries.resetQueries());
   return (
     <button type="button" className="last" onClick={leave}>
       Sign out
@@ -81,13 +86,13 @@ function SignOut() {
   );
 }
 
-function Notices({ sandbox }: { sandbox: boolean }) {
+function Notices({ isOpen, sandbox }: { isOpen: boolean; sandbox: boolean }) {
   return (
     <aside aria-label="Notices">
-      {findToken() === undefined && (
+      {isOpen && (
         <p className={isLoopback() ? "note" : "note broken"}>
-          <strong>This page is open to everyone who reaches this port.</strong> No admin token is set: whoever
-          opens it can change the routing and the budgets. Set MODELTIER_ADMIN_TOKEN and restart.
+          <strong>This page is open to everyone who reaches this port.</strong> There is no key: whoever opens
+          it can change the routing and the budgets. Make the first one: npm run keys -- create --role admin.
         </p>
       )}
       {sandbox && (

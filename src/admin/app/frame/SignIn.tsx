@@ -1,14 +1,13 @@
 import { type FormEvent, useState } from "react";
 import { queries } from "../api/client.ts";
-import { keepToken } from "../api/session.ts";
+import { signIn } from "../api/session.ts";
 
 /** @param wrong a token was sent and refused */
 export function SignIn({ wrong }: { wrong: boolean }) {
   const [token, setToken] = useState("");
   const enter = (event: FormEvent) => {
     event.preventDefault();
-    keepToken(token.trim());
-    void queries.resetQueries();
+    void signIn(token.trim()).then(() => queries.resetQueries());
   };
   return (
     <div className="frame">
@@ -17,12 +16,12 @@ export function SignIn({ wrong }: { wrong: boolean }) {
         <form className="stack" onSubmit={enter} style={{ maxWidth: 420 }}>
           {wrong && (
             <p className="note broken" role="alert">
-              The service does not accept this token. It is the value of MODELTIER_ADMIN_TOKEN where the
-              service was started.
+              The service does not accept this key. Make one with npm run keys -- create --role admin where
+              the service runs, or enter the value of its MODELTIER_ADMIN_TOKEN.
             </p>
           )}
           <label>
-            <span>Admin token</span>
+            <span>Key or admin token</span>
             <input
               type="password"
               autoComplete="current-password"
@@ -33,7 +32,8 @@ export function SignIn({ wrong }: { wrong: boolean }) {
             />
           </label>
           <p className="muted">
-            It is kept in this tab until the tab is closed, and sent to this service only.
+            It is sent to this service only. Over TLS this browser then keeps a session of 12 hours and not
+            the key; without, the key stays in this tab until the tab is closed.
           </p>
           <div>
             <button type="submit" className="main">

@@ -5,6 +5,7 @@ import { Budgets } from "../screens/Budgets.tsx";
 import { Costs } from "../screens/Costs.tsx";
 import { Execution } from "../screens/Execution.tsx";
 import { Executions } from "../screens/Executions.tsx";
+import { Keys } from "../screens/Keys.tsx";
 import { Overview } from "../screens/Overview.tsx";
 import { Playground } from "../screens/Playground.tsx";
 
@@ -17,6 +18,7 @@ export const SCREENS: readonly Screen[] = [
   { path: "/costs", name: "Costs", key: "m", show: Costs },
   { path: "/playground", name: "Playground", key: "p", show: Playground },
   { path: "/budgets", name: "Budgets", key: "b", show: Budgets },
+  { path: "/keys", name: "Keys", key: "k", show: Keys },
 ];
 
 const EXECUTION: Screen = { path: "/executions", name: "Execution", key: "", show: Execution };

@@ -150,7 +150,9 @@ function SetForm({
     event.preventDefault();
     save.mutate({ budget: budgetOf(form) });
   };
-  const scoped = { global: "", agent: "Agent", label: "Label, as key=value" }[form.scope];
+  const scoped = { global: "", agent: "Agent", label: "Label, as key=value", key: "Id of the key" }[
+    form.scope
+  ];
   return (
     <form className="stack card" onSubmit={submit}>
       <h2>Set a budget</h2>
@@ -175,6 +177,7 @@ function SetForm({
             <option value="global">every call</option>
             <option value="agent">one agent's</option>
             <option value="label">those with a label</option>
+            <option value="key">those with an API key</option>
           </select>
         </label>
         {scoped !== "" && (

@@ -5,8 +5,8 @@ import { exactUsd, nanoUsdOf } from "../text/format.ts";
 
 export type BudgetForm = Readonly<{
   id: string;
-  scope: "global" | "agent" | "label";
-  /** The agent, or the label as key=value. */
+  scope: "global" | "agent" | "label" | "key";
+  /** The agent, the label as key=value, or the id of the API key. */
   of: string;
   period: BudgetPeriod;
   /** Empty: no limit. */
@@ -28,6 +28,7 @@ export function budgetOf(form: BudgetForm): MessageInitShape<typeof BudgetSchema
   const kinds = {
     global: { case: "global", value: {} },
     agent: { case: "agentId", value: form.of },
+    key: { case: "keyId", value: form.of },
     label: { case: "label", value: { key, value: value.join("=") } },
   } as const;
   return {
@@ -40,25 +41,33 @@ export function budgetOf(form: BudgetForm): MessageInitShape<typeof BudgetSchema
 }
 
 export function formOf(budget: Budget): BudgetForm {
-  const kind = budget.scope?.kind;
   return {
     id: budget.budgetId,
-    scope: kind?.case === "agentId" ? "agent" : kind?.case === "label" ? "label" : "global",
-    of:
-      kind?.case === "agentId"
-        ? kind.value
-        : kind?.case === "label"
-          ? `${kind.value.key}=${kind.value.value}`
-          : "",
+    ...scopeOf(budget),
     period: budget.period,
     usd: budget.limitNanoUsd === undefined ? "" : exactUsd(budget.limitNanoUsd).replace(/[$,]/g, ""),
     tokens: budget.limitTokens?.toString() ?? "",
   };
 }
 
+function scopeOf(budget: Budget): Pick<BudgetForm, "scope" | "of"> {
+  const kind = budget.scope?.kind;
+  switch (kind?.case) {
+    case "agentId":
+      return { scope: "agent", of: kind.value };
+    case "keyId":
+      return { scope: "key", of: kind.value };
+    case "label":
+      return { scope: "label", of: `${kind.value.key}=${kind.value.value}` };
+    default:
+      return { scope: "global", of: "" };
+  }
+}
+
 export function sayScope(budget: Budget | undefined): string {
   const kind = budget?.scope?.kind;
   if (kind?.case === "agentId") return `calls of ${kind.value}`;
   if (kind?.case === "label") return `calls with ${kind.value.key}=${kind.value.value}`;
+  if (kind?.case === "keyId") return `calls with the key ${kind.value}`;
   return "every call";
 }

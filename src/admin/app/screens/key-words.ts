@@ -1,0 +1,22 @@
+/** Keys and roles in people's words. */
+import { AccessRole, type ApiKey } from "../../../../gen/modeltier/v1/api_key_pb.js";
+
+export const ROLES = [AccessRole.CALLER, AccessRole.OPERATOR, AccessRole.ADMIN] as const;
+
+export const roleName = (role: AccessRole): string => (AccessRole[role] ?? "unknown").toLowerCase();
+
+const MAY: Readonly<Record<AccessRole, string>> = {
+  [AccessRole.UNSPECIFIED]: "",
+  [AccessRole.CALLER]: "A caller asks models, and sees its own executions.",
+  [AccessRole.OPERATOR]:
+    "An operator sees everything and changes the routing, the providers and the budgets.",
+  [AccessRole.ADMIN]: "An admin does all that, and makes and revokes keys.",
+};
+export const whatRoleMay = (role: AccessRole): string => MAY[role];
+
+export function sayKeys(keys: readonly ApiKey[]): string {
+  const admins = keys.filter(({ role }) => role === AccessRole.ADMIN).length;
+  if (keys.length === 0) return "There is no key.";
+  const all = keys.length === 1 ? "One key holds" : `${keys.length} keys hold`;
+  return `${all}; ${admins === 1 ? "one is" : `${admins} are`} an admin's.`;
+}

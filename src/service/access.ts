@@ -1,0 +1,123 @@
+/** Access of this process, put together: the keys, what the environment says, and whether it may listen at all. */
+import { randomBytes } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Access } from "../access/access.ts";
+import { GuessLimiter } from "../access/guess-limiter.ts";
+import { KeyAdmin } from "../access/key-admin.ts";
+import { type KeySnapshot, readKeySnapshot, writeKeySnapshot } from "../access/key-snapshot.ts";
+import { KeyWatcher } from "../access/key-watcher.ts";
+import { Keyring } from "../access/keyring.ts";
+import { isLoopback } from "../access/loopback.ts";
+import { readOrMakePepper } from "../access/pepper-file.ts";
+import { Sessions } from "../access/sessions.ts";
+import { SettingsError } from "../settings/reader.ts";
+import type { Settings } from "../settings/settings.ts";
+import {
+  insertKey,
+  KEYS_CHANNEL,
+  listHeldKeys,
+  listKeys,
+  readKeysState,
+  revokeKey,
+  rotateKey,
+} from "../store/api-keys.ts";
+import type { OpenDatabase } from "../store/database.ts";
+import { failureFields } from "../store/failure.ts";
+import { startListener } from "../store/listener.ts";
+import type { Log } from "../telemetry/log.ts";
+
+/** A start does not wait longer for the keys: Postgres may be away, and then those on disk count. */
+const KNOWN_WITHIN_MS = 3_000;
+
+export type AccessParts = Readonly<{
+  settings: Settings;
+  database: Pick<OpenDatabase, "db" | "engine">;
+  log: Log;
+}>;
+
+export type RunningAccess = Readonly<{
+  access: Access;
+  keys: KeyAdmin;
+  /** Resolves when it is known who may call. @throws SettingsError when that is nobody, or everybody on a network */
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}>;
+
+export function startAccess({ settings, database: { db, engine }, log }: AccessParts): RunningAccess {
+  const { adminToken, metricsToken, certificateRoles } = settings.access;
+  const pepper = pepperOf(settings, engine);
+  const keyring = new Keyring(pepper, Date.now);
+  const url = engine === "postgres" ? settings.databaseUrl : undefined;
+  const watcher = new KeyWatcher({
+    keyring,
+    readState: () => readKeysState(db),
+    listHeld: () => listHeldKeys(db),
+    ...(url !== undefined && {
+      listen: (onNews: () => void) => startListener({ url, channel: KEYS_CHANNEL, onNews, log }),
+      keep: (snapshot: KeySnapshot) => writeKeySnapshot(settings.dataDir, snapshot),
+    }),
+    log,
+  });
+  const access = new Access({
+    keyring,
+    guesses: new GuessLimiter(() => performance.now()),
+    sessions: new Sessions(pepper ?? settings.tokenSecret ?? randomBytes(32).toString("hex"), Date.now),
+    ...(adminToken !== undefined && { adminToken }),
+    ...(metricsToken !== undefined && { metricsToken }),
+    certificateRoles,
+    isLocal: isLoopback(settings.host),
+    hasPepper: pepper !== undefined,
+  });
+  const keys = new KeyAdmin({
+    store: {
+      insert: (key) => insertKey(db, key),
+      rotate: (rotation) => rotateKey(db, rotation),
+      revoke: (keyId, author) => revokeKey(db, keyId, author),
+      list: (options) => listKeys(db, options),
+    },
+    pepper,
+    randomBytes,
+    wallMs: Date.now,
+    changed: () => watcher.look(),
+  });
+  return {
+    access,
+    keys,
+    ready: async () => {
+      await Promise.race([watcher.known, sleep(KNOWN_WITHIN_MS, undefined, { ref: false })]);
+      if (!keyring.isKnown) await takeSnapshot(settings, keyring, log);
+      refuseOpenNetwork(settings, keyring, pepper !== undefined);
+    },
+    close: () => watcher.stop(),
+  };
+}
+
+/** Who was revoked since it was kept is let in until the database is there: nobody here can know better. */
+async function takeSnapshot({ dataDir }: Settings, keyring: Keyring, log: Log): Promise<void> {
+  try {
+    const snapshot = await readKeySnapshot(dataDir);
+    if (snapshot === undefined || keyring.isKnown) return;
+    keyring.replace(snapshot.keys, snapshot.wasEverUsed);
+    log.warn("the database does not answer; the keys on disk are in force", { keys: snapshot.keys.length });
+  } catch (error) {
+    log.error("the keys on disk cannot be used", failureFields(error));
+  }
+}
+
+/** One process has the embedded database, and keeps what its keys are hashed with beside it. */
+export const pepperOf = (
+  { access: { keyPepper }, dataDir }: Settings,
+  engine: OpenDatabase["engine"],
+): string | undefined => keyPepper ?? (engine === "pglite" ? readOrMakePepper(dataDir) : undefined);
+
+function refuseOpenNetwork({ host, access }: Settings, keyring: Keyring, hasPepper: boolean): void {
+  const { adminToken, certificateRoles } = access;
+  const isSetUp = adminToken !== undefined || certificateRoles.size > 0 || keyring.wasEverUsed;
+  const mayBeSetUp = hasPepper && !keyring.isKnown;
+  if (isLoopback(host) || isSetUp || mayBeSetUp) return;
+  throw new SettingsError([
+    `MODELTIER_HOST is ${host}, which others can reach, and nothing says who may call: make a key with ` +
+      "npm run keys -- create --role admin, or set MODELTIER_ADMIN_TOKEN, or listen on 127.0.0.1",
+  ]);
+}

@@ -1,0 +1,158 @@
+/** Queries on api_keys. Every change is told to the replicas and written to the audit log in its own transaction. */
+import { type Kysely, type Selectable, sql } from "kysely";
+import type { Role, StoredKey } from "../access/types.ts";
+import { insertAuditEntry } from "./audit-log.ts";
+import type { ApiKeysTable, Database } from "./database.ts";
+
+/** The channel on which Postgres tells replicas that keys have changed. */
+export const KEYS_CHANNEL = "modeltier_keys";
+
+export type NewKey = Readonly<{
+  keyId: string;
+  name: string;
+  role: Role;
+  hash: Buffer;
+  pepperId: string;
+  createdBy: string;
+  expiresAt?: Date;
+}>;
+
+/** What a key is changed to, and by whom. */
+export type Rotation = Readonly<{
+  keyId: string;
+  hash: Buffer;
+  pepperId: string;
+  /** Until when the old secret holds. */
+  overlapEndsAt: Date;
+  author: string;
+}>;
+
+const MOST_LISTED = 1_000;
+
+export const insertKey = (db: Kysely<Database>, key: NewKey): Promise<StoredKey> =>
+  changing(db, key.createdBy, "key.create", async (tx) => {
+    const { keyId, name, role, hash, pepperId, createdBy, expiresAt } = key;
+    return tx
+      .insertInto("api_keys")
+      .values({
+        key_id: keyId,
+        name,
+        role,
+        hash,
+        pepper_id: pepperId,
+        created_by: createdBy,
+        expires_at: expiresAt ?? null,
+      })
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  }) as Promise<StoredKey>;
+
+/** @returns undefined when there is no such key, or it is revoked */
+export const rotateKey = (db: Kysely<Database>, rotation: Rotation): Promise<StoredKey | undefined> =>
+  changing(db, rotation.author, "key.rotate", (tx) =>
+    tx
+      .updateTable("api_keys")
+      .set((set) => ({
+        hash: rotation.hash,
+        previous_hash: set.ref("hash"),
+        previous_expires_at: rotation.overlapEndsAt,
+        pepper_id: rotation.pepperId,
+        revision: sql<number>`revision + 1`,
+      }))
+      .where("key_id", "=", rotation.keyId)
+      .where("revoked_at", "is", null)
+      .returningAll()
+      .executeTakeFirst(),
+  );
+
+/** Revoking it again changes nothing. @returns undefined when there is no such key */
+export async function revokeKey(
+  db: Kysely<Database>,
+  keyId: string,
+  author: string,
+): Promise<StoredKey | undefined> {
+  const revoked = await changing(db, author, "key.revoke", (tx) =>
+    tx
+      .updateTable("api_keys")
+      .set({ revoked_at: sql<Date>`now()`, revision: sql<number>`revision + 1` })
+      .where("key_id", "=", keyId)
+      .where("revoked_at", "is", null)
+      .returningAll()
+      .executeTakeFirst(),
+  );
+  if (revoked !== undefined) return revoked;
+  const there = await db.selectFrom("api_keys").selectAll().where("key_id", "=", keyId).executeTakeFirst();
+  return there && keyOf(there);
+}
+
+function changing(
+  db: Kysely<Database>,
+  author: string,
+  action: string,
+  change: (tx: Kysely<Database>) => Promise<Selectable<ApiKeysTable> | undefined>,
+): Promise<StoredKey | undefined> {
+  return db.transaction().execute(async (tx) => {
+    const row = await change(tx);
+    if (row === undefined) return undefined;
+    await insertAuditEntry(tx, {
+      action,
+      author,
+      subject: `key ${row.key_id}`,
+      detail: { name: row.name, role: row.role },
+    });
+    await sql`select pg_notify(${KEYS_CHANNEL}, 'changed')`.execute(tx);
+    return keyOf(row);
+  });
+}
+
+/** Those that are not revoked: what a replica lets in, as far as they have not expired. */
+export async function listHeldKeys(db: Kysely<Database>): Promise<readonly StoredKey[]> {
+  const rows = await db.selectFrom("api_keys").selectAll().where("revoked_at", "is", null).execute();
+  return rows.map(keyOf);
+}
+
+/** The newest first. @param keyId only this one @param ended also those that hold no more */
+export async function listKeys(
+  db: Kysely<Database>,
+  { keyId, ended }: Readonly<{ keyId?: string; ended: boolean }>,
+): Promise<readonly StoredKey[]> {
+  let query = db
+    .selectFrom("api_keys")
+    .selectAll()
+    .orderBy("created_at", "desc")
+    .orderBy("key_id")
+    .limit(MOST_LISTED);
+  if (keyId !== undefined) query = query.where("key_id", "=", keyId);
+  if (!ended) {
+    query = query
+      .where("revoked_at", "is", null)
+      .where((where) =>
+        where.or([where("expires_at", "is", null), where("expires_at", ">", sql<Date>`now()`)]),
+      );
+  }
+  return (await query.execute()).map(keyOf);
+}
+
+/** Differs after every change; "" before the first key. */
+export async function readKeysState(db: Kysely<Database>): Promise<string> {
+  const { rows } = await sql<{ state: string }>`
+    select coalesce(md5(string_agg(key_id || ' ' || revision, ',' order by key_id)), '') as state
+    from api_keys`.execute(db);
+  return rows[0]?.state ?? "";
+}
+
+function keyOf(row: Selectable<ApiKeysTable>): StoredKey {
+  const { previous_hash: hash, previous_expires_at: expiresAt } = row;
+  return {
+    keyId: row.key_id,
+    name: row.name,
+    role: row.role,
+    hash: Buffer.from(row.hash),
+    pepperId: row.pepper_id,
+    ...(hash !== null && expiresAt !== null && { previous: { hash: Buffer.from(hash), expiresAt } }),
+    createdAt: row.created_at,
+    createdBy: row.created_by,
+    ...(row.expires_at !== null && { expiresAt: row.expires_at }),
+    ...(row.revoked_at !== null && { revokedAt: row.revoked_at }),
+  };
+}
