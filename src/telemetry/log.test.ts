@@ -41,6 +41,15 @@ it("shows a line to a reader while the process goes on", async () => {
   expect(String(chunk)).toContain('"msg":"here"');
 });
 
+it("says nothing of its own, however many warnings come at once", async () => {
+  const { stderr } = run(`
+    for (let call = 0; call < 5000; call += 1) log.warn("an attempt did not succeed", { call });
+    process.exitCode = 0;`);
+  const lines = (await textOf(stderr)).trim().split("\n");
+  expect(lines.filter((line) => !line.startsWith('{"level":"warn"'))).toEqual([]);
+  expect(lines.length).toBe(5_000);
+});
+
 it("does not stop the process for a reader who has stopped", async () => {
   const { stdout } = run(`
     for (let call = 0; call < 5000; call += 1) {

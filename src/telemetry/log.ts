@@ -11,13 +11,16 @@ export type Log = Readonly<{
   error(message: string, fields?: LogFields): void;
 }>;
 
-export type LogOptions = Readonly<{ everywhere?: LogFields; destination?: DestinationStream }>;
+/** Where lines go; `flush` sends what it holds on its way. */
+export type LogDestination = DestinationStream & { flush?(): void };
+
+export type LogOptions = Readonly<{ everywhere?: LogFields; destination?: LogDestination }>;
 
 /**
  * Standard error, written to in the background: a write for every call would cost more than all else about its line, and
  * a reader who has stopped would stop the service. What he does not take beyond `maxLength` bytes is dropped.
  */
-const standardError = (): DestinationStream =>
+const standardError = (): LogDestination =>
   pino.destination({
     dest: 2,
     sync: false,
@@ -46,7 +49,7 @@ export function createLog(
   );
   const urgent = (level: "warn" | "error") => (message: string, fields?: LogFields) => {
     logger[level](fields ?? {}, message);
-    logger.flush();
+    destination.flush?.(); // not the logger's, which waits for the end and so adds listeners to every line
   };
   return {
     info: (message, fields) => logger.info(fields ?? {}, message),
