@@ -26,6 +26,7 @@ import type { Settings } from "../settings/settings.ts";
 import { openDatabase } from "../store/database.ts";
 import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
 import { createRecorder } from "../store/recorder.ts";
+import { openSpool } from "../store/spool/spool.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { addTargetGauge } from "../telemetry/target-metrics.ts";
@@ -90,7 +91,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const migrated = shared ? undefined : migrateUntilDone(database.migrate, { log, signal: closing.signal });
   // Postgres may be down for a while: records wait for it, and calls do not need it.
   if (database.engine === "pglite") await migrated;
-  const recorder = createRecorder({ db: database.db, log, metrics });
+  const recorder = createRecorder({
+    db: database.db,
+    spool: await openSpool({
+      root: settings.spoolDir,
+      durability: settings.durability,
+      capBytes: settings.spoolBytes,
+      persist: database.persist,
+      log,
+      metrics,
+    }),
+    log,
+    metrics,
+  });
   const transport = createTransport();
   const configuration = await openConfiguration({ settings, database, codec: configCodec, log, migrated });
   const { active } = configuration;

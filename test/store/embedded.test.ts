@@ -13,6 +13,7 @@ import { copyCluster, type EmbeddedFolder, makeEmbeddedFolder } from "../support
 import { anExecution } from "../support/executions.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";
 import { type StartedProcess, startProcess } from "../support/process.ts";
+import { aSpool } from "../support/spool.ts";
 import { startup } from "../support/wire.ts";
 
 const HOLDER = new URL("./processes/hold-folder.ts", import.meta.url);
@@ -113,7 +114,7 @@ describe("the embedded database", () => {
     const log = createMemoryLog();
     const { db, migrate } = await open(folder.path, log);
     await migrate();
-    const recorder = createRecorder({ db, log: silentLog });
+    const recorder = createRecorder({ db, spool: await aSpool(), log: silentLog });
     recorder.record(anExecution("before"));
     await recorder.flush();
     const visitor = connect(join(folder.path, SOCKET_NAME));
