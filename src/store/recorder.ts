@@ -78,13 +78,16 @@ class BatchRecorder implements DatabaseRecorder {
   }
 
   record(execution: ExecutionRecord): void {
-    if (this.#isClosed) return this.#lose(execution, "closed");
+    if (this.#isClosed) {
+      this.#lose(execution, "closed");
+      return;
+    }
     try {
       this.#spool.record(execution);
+      this.#schedule();
     } catch (error) {
       this.#lose(execution, "rejected", error);
     }
-    this.#schedule();
   }
 
   whenSafe(): Promise<void> | undefined {

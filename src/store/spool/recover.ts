@@ -1,6 +1,7 @@
 /** What earlier processes left in a folder: records that wait, and calls that nobody saw the end of. */
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { zstdDecompressSync } from "node:zlib";
 import type { Log } from "../../telemetry/log.ts";
 import type { RecordText } from "../record-text.ts";
 import { type Frame, readFrames, textOf } from "./frame.ts";
@@ -15,7 +16,7 @@ export type Found = Readonly<{
   usedBytes: number;
 }>;
 
-/** Reads every segment that may hold the beginning of a call; packed ones hold none. Removes what is empty or unfinished. */
+/** Reads every segment that may hold the beginning of a call, or the end of one. Removes what is empty or unfinished. */
 export function findSegments(folder: string, log: Log): Found {
   const segments: Segment[] = [];
   const open = new Map<string, RecordText>();
@@ -27,6 +28,7 @@ export function findSegments(folder: string, log: Log): Found {
     segment.isCompact = finals !== undefined;
     segment.isPackable = !segment.isCompact;
     segment.finals = finals ?? scan(segment, open, log);
+    if (finals !== undefined && open.size > 0) closeEnded(path, open);
     if (finals === undefined && segment.writtenBytes === 0) rmSync(path);
     else segments.push(segment);
   }
@@ -53,6 +55,12 @@ function listSegments(folder: string): readonly Listed[] {
       return !isLeftOver;
     })
     .sort((a, b) => a.number - b.number);
+}
+
+/** A call may have begun in a segment that is not packed and ended in one that is. */
+function closeEnded(path: string, open: Map<string, RecordText>): void {
+  for (const { executionId } of readFrames(zstdDecompressSync(readFileSync(path))).frames)
+    open.delete(executionId);
 }
 
 /** @returns how many final records are in it */

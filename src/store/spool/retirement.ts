@@ -28,7 +28,11 @@ export class Retirement {
   }
 
   add(segment: Segment): void {
-    if (this.#persist === undefined) return this.#space.remove(segment);
+    if (this.#persist === undefined) this.#space.remove(segment);
+    else this.#wait(segment);
+  }
+
+  #wait(segment: Segment): void {
     this.#waiting.push(segment);
     const bytes = this.#waiting.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
     if (bytes > this.#mostBytes) void this.#run();

@@ -3,7 +3,7 @@
  * fdatasync has no length to write down.
  */
 import type { RecordObstacle } from "../records.ts";
-import { errorCode, type SpoolFiles } from "./files.ts";
+import type { SpoolFiles } from "./files.ts";
 import { Segment, segmentPath } from "./segment.ts";
 
 export type SpaceOptions = Readonly<{
@@ -125,7 +125,7 @@ export class SpoolSpace {
     } catch (error) {
       this.#failedAtMs = performance.now();
       this.#discard(segment);
-      throw new Error(`no room for records: ${errorCode(error)}`, { cause: error });
+      throw error;
     }
   }
 

@@ -52,6 +52,7 @@ export class Spool {
   /** Calls in flight, by execution. */
   readonly #begun = new Map<string, Begun>();
   #compacting: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
   /** Final records that ever waited here, and how many of them, from the first, do no more. */
   #taken = 0;
   #settled = 0;
@@ -144,9 +145,19 @@ export class Spool {
     return keepDeadLetter(this.#options.root, text, { sqlState, at: new Date() });
   }
 
-  /** Leaves on the disk what still waits, and nothing when nothing does. */
-  async close(): Promise<void> {
-    await this.#compacting;
+  /** Resolves when nothing that can be packed is unpacked. */
+  async whenPacked(): Promise<void> {
+    while (this.#compacting !== undefined) await this.#compacting;
+  }
+
+  /** Leaves on the disk what still waits, and nothing when nothing does. Safe to call twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.whenPacked();
     const isOnDisk = await this.#writer.close(CLOSE_MS);
     if (!isOnDisk) this.#options.log.error("The last records may not have reached the disk");
     this.#retireDrained();
