@@ -102,7 +102,7 @@ async function startReplica(
 export const accessOf = ({ grpcAddress }: Pick<RunningService, "grpcAddress">) =>
   createClient(AccessService, createGrpcTransport({ baseUrl: `http://${grpcAddress}` }));
 
-const providersOf = ({ baseUrls }: Sandbox): Readonly<Record<string, string>> => ({
+export const providersOf = ({ baseUrls }: Sandbox): Readonly<Record<string, string>> => ({
   MODELTIER_SANDBOX: "false",
   MODELTIER_RETIRED_MODELS: "try",
   OPENAI_BASE_URL: baseUrls.openai,
