@@ -94,7 +94,9 @@ describe.each(["postgres", "pglite"] as const)("D08 kill -9 at random, on %s", (
       env: { ...providersOf(sandbox), ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }) },
     });
 
-  it(`${KILLS} times: every acknowledged execution is there once, every accepted one is there`, { timeout: LIMIT_MS }, async () => {
+  it(`${KILLS} times: every acknowledged execution is there once, every accepted one is there`, {
+    timeout: LIMIT_MS,
+  }, async () => {
     const random = randomFrom(engine === "pglite" ? 11 : 7);
     const told: Told = { acknowledged: new Map(), accepted: new Set() };
     for (let kill = 0; kill < KILLS; kill += 1) {

@@ -61,7 +61,10 @@ async function setStage(): Promise<Stage> {
     database,
     dataDir,
     async start(env = {}) {
-      const service = await startService({ dataDir, env: { ...providersOf(sandbox), DATABASE_URL: url.href, ...env } });
+      const service = await startService({
+        dataDir,
+        env: { ...providersOf(sandbox), DATABASE_URL: url.href, ...env },
+      });
       let isStopped = false;
       const stop: RunningService["stop"] = (signal) => {
         isStopped = true;
@@ -115,49 +118,49 @@ const hasTables = (database: pg.Client): Promise<boolean> =>
 const failures = (heard: readonly Heard[]) =>
   heard.filter(({ completed }) => completed === undefined).map(({ error }) => error?.whole);
 
-it(
-  `D02 Postgres is away for ${OUTAGE_MS / MINUTE_MS} min at ${CALLS_PER_SECOND} calls/s: nothing is refused, nothing is lost, memory stays flat`,
-  { timeout: OUTAGE_MS + 10 * MINUTE_MS },
-  async () => {
-    const { proxy, database, start } = await setStage();
-    const service = await start();
-    await hasTables(database);
-    const caller = callerOf(service);
-    let made = 0;
-    const failed: (string | undefined)[] = [];
-    async function load(forMs: number): Promise<void> {
-      const startMs = performance.now();
-      const running = new Set<Promise<void>>();
-      for (let due = 0; performance.now() - startMs < forMs; ) {
-        for (; due < ((performance.now() - startMs) / 1_000) * CALLS_PER_SECOND; due += 1) {
-          made += 1;
-          const one = caller.call().then((heard) => {
-            failed.push(...failures([heard]));
-          });
-          running.add(one);
-          void one.finally(() => running.delete(one));
-        }
-        await sleep(10);
+it(`D02 Postgres is away for ${OUTAGE_MS / MINUTE_MS} min at ${CALLS_PER_SECOND} calls/s: nothing is refused, nothing is lost, memory stays flat`, {
+  timeout: OUTAGE_MS + 10 * MINUTE_MS,
+}, async () => {
+  const { proxy, database, start } = await setStage();
+  const service = await start();
+  await hasTables(database);
+  const caller = callerOf(service);
+  let made = 0;
+  const failed: (string | undefined)[] = [];
+  async function load(forMs: number): Promise<void> {
+    const startMs = performance.now();
+    const running = new Set<Promise<void>>();
+    for (let due = 0; performance.now() - startMs < forMs; ) {
+      for (; due < ((performance.now() - startMs) / 1_000) * CALLS_PER_SECOND; due += 1) {
+        made += 1;
+        const one = caller.call().then((heard) => {
+          failed.push(...failures([heard]));
+        });
+        running.add(one);
+        void one.finally(() => running.delete(one));
       }
-      await Promise.all(running);
+      await sleep(10);
     }
-    await load(OUTAGE_MS / 6);
-    await holdsWithin(60_000, async () => (await countRows(database)) === made);
-    await proxy.goDown();
-    const madeBefore = made;
-    await load(OUTAGE_MS / 3);
-    const settledRss = rssOf(service.pid);
-    await load((OUTAGE_MS * 2) / 3);
-    expect(failed).toEqual([]);
-    expect(rssOf(service.pid) - settledRss).toBeLessThan(SPARE_RSS_BYTES);
-    expect(await metric(service, "modeltier_spool_records")).toBe(made - madeBefore);
-    await proxy.comeBack();
-    expect(await holdsWithin(5 * MINUTE_MS, async () => (await countRows(database)) === made)).toBe(true);
-    expect(await holdsWithin(5_000, async () => (await metric(service, "modeltier_spool_records")) === 0)).toBe(true);
-    const { rows } = await database.query("select sum(executions)::int as executions from execution_rollups");
-    expect(rows).toEqual([{ executions: made }]);
-  },
-);
+    await Promise.all(running);
+  }
+  await load(OUTAGE_MS / 6);
+  await holdsWithin(60_000, async () => (await countRows(database)) === made);
+  await proxy.goDown();
+  const madeBefore = made;
+  await load(OUTAGE_MS / 3);
+  const settledRss = rssOf(service.pid);
+  await load((OUTAGE_MS * 2) / 3);
+  expect(failed).toEqual([]);
+  expect(rssOf(service.pid) - settledRss).toBeLessThan(SPARE_RSS_BYTES);
+  expect(await metric(service, "modeltier_spool_records")).toBe(made - madeBefore);
+  await proxy.comeBack();
+  expect(await holdsWithin(5 * MINUTE_MS, async () => (await countRows(database)) === made)).toBe(true);
+  expect(await holdsWithin(5_000, async () => (await metric(service, "modeltier_spool_records")) === 0)).toBe(
+    true,
+  );
+  const { rows } = await database.query("select sum(executions)::int as executions from execution_rollups");
+  expect(rows).toEqual([{ executions: made }]);
+});
 
 it("D01 Postgres is down at the start: calls are routed and answered, and recorded when it is back", async () => {
   const { proxy, database, start } = await setStage();
@@ -180,7 +183,10 @@ it("D07 a row that Postgres refuses goes to the file of dead letters, and the ot
   expect(await holdsWithin(30_000, async () => (await countRows(database)) === 49)).toBe(true);
   const letters = join(dataDir, "spool", DEAD_LETTERS);
   await holdsWithin(10_000, () => readdirSync(join(dataDir, "spool")).includes(DEAD_LETTERS));
-  expect(JSON.parse(readFileSync(letters, "utf8"))).toMatchObject({ sqlState: "23514", execution: { agent_id: "poison" } });
+  expect(JSON.parse(readFileSync(letters, "utf8"))).toMatchObject({
+    sqlState: "23514",
+    execution: { agent_id: "poison" },
+  });
   expect(await metric(service, 'modeltier_records_dropped_total{reason="rejected"}')).toBe(1);
   expect(service.output().stderr).not.toContain("poison");
 });
@@ -216,7 +222,9 @@ it("D21 after a failover to a read-only standby records wait, and are written on
   await holdsWithin(10_000, async () => (await countRows(database)) === 1);
   const setReadOnly = async (value: "on" | "off"): Promise<void> => {
     await database.query("set default_transaction_read_only = off");
-    await database.query(`do $$ begin execute format('alter database %I set default_transaction_read_only = ${value}', current_database()); end $$`);
+    await database.query(
+      `do $$ begin execute format('alter database %I set default_transaction_read_only = ${value}', current_database()); end $$`,
+    );
     await database.query(`select pg_terminate_backend(pid) from pg_stat_activity
       where datname = current_database() and pid <> pg_backend_pid()`);
   };
@@ -224,7 +232,9 @@ it("D21 after a failover to a read-only standby records wait, and are written on
   expect(failures(await Promise.all(Array.from({ length: 20 }, () => call())))).toEqual([]);
   expect(await holdsWithin(10_000, () => service.output().stderr.includes("25006"))).toBe(true);
   expect(await countRows(database)).toBe(1);
-  await database.query(`do $$ begin execute format('alter database %I set default_transaction_read_only = off', current_database()); end $$`);
+  await database.query(
+    `do $$ begin execute format('alter database %I set default_transaction_read_only = off', current_database()); end $$`,
+  );
   expect(await holdsWithin(60_000, async () => (await countRows(database)) === 21)).toBe(true);
 });
 
@@ -248,7 +258,9 @@ it("O04 killed while it drains: every call is recorded, those that were still ru
   await hasTables(database);
   const { router } = callerOf(service);
   const model = "openai/gpt-4o-mini!stall";
-  const running = Array.from({ length: 20 }, () => call(router, "agent", "", { model, maxOutputTokens: 2_000 }));
+  const running = Array.from({ length: 20 }, () =>
+    call(router, "agent", "", { model, maxOutputTokens: 2_000 }),
+  );
   await holdsWithin(10_000, async () => (await metric(service, "modeltier_routing_decisions_total")) > 0);
   await sleep(300);
   void service.stop();

@@ -2,6 +2,7 @@
  * Segments whose records the database has. Postgres has them on its disk; the embedded database has told the kernel and no
  * more, so there they are kept until its files are known to be on the disk.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../../telemetry/log.ts";
 import { errorCode } from "./files.ts";
 import type { Segment } from "./segment.ts";
@@ -9,6 +10,8 @@ import type { SpoolSpace } from "./space.ts";
 
 /** Between two times that the database's files are brought to the disk. */
 const PERSIST_EVERY_MS = 30_000;
+/** A visitor of the database may be in the middle of something. */
+const CLOSE_MS = 5_000;
 
 export class Retirement {
   readonly #space: SpoolSpace;
@@ -39,9 +42,13 @@ export class Retirement {
     else this.#timer ??= setTimeout(() => void this.#run(), PERSIST_EVERY_MS).unref();
   }
 
+  /** What cannot be brought to the disk in time stays, for the next start. */
   async close(): Promise<void> {
-    await this.#persisting;
-    if (this.#waiting.length > 0) await this.#run();
+    const last = async (): Promise<void> => {
+      await this.#persisting;
+      if (this.#waiting.length > 0) await this.#run();
+    };
+    await Promise.race([last(), sleep(CLOSE_MS, undefined, { ref: false })]);
     clearTimeout(this.#timer);
   }
 
