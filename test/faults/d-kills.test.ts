@@ -16,11 +16,11 @@ import { copyCluster } from "../support/embedded-folder.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
 import { call } from "./rig/call.ts";
-import { ALL_FAULTS } from "./rig/extent.ts";
 import { providersOf } from "./rig/replicas.ts";
 import { holdsWithin } from "./rig/rig.ts";
+import { isThorough } from "./rig/thorough.ts";
 
-const KILLS = ALL_FAULTS ? 200 : 20;
+const KILLS = isThorough ? 200 : 20;
 const CALLERS = 8;
 const LIMIT_MS = KILLS * 30_000;
 

@@ -2,6 +2,7 @@
  * D: the database is away, refuses, or comes back with a backlog, and calls go on. The outage lasts a minute;
  * MODELTIER_FAULTS=all makes it an hour.
  */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,12 +18,13 @@ import { type DatabaseProxy, startDatabaseProxy } from "../support/database-prox
 import { startPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
 import { call, type Heard } from "./rig/call.ts";
-import { ALL_FAULTS } from "./rig/extent.ts";
-import { providersOf } from "./rig/replicas.ts";
+import { PROVIDER_KEY, providersOf } from "./rig/replicas.ts";
 import { holdsWithin } from "./rig/rig.ts";
+import { isThorough } from "./rig/thorough.ts";
 
+const PROMPT_CANARY = "CANARY-PROMPT-0d5e11";
 const MINUTE_MS = 60_000;
-const OUTAGE_MS = ALL_FAULTS ? 60 * MINUTE_MS : MINUTE_MS;
+const OUTAGE_MS = isThorough ? 60 * MINUTE_MS : MINUTE_MS;
 const CALLS_PER_SECOND = 100;
 /** What a heap may grow by while it settles; an hour's records are a hundred times as much. */
 const SPARE_RSS_BYTES = 96 * 1024 * 1024;
@@ -38,7 +40,7 @@ type Stage = Readonly<{
   /** Past the proxy. */
   database: pg.Client;
   dataDir: string;
-  start(env?: Readonly<Record<string, string>>): Promise<RunningService>;
+  start(env?: Readonly<Record<string, string>>, under?: readonly string[]): Promise<RunningService>;
 }>;
 
 async function setStage(): Promise<Stage> {
@@ -60,9 +62,10 @@ async function setStage(): Promise<Stage> {
     proxy,
     database,
     dataDir,
-    async start(env = {}) {
+    async start(env = {}, under = []) {
       const service = await startService({
         dataDir,
+        under,
         env: { ...providersOf(sandbox), DATABASE_URL: url.href, ...env },
       });
       let isStopped = false;
@@ -85,7 +88,7 @@ function callerOf({ grpcAddress }: RunningService) {
     router: routers[0] as (typeof routers)[0],
     call(agentId = "agent"): Promise<Heard> {
       const router = routers[calls++ % routers.length] as (typeof routers)[0];
-      return call(router, agentId, "", { model: "openai/gpt-4o-mini", maxOutputTokens: 10 });
+      return call(router, agentId, PROMPT_CANARY, { model: "openai/gpt-4o-mini", maxOutputTokens: 10 });
     },
   };
 }
@@ -104,6 +107,13 @@ async function metric({ httpUrl }: RunningService, name: string): Promise<number
   const text = await (await fetch(`${httpUrl}/metrics`)).text();
   const line = text.split("\n").find((each) => each.startsWith(name) && !each.startsWith("#"));
   return line === undefined ? 0 : Number(line.split(" ").at(-1));
+}
+
+/** Everything that a process left in its spool. */
+function readSpool(dataDir: string): string {
+  const entries = readdirSync(join(dataDir, "spool"), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), "utf8")).join("\n");
 }
 
 const rssOf = (pid: number): number =>
@@ -179,7 +189,7 @@ it("D07 a row that Postgres refuses goes to the file of dead letters, and the ot
   await database.query("alter table orchestration_executions add check (agent_id <> 'poison')");
   const { call } = callerOf(service);
   const agents = Array.from({ length: 50 }, (_, number) => (number === 31 ? "poison" : "agent"));
-  expect(failures(await Promise.all(agents.map(call)))).toEqual([]);
+  expect(failures(await Promise.all(agents.map((agent) => call(agent))))).toEqual([]);
   expect(await holdsWithin(30_000, async () => (await countRows(database)) === 49)).toBe(true);
   const letters = join(dataDir, "spool", DEAD_LETTERS);
   await holdsWithin(10_000, () => readdirSync(join(dataDir, "spool")).includes(DEAD_LETTERS));
@@ -244,8 +254,12 @@ it("O05 the process ends in time while Postgres is down, and what it left is rec
   await hasTables(database);
   await proxy.goDown();
   const { call } = callerOf(service);
-  expect(failures(await Promise.all(Array.from({ length: 50 }, () => call())))).toEqual([]);
+  const heard = await Promise.all(Array.from({ length: 50 }, () => call()));
+  expect(failures(heard)).toEqual([]);
   expect(await service.stop()).toBe(0);
+  const left = readSpool(dataDir);
+  expect(left).toContain("gpt-4o-mini");
+  for (const secret of [PROMPT_CANARY, PROVIDER_KEY, ...heard.map(({ text }) => text)]) expect(left).not.toContain(secret);
   await proxy.comeBack();
   await start();
   expect(await holdsWithin(30_000, async () => (await countRows(database)) === 50)).toBe(true);
@@ -270,3 +284,33 @@ it("O04 killed while it drains: every call is recorded, those that were still ru
   await start();
   expect(await holdsWithin(30_000, async () => (await countRows(database)) >= accepted)).toBe(true);
 });
+
+/** Every third fdatasync of a thread fails, beginning with its second. */
+const FAILING_DISK = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=2+3"];
+const CAN_TRACE = spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0;
+
+it.skipIf(!CAN_TRACE)("D10 the disk fails again and again: what callers were told of survives a kill all the same", async () => {
+  const { proxy, database, start } = await setStage();
+  const service = await start({ MODELTIER_DURABILITY: "fsync" }, FAILING_DISK);
+  await hasTables(database);
+  await proxy.goDown();
+  const { call } = callerOf(service);
+  let answered = 0;
+  for (let round = 0; round < 10; round += 1) {
+    const heard = await Promise.all(Array.from({ length: 10 }, () => call()));
+    answered += heard.filter(({ completed }) => completed !== undefined).length;
+    const refused = heard.flatMap(({ error }) => (error === undefined ? [] : [error.reason]));
+    expect(new Set(refused)).toSatisfy(isDiskFailing);
+  }
+  expect(answered).toBeGreaterThan(0);
+  expect(service.output().stderr).toContain("may not have reached the disk");
+  const [traced = ""] = readFileSync(`/proc/${service.pid}/task/${service.pid}/children`, "utf8").split(" ");
+  process.kill(Number(traced), "SIGKILL");
+  await service.stop("SIGKILL");
+  await proxy.comeBack();
+  await start();
+  expect(await holdsWithin(30_000, async () => (await countRows(database)) >= answered)).toBe(true);
+});
+
+const isDiskFailing = (reasons: ReadonlySet<string>): boolean =>
+  [...reasons].every((reason) => reason === "RECORDS_DISK_FAILING");
