@@ -1,5 +1,7 @@
 /** Takes the pictures in docs/screenshots/ anew: every screen, light and dark, on a service with traffic from its sandbox. */
+import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { sendTraffic } from "../test/admin/traffic.ts";
 import { openBrowser, openPage } from "../test/support/browser.ts";
 import { startService } from "../test/support/service.ts";
@@ -15,6 +17,10 @@ const SCREENS = {
 } as const;
 const TOKEN = "only-for-pictures";
 
+// A picture of what the sources are now, not of what was built last.
+execFileSync(process.execPath, [fileURLToPath(new URL("admin-page.mjs", import.meta.url))], {
+  stdio: "inherit",
+});
 mkdirSync(FOLDER, { recursive: true });
 const service = await startService({ env: { MODELTIER_ADMIN_TOKEN: TOKEN } });
 const browser = await openBrowser();
@@ -44,12 +50,18 @@ try {
       if (name === "playground") await page.getByRole("heading", { name: /It would ask/ }).waitFor();
       await take(name);
     }
+    await open("/costs");
+    await page.getByLabel("balanced asks first").selectOption("openai/gpt-4o-mini");
+    await page.getByRole("button", { name: "Show the cost" }).click();
+    await page.getByText(/executions of the last 30 days would have cost/).waitFor();
+    await page.getByRole("heading", { name: "What if?" }).evaluate((heading) => heading.scrollIntoView());
+    await take("what-if");
     await open("/config");
     await page.getByRole("button", { name: "Move openai/gpt-4o-mini up in balanced" }).click();
     await page.getByRole("button", { name: "Review and publish" }).click();
     await page
       .getByRole("dialog")
-      .getByText(/executions would have cost/)
+      .getByText(/executions of the last seven days would have cost/)
       .waitFor();
     await take("publish");
     await open("/");

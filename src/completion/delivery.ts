@@ -1,8 +1,8 @@
 /** When the content of an attempt goes to the caller: as it comes, or once the provider has said that it is whole. */
 import type { Delivery } from "../routing/types.ts";
+import { Delivered } from "./delivered.ts";
 import type { ContentEvent, EngineEvent } from "./events.ts";
 import { TranscriptCheck } from "./transcript.ts";
-import { OutputMeter } from "./usage.ts";
 
 export type Deliverable = readonly EngineEvent[] | "diverged";
 type Batch = readonly ContentEvent[];
@@ -33,8 +33,8 @@ export function createDelivery(delivery: Delivery, acceptRestart: boolean): Cont
  */
 class LiveDelivery implements ContentDelivery {
   readonly #acceptRestart: boolean;
-  /** Of the answer that stands, as it came: it is looked at again only after a failure. */
-  #delivered: Batch[] = [];
+  /** Of the answer that stands: it is looked at again only after a failure. */
+  #delivered = new Delivered();
   #attempt = 0;
   #check: TranscriptCheck | undefined;
   /** Of the attempt that is being held against what was delivered. */
@@ -45,19 +45,17 @@ class LiveDelivery implements ContentDelivery {
   }
 
   get isCommitted(): boolean {
-    return this.#delivered.length > 0;
+    return !this.#delivered.isEmpty;
   }
 
   get deliveredTokens(): number {
-    const meter = new OutputMeter();
-    for (const batch of this.#delivered) for (const event of batch) meter.add(event);
-    return meter.outputTokens;
+    return this.#delivered.tokens;
   }
 
   begin(attempt: number): void {
     this.#attempt = attempt;
     this.#unproved = [];
-    this.#check = this.isCommitted ? new TranscriptCheck(this.#delivered) : undefined;
+    this.#check = this.isCommitted ? new TranscriptCheck(this.#delivered.batches) : undefined;
   }
 
   accept(content: Batch): Deliverable {
@@ -69,7 +67,7 @@ class LiveDelivery implements ContentDelivery {
   }
 
   #send(content: Batch): Batch {
-    if (content.length > 0) this.#delivered.push(content);
+    this.#delivered.add(content);
     return content;
   }
 
@@ -86,9 +84,11 @@ class LiveDelivery implements ContentDelivery {
   #restart(): Deliverable {
     if (!this.#acceptRestart) return "diverged";
     this.#check = undefined;
-    this.#delivered = this.#unproved;
+    const answer = this.#unproved;
     this.#unproved = [];
-    return [{ kind: "reset", attempt: this.#attempt }, ...this.#delivered.flat()];
+    this.#delivered = new Delivered();
+    for (const batch of answer) this.#delivered.add(batch);
+    return [{ kind: "reset", attempt: this.#attempt }, ...answer.flat()];
   }
 }
 

@@ -50,7 +50,44 @@ describe("warnings", () => {
 
   it("name a tier whose first choice costs no less than the stronger one's", () => {
     const { provider, model } = PRESETS.current.tiers.powerful.targets[0] ?? { provider: "", model: "" };
-    expect(kinds(withFirst("fast", provider, model))).toEqual(["dominated_tier tiers.fast.targets[0]"]);
+    expect(kinds(withFirst("fast", provider, model))).toContain("dominated_tier tiers.fast.targets[0]");
+  });
+
+  it("name a target that costs more than one its tier asks later, and offers nothing that it lacks", () => {
+    const targets = (...models: readonly string[]): RoutingConfig => ({
+      ...PRESETS.classic,
+      tiers: {
+        ...PRESETS.classic.tiers,
+        powerful: {
+          ...PRESETS.classic.tiers.powerful,
+          targets: models.map((model) => ({ provider: "openai", model })),
+        },
+      },
+    });
+    const powerful = (config: RoutingConfig) =>
+      listWarnings(config, FACTS).filter(({ kind }) => kind === "dominated_target");
+    expect(powerful(targets("gpt-4o", "gpt-4o-mini"))).toEqual([
+      {
+        path: "tiers.powerful.targets[0]",
+        kind: "dominated_target",
+        message:
+          "openai/gpt-4o costs more than openai/gpt-4o-mini, which is asked after it, and offers nothing that it lacks: ask openai/gpt-4o-mini first",
+      },
+    ]);
+    expect(powerful(targets("gpt-4o-mini", "gpt-4o")), "a fallback may cost more").toEqual([]);
+    expect(powerful(targets("gpt-4o", "gpt-6.1-sol")), "which takes no tools").toEqual([]);
+  });
+
+  it("name a target that costs more than one which a stronger tier trusts", () => {
+    const config = withFirst("balanced", "openai", "gpt-4o");
+    const powerful = { ...config.tiers.powerful, targets: [{ provider: "openai", model: "gpt-4o-mini" }] };
+    expect(kinds({ ...config, tiers: { ...config.tiers, powerful } })).toContain(
+      "dominated_target tiers.balanced.targets[0]",
+    );
+  });
+
+  it("compare no target with one that is retired, and say no more of a retired one", () => {
+    expect(kinds(PRESETS.classic).join()).not.toContain("dominated_target");
   });
 
   it("name targets whose price nobody knows", () => {

@@ -9,10 +9,11 @@ import {
   TIERS,
   type Tier,
 } from "../routing/types.ts";
+import { type Dominated, listDominated, TYPICAL_CALL } from "./dominated.ts";
 
 export type ConfigWarning = Readonly<{
   path: string;
-  kind: "retired_target" | "dominated_tier" | "missing_key" | "unknown_price";
+  kind: "retired_target" | "dominated_target" | "dominated_tier" | "missing_key" | "unknown_price";
   message: string;
 }>;
 
@@ -24,14 +25,6 @@ export type WarningFacts = Readonly<{
   providers: ReadonlyMap<string, ProviderAvailability>;
 }>;
 
-/** Whatever is spent, it is input and output; a call of this shape compares two models. */
-const TYPICAL_CALL = {
-  freshInputTokens: 2_000,
-  cachedInputTokens: 0,
-  cacheWriteTokens: 0,
-  outputTokens: 500,
-};
-
 export function listWarnings(config: RoutingConfig, facts: WarningFacts): readonly ConfigWarning[] {
   return [
     ...TIERS.flatMap((tier) =>
@@ -39,6 +32,7 @@ export function listWarnings(config: RoutingConfig, facts: WarningFacts): readon
         warnOfTarget(`tiers.${tier}.targets[${index}]`, target, config.catalogue, facts),
       ),
     ),
+    ...listDominated(config, facts.today).map((found) => warnOfDominated(found, config)),
     ...TIERS.slice(1).flatMap((tier, index) => warnOfOrder(TIERS[index] ?? tier, tier, config, facts)),
   ];
 }
@@ -68,6 +62,13 @@ function warnOfTarget(
     warnings.push({ path, kind: "unknown_price", message: `the price of ${provider}/${model} is not known` });
   }
   return warnings;
+}
+
+function warnOfDominated({ tier, index, by, byTier }: Dominated, { tiers }: RoutingConfig): ConfigWarning {
+  const target = tiers[tier].targets[index];
+  const place = byTier === tier ? "which is asked after it" : `which ${byTier} trusts`;
+  const message = `${target?.provider}/${target?.model} costs more than ${by.provider}/${by.model}, ${place}, and offers nothing that it lacks: ask ${by.provider}/${by.model} first`;
+  return { path: `tiers.${tier}.targets[${index}]`, kind: "dominated_target", message };
 }
 
 /** A weaker tier whose first choice costs no less than the stronger one's is worth nobody's while. */

@@ -9,13 +9,21 @@ export type ConnectorOptions = Readonly<{
   lookup?: LookupFunction;
 }>;
 
+/** What a socket holds while its answer is paused for a slow reader; TLS holds no more either. */
+const HELD_BYTES = 16 * 1024;
+
 /**
  * undici's own connector with a timer of ours: undici's ticks every half second and fires up to a second late, which is a
  * third of the time that there is.
  */
 export function createConnector({ timeoutMs, lookup }: ConnectorOptions): buildConnector.connector {
   // One exchange to a connection: closing it stops that answer and no other, and no session can die under many at once.
-  const connect = buildConnector({ timeout: 0, allowH2: false, ...(lookup && { lookup }) });
+  const connect = buildConnector({
+    timeout: 0,
+    allowH2: false,
+    highWaterMark: HELD_BYTES,
+    ...(lookup && { lookup }),
+  } as buildConnector.BuildOptions);
   return (options, callback) => {
     const done: buildConnector.Callback = (...result) => {
       clearTimeout(timer);

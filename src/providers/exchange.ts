@@ -18,7 +18,7 @@ export interface BodyReader {
 }
 
 /** A slow reader holds this much, and one more chunk; then the sender is made to wait. */
-const HIGH_WATER_BYTES = 64 * 1024;
+const HIGH_WATER_BYTES = 32 * 1024;
 /** What may still come after a whole answer, before its connection is not worth keeping. */
 const DRAIN_BYTES = 64 * 1024;
 const DRAIN_MS = 500;

@@ -13,10 +13,11 @@ import {
 } from "@grpc/grpc-js";
 import { batchesOf } from "./batched.ts";
 import { grpcStatusOf } from "./errors.ts";
-import { framesOf } from "./frames.ts";
+import { type Frames, framesOf } from "./frames.ts";
 import { GrpcHandlerContext } from "./grpc-context.ts";
 import { LIMITS } from "./limits.ts";
 import type { ServiceEntry } from "./service-entry.ts";
+import { undecodable } from "./undecodable.ts";
 import { asSerialized } from "./write-ahead.ts";
 
 /** What a request decodes to when its bytes are not the message they claim to be. */
@@ -55,7 +56,7 @@ function decode(method: DescMethod, bytes: Uint8Array): Message | Undecodable {
   try {
     return fromBinary(method.input, bytes);
   } catch {
-    return new Undecodable(`the request is not a ${method.input.typeName}: check the client's proto files`);
+    return new Undecodable(undecodable(method));
   }
 }
 
@@ -148,8 +149,7 @@ async function pump(
       if (!headersSent && context.outgoing.header !== undefined)
         call.sendMetadata(metadataOf(context.outgoing.header));
       headersSent = true;
-      if (batch.length > 0) call.write(framesOf(method.output, batch));
-      if (call.writableNeedDrain) await drained(call, signal);
+      if (batch.length > 0) await send(call, framesOf(method.output, batch), signal);
       if (signal.aborted) return;
     }
   } finally {
@@ -157,16 +157,22 @@ async function pump(
   }
 }
 
-function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+/** Undefined when the message went on at once; a promise of that while the caller has too much that he has not read. */
+function send(
+  call: ServerWritableStream<unknown, unknown>,
+  frames: Frames,
+  signal: AbortSignal,
+): Promise<void> | undefined {
+  let resume = (): void => {};
+  call.write(frames, () => resume());
+  if (call.writableLength === 0) return undefined;
   return new Promise((resolve) => {
-    const done = () => {
-      call.off("drain", done);
-      signal.removeEventListener("abort", done);
+    resume = () => {
+      signal.removeEventListener("abort", resume);
       resolve();
     };
-    call.once("drain", done);
-    signal.addEventListener("abort", done, { once: true });
-    if (signal.aborted) done();
+    signal.addEventListener("abort", resume);
+    if (signal.aborted) resume();
   });
 }
 

@@ -1,5 +1,6 @@
 /** The native gRPC listener: grpc-js with the services, health and reflection. */
 import { readFileSync } from "node:fs";
+import type { Http2Server, IncomingHttpHeaders } from "node:http2";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Server as GrpcServer, type Server, ServerCredentials } from "@grpc/grpc-js";
@@ -9,6 +10,7 @@ import { HealthImplementation, protoPath as healthProto } from "grpc-health-chec
 import { grpcDefinition, grpcHandlers } from "./grpc-adapter.ts";
 import { HealthWatches } from "./health-watches.ts";
 import { LIMITS } from "./limits.ts";
+import { shortenDeadline } from "./longest-deadline.ts";
 import type { ServiceEntry } from "./service-entry.ts";
 import { writeAhead } from "./write-ahead.ts";
 
@@ -57,6 +59,7 @@ export async function listenGrpc({
   health.addToServer(server);
   addReflection(server);
   const bound = await bind(server, host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+  shortenDeadlines(server);
   return {
     port: bound,
     setServing: (serving) => {
@@ -69,6 +72,14 @@ export async function listenGrpc({
       }),
     close: () => server.forceShutdown(),
   };
+}
+
+/** Ahead of grpc-js, which reads the deadline when a call begins and offers no place before that. */
+function shortenDeadlines(server: Server): void {
+  const { http2Servers } = server as unknown as { http2Servers: ReadonlyMap<Http2Server, unknown> };
+  for (const http2Server of http2Servers.keys()) {
+    http2Server.prependListener("stream", (_, headers: IncomingHttpHeaders) => shortenDeadline(headers));
+  }
 }
 
 /** Hands over the files as they were compiled: proto-loader would merge those of one package and lose their imports. */

@@ -5,7 +5,9 @@ import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from
 import { type FastifyInstance, fastify } from "fastify";
 import type { Log } from "../telemetry/log.ts";
 import { LIMITS } from "./limits.ts";
+import { shortenDeadline } from "./longest-deadline.ts";
 import type { ServiceEntry } from "./service-entry.ts";
+import { blameCaller } from "./undecodable.ts";
 
 export type HttpListener = Readonly<{
   /** The port in use. */
@@ -100,7 +102,9 @@ function rpcListener({ services, shutdownSignal, log }: HttpListenerOptions) {
   return (request: IncomingMessage, response: ServerResponse): boolean => {
     const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
     if (handler === undefined) return false;
+    shortenDeadline(request.headers);
     handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
+      .then((answer) => blameCaller(answer, handler.method))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
         if (isCallerGone(error, response)) return;

@@ -7,7 +7,7 @@ import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import type { Frames } from "./frames.ts";
 
 /** What a slow reader may have waiting in HTTP/2 before the next message waits here. */
-const MOST_UNSENT_BYTES = 64 * 1024;
+const MOST_UNSENT_BYTES = 32 * 1024;
 
 /** The serializer of a method whose messages come serialized, many in one: how long they are is then known before they are sent. */
 export const asSerialized = (frames: unknown): Buffer => frames as Buffer;

@@ -60,7 +60,7 @@ const breakKimi = (service: RunningService): Promise<Response> =>
 
 async function confirm(page: Page, why: string, action: string): Promise<void> {
   const dialog = page.getByRole("dialog");
-  await dialog.getByText(/executions would have cost/).waitFor();
+  await dialog.getByText(/executions of the last seven days would have cost/).waitFor();
   expect(await seriousFaults(page)).toEqual([]);
   await dialog.getByLabel("Why (required)").fill(why);
   await dialog.getByRole("button", { name: action, exact: true }).click();
@@ -91,6 +91,9 @@ describe("an operator", () => {
     const answered = page.waitForResponse(/PublishConfig/).then(() => performance.now());
     await confirm(page, "Kimi is down", "Publish");
     await page.getByText("✓ Published v1").waitFor();
+    expect(await page.locator(":focus").getAttribute("aria-label"), "the way back is at hand").toBe(
+      "Published",
+    );
     expect((await followed) - (await answered)).toBeLessThan(FOLLOWS_WITHIN_MS);
     expect(await routeBalanced(there)).toMatchObject({
       provider: "openai",

@@ -9,7 +9,7 @@ const TOKEN = "let-me-in-1234567890";
 /** Each screen, and words that only its data brings. */
 const SCREENS = [
   ["/", /calls on Kimi \(target 60–70 %\); \$0\.\d+ today/],
-  ["/config", /preset is running/],
+  ["/config", /preset classic is running/],
   ["/executions", /The \d+ newest/],
   ["/costs", /\$0\.\d+ this month/],
   ["/playground", /It would ask kimi\//],
@@ -176,7 +176,41 @@ describe("the screens", () => {
     await page.locator("tbody a").first().click();
     await page.getByRole("heading", { name: "Why it went there" }).waitFor();
     await page.keyboard.press("Escape");
-    await page.getByRole("heading", { level: 1, name: /newest/ }).waitFor();
+    await page.waitForURL(/executions\?agent=planner$/);
+    expect(await page.getByLabel("Agent", { exact: true }).inputValue(), "the filter, once back").toBe(
+      "planner",
+    );
+    await page.getByText("Filters: 1 set").waitFor();
+    await page.keyboard.press("g");
+    await page.keyboard.press("m");
+    await page.getByRole("heading", { level: 1, name: /this month/ }).waitFor();
+    expect(await page.locator(":focus").getAttribute("id"), "where one reads on").toBe("content");
+    await opened.close();
+  });
+});
+
+describe("the executions", () => {
+  it("are those that cost at least what one types, and a text that is no amount is said to be none", async () => {
+    const opened = await enter();
+    const { page } = opened;
+    await seeData(opened, "/executions", /newest/);
+    const minimum = page.getByLabel("Cost at least, in USD");
+    await minimum.pressSequentially("0.001");
+    await page.waitForURL(/min=0\.001/);
+    await page.getByRole("heading", { level: 1, name: /that match/ }).waitFor();
+    const costs = page.locator("td[data-label=Cost] [data-exact]");
+    await expect
+      .poll(async () =>
+        (
+          await costs.evaluateAll((all) => all.map((one) => Number(one.getAttribute("data-exact")?.slice(1))))
+        ).every((usd) => usd >= 0.001),
+      )
+      .toBe(true);
+    expect(await costs.count()).toBeGreaterThan(0);
+    await minimum.fill("a lot");
+    await page.getByText("This is no amount: write 0.001").waitFor();
+    expect(await minimum.getAttribute("aria-invalid")).toBe("true");
+    expect(await seriousFaults(page)).toEqual([]);
     await opened.close();
   });
 });
@@ -206,10 +240,12 @@ describe("one execution", () => {
 });
 
 describe("the last failure of a provider", () => {
-  it("leads to its execution, which shows who was asked, what failed and who answered instead", async () => {
+  it("comes with what helps, and leads to its execution, which shows who was asked, what failed and who answered instead", async () => {
     const opened = await enter();
     const { page } = opened;
-    await page.locator("[data-provider=openai]").getByRole("link", { name: "Open it" }).click();
+    const openai = page.locator("[data-provider=openai]");
+    await openai.getByText("It is asked again by itself. If it lasts, ask another target first").waitFor();
+    await openai.getByRole("link", { name: "Open it" }).click();
     const attempts = page.getByRole("img", {
       name: /Attempt 1 asked openai\/gpt-4o-mini!503 at .*server error/,
     });

@@ -690,6 +690,13 @@ export enum ConfigWarningKind {
    * @generated from enum value: CONFIG_WARNING_KIND_UNKNOWN_PRICE = 4;
    */
   UNKNOWN_PRICE = 4,
+
+  /**
+   * A target costs more than one of a stronger tier, or than one its tier asks later, and offers nothing that it lacks.
+   *
+   * @generated from enum value: CONFIG_WARNING_KIND_DOMINATED_TARGET = 5;
+   */
+  DOMINATED_TARGET = 5,
 }
 
 /**

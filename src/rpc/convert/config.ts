@@ -51,6 +51,7 @@ export const violationsToProto = (violations: readonly Violation[], style: Field
 
 const WARNING_KIND: Readonly<Record<ConfigWarning["kind"], ConfigWarningKind>> = {
   retired_target: ConfigWarningKind.RETIRED_TARGET,
+  dominated_target: ConfigWarningKind.DOMINATED_TARGET,
   dominated_tier: ConfigWarningKind.DOMINATED_TIER,
   missing_key: ConfigWarningKind.MISSING_KEY,
   unknown_price: ConfigWarningKind.UNKNOWN_PRICE,

@@ -6,6 +6,7 @@ const REMEDIES: Partial<Record<Code, string>> = {
     "The service or its database does not answer. What is on screen stays; it is asked again.",
   [Code.Unimplemented]:
     "This service does not offer that yet. Restart it with the version this page came with.",
+  [Code.NotFound]: "Check the address, or go back to the list.",
   [Code.DeadlineExceeded]: "It took too long. Try again, or ask for a shorter span of time.",
   [Code.ResourceExhausted]: "Ask for less, or try again in a moment.",
 };

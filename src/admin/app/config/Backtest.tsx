@@ -1,5 +1,7 @@
-/** What a candidate would have made of last week, beside what happened. */
+/** What a candidate would have made of recorded executions, beside what happened. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { useEffect, useState } from "react";
 import type { BacktestProgress, BacktestReport } from "../../../../gen/modeltier/v1/backtest_pb.js";
 import type { RoutingConfigSchema } from "../../../../gen/modeltier/v1/routing_config_pb.js";
@@ -9,7 +11,7 @@ import { Table } from "../parts/table.tsx";
 import { Money, Target, TierMark } from "../parts/values.tsx";
 import { count } from "../text/format.ts";
 import { TIERS, tierName } from "../text/names.ts";
-import { nano, sayReport, targetRows } from "./backtest-report.ts";
+import { nano, sayRange, sayReport, targetRows } from "./backtest-report.ts";
 
 export type BacktestState = Readonly<{
   progress: BacktestProgress | undefined;
@@ -17,58 +19,91 @@ export type BacktestState = Readonly<{
   error: unknown;
 }>;
 
+const TURN_MS = 500;
+const TRIES = 40;
+
 const STARTED: BacktestState = { progress: undefined, report: undefined, error: null };
 
-export function useBacktest(config: MessageInitShape<typeof RoutingConfigSchema> | undefined): BacktestState {
+/** @param from the first moment that counts; absent: a week ago */
+export function useBacktest(
+  config: MessageInitShape<typeof RoutingConfigSchema> | undefined,
+  from?: Timestamp,
+): BacktestState {
   const [state, setState] = useState(STARTED);
   useEffect(() => {
+    setState(STARTED);
     if (config === undefined) return;
     const leaving = new AbortController();
-    setState(STARTED);
-    const run = async () => {
+    const request = { config, ...(from !== undefined && { from }) };
+    const read = async () => {
+      for await (const { event } of configs.backtestConfig(request, { signal: leaving.signal })) {
+        if (event.case === "progress") setState((before) => ({ ...before, progress: event.value }));
+        if (event.case === "report") setState((before) => ({ ...before, report: event.value }));
+      }
+    };
+    const run = async (tries = TRIES): Promise<void> => {
       try {
-        for await (const { event } of configs.backtestConfig({ config }, { signal: leaving.signal })) {
-          if (event.case === "progress") setState((before) => ({ ...before, progress: event.value }));
-          if (event.case === "report") setState((before) => ({ ...before, report: event.value }));
-        }
+        await read();
       } catch (error) {
-        if (!leaving.signal.aborted) setState((before) => ({ ...before, error }));
+        if (leaving.signal.aborted) return;
+        // A process runs one at a time: this one waits its turn.
+        if (ConnectError.from(error).code !== Code.ResourceExhausted || tries === 0) {
+          return setState((before) => ({ ...before, error }));
+        }
+        await new Promise((resolve) => setTimeout(resolve, TURN_MS));
+        if (!leaving.signal.aborted) await run(tries - 1);
       }
     };
     void run();
     return () => leaving.abort();
-  }, [config]);
+  }, [config, from]);
   return state;
 }
 
-export function Backtest({ state: { progress, report, error } }: { state: BacktestState }) {
+type Props = Readonly<{
+  state: BacktestState;
+  /** Of when the executions are. */
+  period?: string;
+  /** Shows what the estimates assume without being asked. */
+  assumptions?: boolean;
+}>;
+
+export function Backtest({
+  state: { progress, report, error },
+  period = "last seven days",
+  assumptions = false,
+}: Props) {
   if (error !== null) return <Problem error={error} />;
   if (report === undefined) {
     const total = Number(progress?.total ?? 0n);
     return (
       <label>
-        <span>Deciding last week's executions anew</span>
+        <span>Deciding the executions of the {period} anew</span>
         <progress {...(total > 0 && { value: Number(progress?.executions), max: total })} />
       </label>
     );
   }
   return report.executions === 0n ? (
     <Empty>
-      There is nothing to test against: no executions of the last seven days were recorded with what scoring
-      needs.
+      There is nothing to test against: no executions of the {period} were recorded with what scoring needs.
+      Send some calls, and ask again.
     </Empty>
   ) : (
-    <Report report={report} />
+    <Report report={report} period={period} assumptions={assumptions} />
   );
 }
 
-function Report({ report }: { report: BacktestReport }) {
+function Report({
+  report,
+  period,
+  assumptions,
+}: Required<Pick<Props, "period" | "assumptions">> & { report: BacktestReport }) {
   const ofTier = (side: BacktestReport["recorded"], tier: number) =>
     side?.tiers.find((share) => share.tier === tier);
   return (
     <div className="stack" data-backtest="done">
       <p>
-        <strong>{sayReport(report)}</strong>
+        <strong>{sayReport(report, period)}</strong>
       </p>
       <Table
         caption="Tiers, recorded and candidate"
@@ -108,22 +143,20 @@ function Report({ report }: { report: BacktestReport }) {
           { name: "Would be", cell: ({ wouldBe }) => count(wouldBe?.executions ?? 0n), right: true },
           { name: "Cost", cell: ({ was }) => <Money nano={nano(was?.cost)} />, right: true },
           { name: "Would cost", cell: ({ wouldBe }) => <Money nano={nano(wouldBe?.cost)} />, right: true },
+          { name: "Between", cell: ({ wouldBe }) => sayRange(wouldBe?.cost), right: true },
         ]}
       />
       <details>
-        <summary>By agent, by intent, and what the estimates assume</summary>
+        <summary>By agent and by intent</summary>
         <Groups caption="By agent" groups={report.byAgent} />
         <Groups caption="By intent" groups={report.byIntent} />
+      </details>
+      <details open={assumptions}>
+        <summary>What the estimates assume</summary>
         <ul className="events">
           {report.assumptions.map((sentence) => (
             <li key={sentence}>{sentence}</li>
           ))}
-          {report.withoutInputs > 0n && (
-            <li>{count(report.withoutInputs)} executions lack what scoring needs; they are left out.</li>
-          )}
-          {report.refused > 0n && (
-            <li>{count(report.refused)} would be refused; they are in neither side.</li>
-          )}
         </ul>
       </details>
     </div>

@@ -48,38 +48,44 @@ export function ChangeDialog({ title, action, candidate, changes, isBusy, proble
         <Changes of={changes} />
         <h2>Backtest</h2>
         <Backtest state={backtest} />
-        <div className="grid fields">
-          <label>
-            <span>Why (required)</span>
-            <input
-              required
-              maxLength={1024}
-              value={comment}
-              onChange={(event) => setComment(event.target.value)}
-            />
-          </label>
-          <label>
-            <span>Who</span>
-            <input
-              maxLength={256}
-              placeholder="operator"
-              value={author}
-              onChange={(event) => setAuthor(event.target.value)}
-            />
-          </label>
-        </div>
-        {problem}
-        <div className="row end">
-          <button type="button" onClick={close}>
-            Not now
-          </button>
-          <button type="submit" className="main" disabled={isBusy || !isShown}>
-            {action}
-          </button>
+        {problem && <div ref={bringIntoView}>{problem}</div>}
+        <div className="stays stack">
+          <div className="grid fields">
+            <label>
+              <span>Why (required)</span>
+              <input
+                required
+                maxLength={1024}
+                value={comment}
+                onChange={(event) => setComment(event.target.value)}
+              />
+            </label>
+            <label>
+              <span>Who</span>
+              <input
+                maxLength={256}
+                placeholder="operator"
+                value={author}
+                onChange={(event) => setAuthor(event.target.value)}
+              />
+            </label>
+          </div>
+          <div className="row end">
+            <button type="button" onClick={close}>
+              Not now
+            </button>
+            <button type="submit" className="main" disabled={isBusy || !isShown}>
+              {action}
+            </button>
+          </div>
         </div>
       </form>
     </dialog>
   );
+}
+
+function bringIntoView(node: HTMLElement | null): void {
+  node?.scrollIntoView({ block: "nearest" });
 }
 
 const shown = (json: string): string => (json === "" ? "not there" : json);

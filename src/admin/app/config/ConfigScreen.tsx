@@ -1,15 +1,14 @@
 import { useQuery } from "@connectrpc/connect-query";
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import {
   ConfigSource,
   type ConfigVersion,
   type GetConfigResponse,
-  type ValidateConfigResponse,
 } from "../../../../gen/modeltier/v1/config_pb.js";
 import { ConfigService } from "../../../../gen/modeltier/v1/config_service_pb.js";
 import { ProviderService } from "../../../../gen/modeltier/v1/provider_service_pb.js";
 import { queries } from "../api/client.ts";
-import { Asked, Problem } from "../parts/states.tsx";
+import { Asked } from "../parts/states.tsx";
 import { When } from "../parts/values.tsx";
 import { Changes } from "./ChangeDialog.tsx";
 import { listEntries } from "./catalogue.ts";
@@ -19,6 +18,7 @@ import { PublishDialog } from "./PublishDialog.tsx";
 import { Rules } from "./Rules.tsx";
 import { Tiers } from "./Tiers.tsx";
 import { Thresholds } from "./thresholds.tsx";
+import { Unsaved } from "./Unsaved.tsx";
 
 export function ConfigScreen() {
   const current = useQuery(ConfigService.method.getConfig, {}, { refetchInterval: 3_000 });
@@ -62,16 +62,6 @@ function Editor({ current }: { current: GetConfigResponse }) {
   return (
     <>
       <Heading current={current} />
-      {published !== undefined && !isDirty && (
-        <p className="note good row" role="status">
-          <span>
-            ✓ Published v{String(published.version)}. It routes here now and everywhere within moments.
-          </span>
-          <button type="button" onClick={() => setOpen({ kind: "rollback", version: published.basedOn })}>
-            Roll back
-          </button>
-        </p>
-      )}
       <Tiers
         draft={draft}
         edit={edit}
@@ -96,8 +86,17 @@ function Editor({ current }: { current: GetConfigResponse }) {
           validation={validation.data}
           canPublish={validation.isSettled && violations.size === 0 && validation.error === null && changed}
           error={validation.error}
+          draft={draft}
+          isReviewed={open !== undefined}
           discard={discard}
           publish={() => setOpen({ kind: "publish" })}
+        />
+      )}
+      {published !== undefined && !isDirty && (
+        <Published
+          version={published}
+          rollBack={() => setOpen({ kind: "rollback", version: published.basedOn })}
+          close={() => setPublished(undefined)}
         />
       )}
       {open?.kind === "publish" && (
@@ -126,7 +125,36 @@ function Editor({ current }: { current: GetConfigResponse }) {
   );
 }
 
-function Heading({ current: { version, parts, fromSnapshot } }: { current: GetConfigResponse }) {
+/** Stands where the unsaved changes stood, and takes over the focus of the button that is gone. */
+function Published({
+  version,
+  rollBack,
+  close,
+}: {
+  version: ConfigVersion;
+  rollBack: () => void;
+  close: () => void;
+}) {
+  const note = useRef<HTMLElement>(null);
+  useEffect(() => {
+    note.current?.focus({ preventScroll: true });
+  }, []);
+  return (
+    <section className="unsaved row" aria-label="Published" tabIndex={-1} ref={note}>
+      <p className="good grow" role="status">
+        ✓ Published v{String(version.version)}. It routes here now and everywhere within moments.
+      </p>
+      <button type="button" onClick={rollBack}>
+        Roll back
+      </button>
+      <button type="button" className="icon" aria-label="Dismiss" onClick={close}>
+        ✕
+      </button>
+    </section>
+  );
+}
+
+function Heading({ current: { version, config, parts, fromSnapshot } }: { current: GetConfigResponse }) {
   const differing = parts.filter(({ source }) => source !== ConfigSource.PRESET).map(({ field }) => field);
   const overridden = parts.flatMap(({ overriddenVariables }) => overriddenVariables);
   const isPublished = version !== undefined && version.version > 0n;
@@ -135,7 +163,7 @@ function Heading({ current: { version, parts, fromSnapshot } }: { current: GetCo
       <h1>
         {isPublished
           ? `v${version.version} is running, by ${version.author}`
-          : "The preset is running; nothing is published."}
+          : `The preset ${config?.preset} is running; nothing is published.`}
       </h1>
       <p className="muted">
         {isPublished && (
@@ -166,45 +194,5 @@ function FromPreset({ version }: { version: bigint }) {
       </summary>
       <Changes of={data.changes} />
     </details>
-  );
-}
-
-function Unsaved({
-  validation,
-  canPublish,
-  error,
-  discard,
-  publish,
-}: {
-  validation: ValidateConfigResponse | undefined;
-  canPublish: boolean;
-  error: unknown;
-  discard: () => void;
-  publish: () => void;
-}) {
-  const violations = validation?.violations ?? [];
-  return (
-    <section className="unsaved stack" aria-label="Unsaved changes">
-      {error !== null && <Problem error={error} />}
-      {violations.map(({ field, description }) => (
-        <p key={field + description} className="broken-text small">
-          ✕ {field}: {description}
-        </p>
-      ))}
-      <details>
-        <summary>
-          {validation?.changes.length ?? 0} unsaved {validation?.changes.length === 1 ? "change" : "changes"}
-        </summary>
-        <Changes of={validation?.changes} />
-      </details>
-      <div className="row end">
-        <button type="button" onClick={discard}>
-          Discard
-        </button>
-        <button type="button" className="main" disabled={!canPublish} onClick={publish}>
-          Review and publish
-        </button>
-      </div>
-    </section>
   );
 }

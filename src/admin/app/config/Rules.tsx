@@ -46,9 +46,13 @@ function MessageFields({
           ))}
         </div>
       )}
-      {nested.map((field) => (
-        <Nested key={field.name} field={field} values={values} {...place} />
-      ))}
+      {nested.length > 0 && (
+        <div className="folded">
+          {nested.map((field) => (
+            <Nested key={field.name} field={field} values={values} {...place} />
+          ))}
+        </div>
+      )}
     </div>
   );
 }

@@ -3,9 +3,10 @@ import { create } from "@bufbuild/protobuf";
 import { useRef, useState } from "react";
 import type { TierConfig } from "../../../../gen/modeltier/v1/routing_config_pb.js";
 import { type ModelTarget, ModelTargetSchema } from "../../../../gen/modeltier/v1/routing_pb.js";
+import { Retirement } from "../parts/retirement.tsx";
 import { Target } from "../parts/values.tsx";
-import { Retirement } from "../screens/Costs.tsx";
 import { type Entry, findEntry, nameOf, sayAvailability, sayPrice, sayWindow } from "./catalogue.ts";
+import { TargetOptions } from "./target-options.tsx";
 
 type Props = Readonly<{
   tier: string;
@@ -165,13 +166,7 @@ function AddTarget({
       <span>Add a target to {tier}</span>
       <select value="" onChange={(event) => choose(event.target.value)}>
         <option value="">choose a model …</option>
-        {free.map(({ provider, model, sandbox }) => (
-          <option key={`${provider.id}/${model.model}`} value={`${provider.id}/${model.model}`}>
-            {provider.id}/{model.model} · {sayPrice(model)} · {sayWindow(model)}
-            {model.retiredOn === "" ? "" : ` · ${model.retired ? "retired" : "retires"} ${model.retiredOn}`}
-            {provider.keyPresent || sandbox ? "" : " · no key"}
-          </option>
-        ))}
+        <TargetOptions entries={free} />
       </select>
     </label>
   );

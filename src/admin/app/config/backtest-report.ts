@@ -4,22 +4,38 @@ import { count, percent, usd } from "../text/format.ts";
 
 export const nano = (cost: CostEstimate | undefined): bigint => cost?.costNanoUsd ?? 0n;
 
-/** "Last week's 1,240 executions would have cost $3.10 ($2.90 to $3.40) instead of $4.20: 26 % less." */
-export function sayReport({
-  executions,
-  recorded,
-  candidate,
-  tierChanges,
-  targetChanges,
-}: BacktestReport): string {
+/** "$2.90 to $3.40"; what is known has no range. */
+export const sayRange = (cost: CostEstimate | undefined): string =>
+  cost === undefined || cost.lowestNanoUsd === cost.highestNanoUsd
+    ? "–"
+    : `${usd(cost.lowestNanoUsd)} to ${usd(cost.highestNanoUsd)}`;
+
+function sayLeftOut(withoutInputs: bigint, refused: bigint): string {
+  const lacking =
+    withoutInputs === 0n ? "" : ` ${count(withoutInputs)} more lack what scoring needs, and are left out.`;
+  return refused === 0n ? lacking : `${lacking} ${count(refused)} would be refused, and are in neither sum.`;
+}
+
+/** At most so many are read, the newest first, unless one asks for more. */
+const USUAL_MOST = 100_000n;
+
+/**
+ * "The 1,240 executions of the last seven days would have cost $3.10 ($2.90 to $3.40) instead of $4.20: 26 % less."
+ * @param period of when they are: "last seven days"
+ */
+export function sayReport(
+  { executions, withoutInputs, refused, recorded, candidate, tierChanges, targetChanges }: BacktestReport,
+  period: string,
+): string {
+  const which = executions + withoutInputs + refused < USUAL_MOST ? "" : "newest ";
   const before = nano(recorded?.cost);
   const after = nano(candidate?.cost);
   const change = before === 0n ? 0 : Number(after - before) / Number(before);
   const than =
     before === 0n || change === 0 ? "" : `: ${percent(Math.abs(change))} ${change < 0 ? "less" : "more"}`;
-  const lowest = usd(candidate?.cost?.lowestNanoUsd ?? 0n);
-  const highest = usd(candidate?.cost?.highestNanoUsd ?? 0n);
-  return `The last week's ${count(executions)} executions would have cost ${usd(after)} (${lowest} to ${highest}) instead of ${usd(before)}${than}. ${count(targetChanges)} would have gone to another target, ${count(tierChanges)} to another tier.`;
+  const range = candidate?.cost === undefined ? "–" : sayRange(candidate.cost);
+  const between = range === "–" ? "" : ` (${range})`;
+  return `The ${which}${count(executions)} executions of the ${period} would have cost ${usd(after)}${between} instead of ${usd(before)}${than}. ${count(targetChanges)} would have gone to another target, ${count(tierChanges)} to another tier.${sayLeftOut(withoutInputs, refused)}`;
 }
 
 type Share = BacktestSide["targets"][number];

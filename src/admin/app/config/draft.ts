@@ -20,6 +20,15 @@ const differs = ({ draft, base }: Edited): boolean => !equals(RoutingConfigSchem
 /** Edits outlive a look at another screen; a reload of the page ends them. */
 let kept: Edited | undefined;
 
+/** What is edited and not published; undefined when nothing is. */
+export const findDraft = (): RoutingConfig | undefined =>
+  kept !== undefined && differs(kept) ? kept.draft : undefined;
+
+/** Lets the editor begin with this, in place of what it had. */
+export function proposeDraft({ config, version }: GetConfigResponse, draft: RoutingConfig): void {
+  kept = { draft, base: config as RoutingConfig, basedOn: version?.version ?? 0n };
+}
+
 /** @param current what is in force; while nothing is edited, the draft follows it */
 export function useDraft(current: GetConfigResponse) {
   const config = current.config as RoutingConfig;

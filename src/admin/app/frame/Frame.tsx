@@ -1,6 +1,6 @@
 /** What is around every screen: who may come in, where one is, and what one must know before reading a number. */
 import { useQuery } from "@connectrpc/connect-query";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { AccessService } from "../../../../gen/modeltier/v1/access_service_pb.js";
 import { ProviderService } from "../../../../gen/modeltier/v1/provider_service_pb.js";
 import { isUnauthenticated, queries } from "../api/client.ts";
@@ -18,12 +18,24 @@ export function Frame() {
   const { path } = useAddress();
   // The one question that asks for the token and for nothing else: whoever gets an answer may come in.
   const probe = useQuery(AccessService.method.listBudgets, {}, { meta: { probe: true }, retry: false });
+  const listed = useQuery(ProviderService.method.listProviders, {}, { refetchInterval: 15_000 });
   const screen = findScreen(path);
   useEffect(() => {
     document.title = `${screen?.name ?? "Not found"} · Modeltier`;
   }, [screen]);
 
-  if (probe.isPending) return null;
+  const main = useRef<HTMLElement>(null);
+  const shown = useRef(path);
+  useEffect(() => {
+    // Whoever reads by ear or by key goes on at the new screen's beginning. A search has its own place to go to.
+    if (shown.current !== path && !main.current?.contains(document.activeElement)) {
+      main.current?.focus({ preventScroll: true });
+    }
+    shown.current = path;
+  }, [path]);
+
+  // With the notices, so that they push nothing down once it is read.
+  if (probe.isPending || listed.isPending) return null;
   if (probe.error !== null && isUnauthenticated(probe.error)) {
     return <SignIn wrong={findToken() !== undefined} />;
   }
@@ -49,8 +61,8 @@ export function Frame() {
         </nav>
         {findToken() !== undefined && <SignOut />}
       </header>
-      <Notices />
-      <main id="content" tabIndex={-1}>
+      <Notices sandbox={listed.data?.sandbox === true} />
+      <main id="content" tabIndex={-1} ref={main}>
         <Show key={path} />
       </main>
     </div>
@@ -69,8 +81,7 @@ function SignOut() {
   );
 }
 
-function Notices() {
-  const { data } = useQuery(ProviderService.method.listProviders, {}, { refetchInterval: 15_000 });
+function Notices({ sandbox }: { sandbox: boolean }) {
   return (
     <aside aria-label="Notices">
       {findToken() === undefined && (
@@ -79,7 +90,7 @@ function Notices() {
           opens it can change the routing and the budgets. Set MODELTIER_ADMIN_TOKEN and restart.
         </p>
       )}
-      {data?.sandbox && (
+      {sandbox && (
         <p className="note">
           <strong>The sandbox answers.</strong> No provider is called and nothing is billed; costs are what
           the real ones would be. Set OPENAI_API_KEY, ANTHROPIC_API_KEY or KIMI_API_KEY to go live.

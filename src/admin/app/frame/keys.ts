@@ -34,15 +34,20 @@ export function useKeys(): void {
 
 function leave(): void {
   if (isTyping(document.activeElement)) (document.activeElement as HTMLElement).blur();
-  else if (/\/executions\/./.test(location.pathname)) navigate("/executions");
+  else if (/\/executions\/./.test(location.pathname)) navigate(`/executions${location.search}`);
 }
 
 /** The first field of the screen's search; where there is none, the one of the executions. */
 function search(): void {
+  if (focusSearch()) return;
+  navigate("/executions");
+  requestAnimationFrame(focusSearch);
+}
+
+function focusSearch(): boolean {
   const field = document.querySelector<HTMLElement>("[data-search]");
-  if (field !== null) field.focus();
-  else {
-    navigate("/executions");
-    requestAnimationFrame(() => document.querySelector<HTMLElement>("[data-search]")?.focus());
-  }
+  const folded = field?.closest("details");
+  if (folded != null) folded.open = true;
+  field?.focus();
+  return field !== null;
 }

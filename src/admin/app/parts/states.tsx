@@ -1,31 +1,51 @@
 /** What stands where data will be, could be, or should have been. */
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ReactNode } from "react";
 import { sayError } from "../api/say-error.ts";
+import { When } from "./values.tsx";
+
+/** Of a table's row, in px. */
+const ROW_HEIGHT = 28;
 
 type Asked<T> = Readonly<{
   data: T | undefined;
   error: unknown;
-  isFetching?: boolean;
+  /** When the data came, in ms since 1970; 0 or absent: not known. */
+  dataUpdatedAt?: number;
   refetch?: () => unknown;
 }>;
 
-/** Shows what is there, however old, and says what is wrong above it. A skeleton holds the place, unseen for 200 ms. */
+/**
+ * Shows what is there, and says above it what is wrong and how old it is. A skeleton of its shape holds the place, unseen for 200 ms.
+ * @param rows how many rows of a table will most likely come; absent: no table but something `height` px high
+ */
 export function Asked<T>({
   of,
   height = 160,
+  rows,
   children,
 }: {
   of: Asked<T>;
   height?: number;
+  rows?: number;
   children: (data: T) => ReactNode;
 }) {
+  const { data, error, dataUpdatedAt = 0, refetch } = of;
   return (
     <>
-      {of.error != null && <Problem error={of.error} {...(of.refetch && { again: of.refetch })} />}
-      {of.data !== undefined
-        ? children(of.data)
-        : of.error == null && (
-            <div className="skeleton" style={{ height }}>
+      {error != null && <Problem error={error} {...(refetch && { again: refetch })} />}
+      {error != null && data !== undefined && dataUpdatedAt > 0 && (
+        <p className="muted">
+          What follows was read <When time={timestampFromMs(dataUpdatedAt)} />.
+        </p>
+      )}
+      {data !== undefined
+        ? children(data)
+        : error == null && (
+            <div
+              className={rows === undefined ? "skeleton" : "skeleton rows"}
+              style={{ height: rows === undefined ? height : (rows + 1) * ROW_HEIGHT }}
+            >
               <span className="hidden">Loading</span>
             </div>
           )}

@@ -1,5 +1,5 @@
 /** The attempts of an execution on one line of time. */
-import type { RecordedAttempt } from "../../../../gen/modeltier/v1/execution_pb.js";
+import { AttemptKind, type RecordedAttempt } from "../../../../gen/modeltier/v1/execution_pb.js";
 import { ms, span } from "../text/format.ts";
 import { kindName, outcomeName } from "../text/names.ts";
 import { Figure } from "./table.tsx";
@@ -17,12 +17,13 @@ export function phasesOf({ attempt, startOffset, timeToHeaders }: RecordedAttemp
   return { start, headers, firstToken, end, isOk: attempt?.outcome === "ok" };
 }
 
-const LANE = 32;
+/** How long nothing was under way before an attempt began: in the queue, or between two of them. In ms. */
+const waitedOf = ({ start }: Phases, lanes: readonly Phases[]): number =>
+  start - Math.max(0, ...lanes.map(({ end }) => end).filter((end) => end <= start));
 
 export function Timeline({ attempts }: { attempts: readonly RecordedAttempt[] }) {
   const lanes = attempts.map(phasesOf);
   const total = Math.max(...lanes.map(({ end }) => end), 1);
-  const x = (at: number) => (at / total) * 1000;
   const sentence = attempts
     .map(({ attempt }, index) => {
       const { start, end } = lanes[index] as Phases;
@@ -35,36 +36,20 @@ export function Timeline({ attempts }: { attempts: readonly RecordedAttempt[] })
       sentence={`${sentence}.`}
       picture={
         <div className="stack">
-          <svg
-            className="chart"
-            viewBox={`0 0 1000 ${LANE * lanes.length}`}
-            preserveAspectRatio="none"
-            style={{ height: LANE * lanes.length }}
-            aria-hidden="true"
-          >
-            {lanes.map(({ start, headers, firstToken, end, isOk }, index) => {
-              const y = index * LANE + 6;
-              const piece = (from: number, to: number, look: string, name: string) => (
-                <rect x={x(from)} y={y} width={Math.max(1, x(to) - x(from))} height="20" className={look}>
-                  <title>{`${name}: ${span(to - from)}`}</title>
-                </rect>
-              );
-              return (
-                <g key={attempts[index]?.attempt?.attempt}>
-                  <rect x="0" y={y + 9} width="1000" height="2" fill="var(--line)" />
-                  {piece(start, headers, "is-fast", "until headers")}
-                  {piece(headers, firstToken, isOk ? "is-balanced" : "is-broken", "until the first token")}
-                  {piece(firstToken, end, isOk ? "is-powerful" : "is-broken", "tokens")}
-                </g>
-              );
-            })}
-          </svg>
-          <div className="row muted num" style={{ justifyContent: "space-between" }}>
+          {attempts.map((recorded, index) => {
+            const phases = lanes[index] as Phases;
+            return (
+              <Lane
+                key={recorded.attempt?.attempt}
+                of={recorded}
+                phases={phases}
+                waited={waitedOf(phases, lanes)}
+                total={total}
+              />
+            );
+          })}
+          <div className="row small muted num" style={{ justifyContent: "space-between" }}>
             <span>0 ms</span>
-            <span>
-              <i className="mark is-fast" /> until headers <i className="mark is-balanced" /> until the first
-              token <i className="mark is-powerful" /> tokens <i className="mark is-broken" /> failed
-            </span>
             <span>{span(total)}</span>
           </div>
         </div>
@@ -92,5 +77,66 @@ export function Timeline({ attempts }: { attempts: readonly RecordedAttempt[] })
       rows={attempts}
       keyOf={({ attempt }) => String(attempt?.attempt)}
     />
+  );
+}
+
+type LaneProps = Readonly<{ of: RecordedAttempt; phases: Phases; waited: number; total: number }>;
+
+/** Whom, how it ended, and its phases with their names. */
+function Lane({ of: { attempt, kind }, phases, waited, total }: LaneProps) {
+  const { start, headers, firstToken, end, isOk } = phases;
+  const reached = [
+    { name: "headers", from: start, to: headers, look: "is-part-1" },
+    { name: "first token", from: headers, to: firstToken, look: "is-part-2" },
+    { name: "tokens", from: firstToken, to: end, look: "is-part-0" },
+  ].filter(({ from, to }) => to > from);
+  const pieces = reached.map((piece, index) =>
+    isOk || index < reached.length - 1 ? piece : { ...piece, name: "until it failed", look: "is-broken" },
+  );
+  return (
+    <div className="lane small">
+      <p>
+        {attempt?.attempt}. <Target target={attempt?.target} />{" "}
+        {isOk ? (
+          <span className="good">✓ answered</span>
+        ) : (
+          <span className="broken-text">✕ {outcomeName(attempt?.outcome ?? "")}</span>
+        )}{" "}
+        <span className="muted">
+          after {span(end - start)}
+          {kind === AttemptKind.FIRST || kind === AttemptKind.UNSPECIFIED ? "" : `, as ${kindName(kind)}`}
+        </span>
+      </p>
+      <svg
+        className="chart"
+        viewBox="0 0 1000 20"
+        preserveAspectRatio="none"
+        style={{ height: 20 }}
+        aria-hidden="true"
+      >
+        <rect x="0" y="9" width="1000" height="2" fill="var(--line)" />
+        {pieces.map(({ name, from, to, look }) => (
+          <rect
+            key={name}
+            x={(from / total) * 1000}
+            y="0"
+            width={Math.max(2, ((to - from) / total) * 1000)}
+            height="20"
+            className={look}
+          >
+            <title>{`${name}: ${span(to - from)}`}</title>
+          </rect>
+        ))}
+      </svg>
+      <div className="row muted num">
+        {waited > 0 && <span>waited {span(waited)}</span>}
+        {pieces.map(({ name, from, to, look }) => (
+          <span key={name}>
+            <i className={`mark ${look}`} />
+            {name} {span(to - from)}
+          </span>
+        ))}
+      </div>
+    </div>
   );
 }

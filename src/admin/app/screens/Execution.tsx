@@ -1,26 +1,32 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import { useQuery } from "@connectrpc/connect-query";
 import { AnalyticsService } from "../../../../gen/modeltier/v1/analytics_service_pb.js";
 import type { GetExecutionResponse, RecordedAttempt } from "../../../../gen/modeltier/v1/execution_pb.js";
 import type { Feedback } from "../../../../gen/modeltier/v1/feedback_pb.js";
 import { PriceStatus } from "../../../../gen/modeltier/v1/routing_pb.js";
-import { Link, useAddress } from "../frame/router.tsx";
+import { Link, useAddress, withQuery } from "../frame/router.tsx";
 import { DecisionView } from "../parts/decision.tsx";
 import { Asked, Empty } from "../parts/states.tsx";
 import { Table } from "../parts/table.tsx";
 import { Timeline } from "../parts/timeline.tsx";
-import { Count, Money, Target, When } from "../parts/values.tsx";
+import { Count, Money, When } from "../parts/values.tsx";
 import { moment, price, spanOf, usd } from "../text/format.ts";
 import { finishName, intentName, outcomeName, sourceName } from "../text/names.ts";
 import { Ended } from "./Executions.tsx";
 
 export function Execution() {
-  const { path } = useAddress();
+  const { path, query } = useAddress();
   const executionId = decodeURIComponent(path.split("/")[2] ?? "");
-  const found = useQuery(AnalyticsService.method.getExecution, { executionId });
+  const found = useQuery(
+    AnalyticsService.method.getExecution,
+    { executionId },
+    // A record is written behind its call: one that has just ended is there a moment later.
+    { retry: (failures, error) => failures < 6 && mayBeWrittenYet(error), retryDelay: 500 },
+  );
   return (
     <>
       <p>
-        <Link to="/executions">← Executions</Link>
+        <Link to={withQuery("/executions", query)}>← Executions</Link>
       </p>
       {found.data === undefined && <h1>Execution</h1>}
       <Asked of={found} height={480}>
@@ -29,6 +35,9 @@ export function Execution() {
     </>
   );
 }
+
+const mayBeWrittenYet = (error: unknown): boolean =>
+  [Code.NotFound, Code.Unavailable].includes(ConnectError.from(error).code);
 
 function Opened({ of: { execution, decision, attempts, feedback } }: { of: GetExecutionResponse }) {
   if (execution === undefined) return null;
@@ -78,38 +87,13 @@ function Opened({ of: { execution, decision, attempts, feedback } }: { of: GetEx
         </section>
         <section className="stack card">
           <h2>What happened</h2>
-          {attempts.length === 0 ? (
-            <Empty>No provider was asked.</Empty>
-          ) : (
-            <>
-              <Attempts of={attempts} />
-              <Timeline attempts={attempts} />
-            </>
-          )}
+          {attempts.length === 0 ? <Empty>No provider was asked.</Empty> : <Timeline attempts={attempts} />}
         </section>
       </div>
       <Bill attempts={attempts} total={execution.costNanoUsd} saving={execution.cacheSavingNanoUsd} />
       <Said of={feedback} />
       <p className="muted">The texts of prompt and answer are not kept, so they are not here.</p>
     </>
-  );
-}
-
-function Attempts({ of: attempts }: { of: readonly RecordedAttempt[] }) {
-  return (
-    <ol className="events">
-      {attempts.map(({ attempt }) => (
-        <li key={attempt?.attempt}>
-          {attempt?.attempt}. <Target target={attempt?.target} />{" "}
-          {attempt?.outcome === "ok" ? (
-            <span className="good">✓ answered</span>
-          ) : (
-            <span className="broken-text">✕ {outcomeName(attempt?.outcome ?? "")}</span>
-          )}{" "}
-          after {spanOf(attempt?.latency)}
-        </li>
-      ))}
-    </ol>
   );
 }
 

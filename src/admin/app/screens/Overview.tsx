@@ -10,13 +10,14 @@ import type { Provider } from "../../../../gen/modeltier/v1/provider_pb.js";
 import { ProviderService } from "../../../../gen/modeltier/v1/provider_service_pb.js";
 import { useOverview } from "../api/watch-overview.ts";
 import { Link } from "../frame/router.tsx";
-import { BandLine, Key, Sparkline, StackedBar } from "../parts/charts.tsx";
+import { ShareLines, Sparkline } from "../parts/charts.tsx";
 import { Asked, Empty, Problem } from "../parts/states.tsx";
-import { Figure } from "../parts/table.tsx";
+import { Figure, Table } from "../parts/table.tsx";
 import { Count, Money, TierMark, When } from "../parts/values.tsx";
-import { count, percent, spanOf, usd } from "../text/format.ts";
+import { count, day, percent, spanOf, usd } from "../text/format.ts";
 import { outcomeName, providerClass, providerName, tierName } from "../text/names.ts";
-import { findTrouble, sayOverview } from "./overview-sentence.ts";
+import { findRemedy } from "../text/remedies.ts";
+import { findTrouble, sayBreakers, sayOverview } from "./overview-sentence.ts";
 
 export function Overview() {
   const { overview, error } = useOverview();
@@ -91,6 +92,21 @@ function Headlines({ figures: { today, yesterdaySoFar, week, month } }: { figure
       <Headline name="Fallbacks today" line={line("fallbacks")} note={`${rate("fallbacks")} of calls`}>
         <Count value={num(today, "fallbacks")} />
       </Headline>
+      <details className="whole">
+        <summary>The week as a table</summary>
+        <Table
+          caption="The last seven days"
+          rows={week}
+          keyOf={(_, index) => String(index)}
+          columns={[
+            { name: "Day", cell: ({ start }) => (start === undefined ? "–" : day(start)) },
+            { name: "Calls", cell: (one) => <Count value={num(one, "executions")} />, right: true },
+            { name: "Cost", cell: (one) => <Money nano={num(one, "costNanoUsd")} />, right: true },
+            { name: "Errors", cell: (one) => <Count value={num(one, "errors")} />, right: true },
+            { name: "Fallbacks", cell: (one) => <Count value={num(one, "fallbacks")} />, right: true },
+          ]}
+        />
+      </details>
     </section>
   );
 }
@@ -111,7 +127,7 @@ function Headline({
       <h2>{name}</h2>
       <div className="row" style={{ justifyContent: "space-between" }}>
         <span className="big">{children}</span>
-        <Sparkline values={line} label={`${name}: the last seven days, ${line.join(", ")}`} />
+        <Sparkline values={line} />
       </div>
       <p className="muted num">{note}</p>
     </div>
@@ -141,11 +157,12 @@ function Distribution({ of: distribution }: { of: ProviderDistribution | undefin
   }
   const [from, to] = [band.lowestShare ?? 0, band.highestShare ?? 1];
   const within = distribution.bandState === BandState.WITHIN;
-  const segments = distribution.providers.map(({ provider, share }) => ({
+  const lines = distribution.providers.map(({ provider, share }) => ({
     name: providerName(provider),
-    value: share,
+    share,
     look: providerClass(provider),
     text: percent(share),
+    ...(provider === band.provider && { band: { from, to } }),
   }));
   return (
     <section className="stack">
@@ -155,18 +172,11 @@ function Distribution({ of: distribution }: { of: ProviderDistribution | undefin
         sentence={`${STATE[distribution.bandState]}: ${percent(distribution.bandShare)} of ${count(distribution.calls)} calls went to ${providerName(band.provider)}; it is meant to have ${percent(from)} to ${percent(to)}.`}
         picture={
           <div className="stack">
-            <StackedBar segments={segments} end={1} />
-            <Key segments={segments} />
             <span className={within ? "good small" : "attention small"}>
               {within ? "✓" : "!"} {providerName(band.provider)}:{" "}
               {STATE[distribution.bandState].toLowerCase()}
             </span>
-            <BandLine
-              share={distribution.bandShare}
-              from={from}
-              to={to}
-              look={providerClass(band.provider)}
-            />
+            <ShareLines lines={lines} />
           </div>
         }
         columns={[
@@ -193,6 +203,7 @@ function ProviderCard({
 }) {
   const trouble = findTrouble(provider, health, sandbox);
   const failure = health?.lastFailure;
+  const remedy = failure && findRemedy(failure.outcome, provider.keyVariables[0]);
   return (
     <article className="card stack" data-provider={provider.id}>
       <h3>
@@ -202,9 +213,12 @@ function ProviderCard({
       <p className={trouble === undefined ? "good small" : "broken-text small"}>
         {trouble === undefined ? "✓ Answers" : `✕ ${trouble}`}
       </p>
+      {trouble !== undefined && remedy !== undefined && <p className="small">{remedy}</p>}
       <dl className="facts">
         <dt>Key</dt>
         <dd>{provider.keyPresent ? "present" : sandbox ? "none; the sandbox answers" : "missing"}</dd>
+        <dt>Breaker</dt>
+        <dd>{sayBreakers(provider)}</dd>
         <dt>Calls</dt>
         <dd>{health === undefined ? "none" : count(health.calls)}</dd>
         <dt>Failed</dt>

@@ -48,7 +48,7 @@ export function Playground() {
             Complete asks a provider and is billed like any call. The text goes to that provider and is not
             kept.
           </p>
-          <div className="row">
+          <div className="row stays">
             <button type="submit" className="main" disabled={answer.running}>
               Complete
             </button>

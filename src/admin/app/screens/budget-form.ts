@@ -1,7 +1,7 @@
 /** A budget as a form has it, in text, and as the contract has it. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Budget, BudgetPeriod, type BudgetSchema } from "../../../../gen/modeltier/v1/access_pb.js";
-import { exactUsd } from "../text/format.ts";
+import { exactUsd, nanoUsdOf } from "../text/format.ts";
 
 export type BudgetForm = Readonly<{
   id: string;
@@ -22,12 +22,6 @@ export const A_BUDGET: BudgetForm = {
   usd: "",
   tokens: "",
 };
-
-/** "0.15" is 150000000n nano-USD. Digits are moved, nothing is rounded. @throws SyntaxError unless it is a decimal number */
-export function nanoUsdOf(usd: string): bigint {
-  const [whole = "0", fraction = ""] = usd.split(".");
-  return BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, "0").slice(0, 9));
-}
 
 export function budgetOf(form: BudgetForm): MessageInitShape<typeof BudgetSchema> {
   const [key = "", ...value] = form.of.split("=");

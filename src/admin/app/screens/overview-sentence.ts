@@ -2,7 +2,7 @@
 import { BandState, type Overview, type ProviderHealth } from "../../../../gen/modeltier/v1/analytics_pb.js";
 import { BreakerState, type Provider } from "../../../../gen/modeltier/v1/provider_pb.js";
 import { percent, usd } from "../text/format.ts";
-import { providerName } from "../text/names.ts";
+import { breakerName, providerName } from "../text/names.ts";
 
 const OUT: ReadonlySet<BreakerState> = new Set([BreakerState.OPEN, BreakerState.PARKED]);
 
@@ -27,6 +27,14 @@ export function findTrouble(
     : `${name} is left alone: ${out.map(({ model }) => model).join(", ")} failed too often a moment ago`;
 }
 
+/** The state of a provider's breakers: "closed", or "open for kimi-k2". Models no tier names do not count. */
+export function sayBreakers({ models }: Provider): string {
+  const routed = models.filter(({ tiers }) => tiers.length > 0);
+  if (routed.length === 0) return "none: no tier names a model of it";
+  const others = routed.filter(({ breaker }) => breaker !== BreakerState.CLOSED);
+  return others.map(({ model, breaker }) => `${breakerName(breaker)} for ${model}`).join(", ") || "closed";
+}
+
 /** From this share of failed calls on, in [0, 1], a provider is in trouble though it is called. */
 const TROUBLE_SHARE = 0.1;
 
@@ -44,6 +52,8 @@ export const sayOverview = (overview: Overview, providers: readonly Provider[], 
     .join("; ")
     .concat(".");
 
+const inWords = (size: number): string => ["", "one", "two", "three", "four", "five"][size] ?? String(size);
+
 function sayProviders(
   { providers: lately }: Overview,
   providers: readonly Provider[],
@@ -54,7 +64,11 @@ function sayProviders(
   const troubles = providers
     .map((provider) => findTrouble(provider, healthOf(provider.id), sandbox))
     .filter((trouble) => trouble !== undefined);
-  return troubles.length === 0 ? `All ${providers.length} providers answer` : troubles.join("; ");
+  if (troubles.length > 0) return troubles.join("; ");
+  const [one] = providers;
+  return one !== undefined && providers.length === 1
+    ? `${providerName(one.id)} answers`
+    : `All ${inWords(providers.length)} providers answer`;
 }
 
 function sayDistribution({ distribution }: Overview): string {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { count, exactUsd, percent, span, usd } from "./format.ts";
+import { count, exactUsd, nanoUsdOf, percent, span, usd } from "./format.ts";
 
 describe("money", () => {
   it.each([
@@ -12,6 +12,14 @@ describe("money", () => {
     [-150_000_000n, "−$0.150", "−$0.15"],
   ])("%s nano-USD is %s, and exactly %s", (nano, short, exact) => {
     expect([usd(nano), exactUsd(nano)]).toEqual([short, exact]);
+  });
+
+  it("is read by moving its digits, and none is rounded", () => {
+    expect([nanoUsdOf("0.15"), nanoUsdOf("25"), nanoUsdOf("0.000000001")]).toEqual([
+      150_000_000n,
+      25_000_000_000n,
+      1n,
+    ]);
   });
 
   it("loses no digit in its exact form, however large", () => {

@@ -13,6 +13,12 @@ export function exactUsd(nanoUsd: bigint): string {
   return `${sign}$${(size / NANO).toLocaleString(LOCALE)}.${fraction}`;
 }
 
+/** "0.15" is 150000000n nano-USD. Digits are moved, nothing is rounded. @throws SyntaxError unless it is a decimal number */
+export function nanoUsdOf(usd: string): bigint {
+  const [whole = "0", fraction = ""] = usd.split(".");
+  return BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, "0").slice(0, 9));
+}
+
 /** "$12.40", "$0.00420", "$1,240". */
 export function usd(nanoUsd: bigint): string {
   const value = Number(nanoUsd) / 1e9;

@@ -24,6 +24,7 @@ export const periodName = (period: BudgetPeriod): string => words(BudgetPeriod[p
 export const sourceName = (source: UsageSource): string => words(UsageSource[source]);
 export const outcomeName = (outcome: string): string => words(outcome);
 
+export const breakerName = (state: BreakerState): string => words(BreakerState[state]);
 export const breakerSentence: Record<BreakerState, string> = {
   [BreakerState.UNSPECIFIED]: "not known",
   [BreakerState.CLOSED]: "is called",
