@@ -25,8 +25,6 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Settings } from "../settings/settings.ts";
 import { openDatabase } from "../store/database.ts";
 import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
-import { createRecorder } from "../store/recorder.ts";
-import { openSpool } from "../store/spool/spool.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { addTargetGauge } from "../telemetry/target-metrics.ts";
@@ -38,6 +36,7 @@ import { openConfiguration } from "./configuration.ts";
 import { engineOf } from "./engine.ts";
 import { followConfig } from "./follow-config.ts";
 import { addHttpRoutes } from "./http-routes.ts";
+import { openRecorder } from "./open-recorder.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { openTracing } from "./open-tracing.ts";
 import { collectStartupGarbage } from "./startup-garbage.ts";
@@ -91,19 +90,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const migrated = shared ? undefined : migrateUntilDone(database.migrate, { log, signal: closing.signal });
   // Postgres may be down for a while: records wait for it, and calls do not need it.
   if (database.engine === "pglite") await migrated;
-  const recorder = createRecorder({
-    db: database.db,
-    spool: await openSpool({
-      root: settings.spoolDir,
-      durability: settings.durability,
-      capBytes: settings.spoolBytes,
-      persist: database.persist,
-      log,
-      metrics,
-    }),
-    log,
-    metrics,
-  });
+  const recorder = await openRecorder({ settings, database, log, metrics });
   const transport = createTransport();
   const configuration = await openConfiguration({ settings, database, codec: configCodec, log, migrated });
   const { active } = configuration;

@@ -259,7 +259,8 @@ it("O05 the process ends in time while Postgres is down, and what it left is rec
   expect(await service.stop()).toBe(0);
   const left = readSpool(dataDir);
   expect(left).toContain("gpt-4o-mini");
-  for (const secret of [PROMPT_CANARY, PROVIDER_KEY, ...heard.map(({ text }) => text)]) expect(left).not.toContain(secret);
+  for (const secret of [PROMPT_CANARY, PROVIDER_KEY, ...heard.map(({ text }) => text)])
+    expect(left).not.toContain(secret);
   await proxy.comeBack();
   await start();
   expect(await holdsWithin(30_000, async () => (await countRows(database)) === 50)).toBe(true);
@@ -286,31 +287,45 @@ it("O04 killed while it drains: every call is recorded, those that were still ru
 });
 
 /** Every third fdatasync of a thread fails, beginning with its second. */
-const FAILING_DISK = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=2+3"];
+const FAILING_DISK = [
+  "strace",
+  "-f",
+  "-o",
+  "/dev/null",
+  "-e",
+  "trace=fdatasync",
+  "-e",
+  "inject=fdatasync:error=EIO:when=2+3",
+];
 const CAN_TRACE = spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0;
 
-it.skipIf(!CAN_TRACE)("D10 the disk fails again and again: what callers were told of survives a kill all the same", async () => {
-  const { proxy, database, start } = await setStage();
-  const service = await start({ MODELTIER_DURABILITY: "fsync" }, FAILING_DISK);
-  await hasTables(database);
-  await proxy.goDown();
-  const { call } = callerOf(service);
-  let answered = 0;
-  for (let round = 0; round < 10; round += 1) {
-    const heard = await Promise.all(Array.from({ length: 10 }, () => call()));
-    answered += heard.filter(({ completed }) => completed !== undefined).length;
-    const refused = heard.flatMap(({ error }) => (error === undefined ? [] : [error.reason]));
-    expect(new Set(refused)).toSatisfy(isDiskFailing);
-  }
-  expect(answered).toBeGreaterThan(0);
-  expect(service.output().stderr).toContain("may not have reached the disk");
-  const [traced = ""] = readFileSync(`/proc/${service.pid}/task/${service.pid}/children`, "utf8").split(" ");
-  process.kill(Number(traced), "SIGKILL");
-  await service.stop("SIGKILL");
-  await proxy.comeBack();
-  await start();
-  expect(await holdsWithin(30_000, async () => (await countRows(database)) >= answered)).toBe(true);
-});
+it.skipIf(!CAN_TRACE)(
+  "D10 the disk fails again and again: what callers were told of survives a kill all the same",
+  async () => {
+    const { proxy, database, start } = await setStage();
+    const service = await start({ MODELTIER_DURABILITY: "fsync" }, FAILING_DISK);
+    await hasTables(database);
+    await proxy.goDown();
+    const { call } = callerOf(service);
+    let answered = 0;
+    for (let round = 0; round < 10; round += 1) {
+      const heard = await Promise.all(Array.from({ length: 10 }, () => call()));
+      answered += heard.filter(({ completed }) => completed !== undefined).length;
+      const refused = heard.flatMap(({ error }) => (error === undefined ? [] : [error.reason]));
+      expect(new Set(refused)).toSatisfy(isDiskFailing);
+    }
+    expect(answered).toBeGreaterThan(0);
+    expect(service.output().stderr).toContain("may not have reached the disk");
+    const [traced = ""] = readFileSync(`/proc/${service.pid}/task/${service.pid}/children`, "utf8").split(
+      " ",
+    );
+    process.kill(Number(traced), "SIGKILL");
+    await service.stop("SIGKILL");
+    await proxy.comeBack();
+    await start();
+    expect(await holdsWithin(30_000, async () => (await countRows(database)) >= answered)).toBe(true);
+  },
+);
 
 const isDiskFailing = (reasons: ReadonlySet<string>): boolean =>
   [...reasons].every((reason) => reason === "RECORDS_DISK_FAILING");

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { zstdDecompress } from "node:zlib";
 import type { RecordText } from "../record-text.ts";
+import type { SpoolFiles } from "./files.ts";
 import { readFrames, textOf } from "./frame.ts";
 
 const PLAIN = /^(\d{10})\.segment$/;
@@ -91,3 +92,20 @@ export function finalsIn(buffer: Buffer): RecordText[] {
 
 export const sizeOf = ({ execution, attempts, charges }: RecordText): number =>
   execution.length + attempts.length + charges.length;
+
+/** Brings what was written to them to the disk. Waits for all of them, because those that fail are closed next. */
+export async function syncSegments(
+  segments: readonly Segment[],
+  files: SpoolFiles,
+  folder: string,
+): Promise<void> {
+  const sync = async (segment: Segment): Promise<void> => {
+    await files.fdatasync(segment.fd as number);
+    if (segment.isNamed) return;
+    await files.syncFolder(folder);
+    segment.isNamed = true;
+  };
+  const outcomes = await Promise.allSettled(segments.map(sync));
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}

@@ -7,10 +7,10 @@ import type { Metrics } from "../../telemetry/metrics.ts";
 import { beginningText, interruptedText, type RecordText, recordText } from "../record-text.ts";
 import type { ExecutionIntent, ExecutionRecord, RecordObstacle } from "../records.ts";
 import { Backlog } from "./backlog.ts";
-import { compact } from "./compact.ts";
 import { keepDeadLetter } from "./dead-letters.ts";
 import { DISK, errorCode, type SpoolFiles } from "./files.ts";
 import type { Durability } from "./limits.ts";
+import { Packer } from "./packer.ts";
 import { type Found, findSegments } from "./recover.ts";
 import { Retirement } from "./retirement.ts";
 import type { Segment } from "./segment.ts";
@@ -51,7 +51,7 @@ export class Spool {
   readonly #retirement: Retirement;
   /** Calls in flight, by execution. */
   readonly #begun = new Map<string, Begun>();
-  #compacting: Promise<void> | undefined;
+  readonly #packer: Packer;
   #closing: Promise<void> | undefined;
   /** Final records that ever waited here, and how many of them, from the first, do no more. */
   #taken = 0;
@@ -67,6 +67,17 @@ export class Spool {
     this.#backlog = new Backlog(() => this.#writer.flush());
     for (const segment of found.segments) this.#backlog.add(segment);
     this.#taken = this.#backlog.size;
+    this.#packer = new Packer({
+      segments: this.#backlog.segments,
+      folder,
+      files,
+      log,
+      before: (segment) => this.#carry(segment),
+      after: (freed) => {
+        this.#space.usedBytes -= freed;
+        this.#report();
+      },
+    });
     this.#retirement = new Retirement(this.#space, options.persist, capBytes / 4, log);
     this.#writer = new SpoolWriter({
       folder,
@@ -147,7 +158,7 @@ export class Spool {
 
   /** Resolves when nothing that can be packed is unpacked. */
   async whenPacked(): Promise<void> {
-    while (this.#compacting !== undefined) await this.#compacting;
+    await this.#packer.whenDone();
   }
 
   /** Leaves on the disk what still waits, and nothing when nothing does. Safe to call twice. */
@@ -185,7 +196,7 @@ export class Spool {
 
   #follow(segment: Segment): void {
     this.#backlog.add(segment);
-    this.#compactNext();
+    this.#packer.next();
   }
 
   #retireDrained(): void {
@@ -205,28 +216,6 @@ export class Spool {
       carried += 1;
     }
     if (carried > 0) this.#writer.flush();
-  }
-
-  /** Packs what waits on the disk alone, the oldest first; the one whose turn it is is about to be read. */
-  #compactNext(): void {
-    if (this.#compacting !== undefined) return;
-    const [, ...waiting] = this.#backlog.segments;
-    const segment = waiting.find((each) => each.isSealed && each.isPackable && each.texts === undefined);
-    if (segment === undefined) return;
-    segment.isPackable = false;
-    this.#carry(segment);
-    this.#compacting = compact(segment, this.#slot.folder, this.#options.files ?? DISK)
-      .then((freed) => {
-        this.#space.usedBytes -= freed;
-      })
-      .catch((error: unknown) => {
-        this.#options.log.warn("A segment of the spool could not be packed", { code: errorCode(error) });
-      })
-      .finally(() => {
-        this.#compacting = undefined;
-        this.#report();
-        this.#compactNext();
-      });
   }
 
   #report(): void {

@@ -11,8 +11,9 @@ import { backOff, isWorthALine } from "../retry.ts";
 import { errorCode, type SpoolFiles } from "./files.ts";
 import { type FrameKind, mostFrameBytes, writeFrame } from "./frame.ts";
 import type { Durability } from "./limits.ts";
-import type { Segment } from "./segment.ts";
+import { type Segment, syncSegments } from "./segment.ts";
 import type { SpoolSpace } from "./space.ts";
+import { Waiting } from "./waiting.ts";
 
 export type WriterOptions = Readonly<{
   folder: string;
@@ -30,8 +31,6 @@ export type WriterOptions = Readonly<{
 
 /** In `os`, how long what the kernel has may wait for the disk. */
 const SYNC_EVERY_MS = 1_000;
-/** A disk that takes longer does not hold up the answers any further. */
-const LONGEST_WAIT_MS = 5_000;
 const FIRST_BUFFER_BYTES = 256 * 1024;
 
 type Entry = Readonly<{ kind: FrameKind; text: RecordText }>;
@@ -50,8 +49,7 @@ export class SpoolWriter {
   #appended = 0;
   #synced = 0;
   readonly #dirty = new Set<Segment>();
-  readonly #waiting: { upTo: number; untilMs: number; resolve: () => void }[] = [];
-  #patience: NodeJS.Timeout | undefined;
+  readonly #waiting = new Waiting();
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
   readonly #closing = new AbortController();
@@ -98,8 +96,8 @@ export class SpoolWriter {
     await Promise.race([this.#syncedUpTo(this.#appended), sleep(limitMs, undefined, { ref: false })]);
     this.#closing.abort();
     clearTimeout(this.#timer);
-    clearInterval(this.#patience);
     await this.#syncing;
+    this.#waiting.close();
     this.#seal();
     return this.#synced === this.#appended;
   }
@@ -184,9 +182,9 @@ export class SpoolWriter {
       this.#dirty.clear();
       try {
         if (this.isFailing && failures === 0) throw new Error("a write has failed");
-        await this.#syncAll(dirty);
+        await syncSegments(dirty, this.#options.files, this.#options.folder);
         this.#noteSynced(upTo, dirty, failures);
-        if (this.#waiting.length === 0) return;
+        if (this.#waiting.isEmpty) return;
         failures = 0;
       } catch (error) {
         failures += 1;
@@ -197,21 +195,6 @@ export class SpoolWriter {
     }
   }
 
-  /** Waits for all of them, because what failed is closed next. */
-  async #syncAll(segments: readonly Segment[]): Promise<void> {
-    const outcomes = await Promise.allSettled(segments.map((segment) => this.#syncSegment(segment)));
-    const failed = outcomes.find((outcome) => outcome.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
-  }
-
-  async #syncSegment(segment: Segment): Promise<void> {
-    const { files, folder } = this.#options;
-    await files.fdatasync(segment.fd as number);
-    if (segment.isNamed) return;
-    await files.syncFolder(folder);
-    segment.isNamed = true;
-  }
-
   #noteSynced(upTo: number, segments: readonly Segment[], failures: number): void {
     for (const segment of segments) {
       if (segment.isSealed && !this.#dirty.has(segment)) this.#closeFile(segment);
@@ -220,7 +203,7 @@ export class SpoolWriter {
     this.#synced = upTo;
     if (failures > 0) this.#options.log.info("Records reach the disk again", { failures });
     this.isFailing = false;
-    while (this.#waiting[0] && this.#waiting[0].upTo <= upTo) this.#waiting.shift()?.resolve();
+    this.#waiting.reached(upTo);
   }
 
   /**
@@ -259,16 +242,6 @@ export class SpoolWriter {
 
   #syncedUpTo(upTo: number): Promise<void> {
     if (this.#synced >= upTo) return Promise.resolve();
-    this.#patience ??= setInterval(this.#letGo, LONGEST_WAIT_MS / 5).unref();
-    const untilMs = performance.now() + LONGEST_WAIT_MS;
-    return new Promise((resolve) => this.#waiting.push({ upTo, untilMs, resolve }));
+    return this.#waiting.add(upTo);
   }
-
-  readonly #letGo = (): void => {
-    const nowMs = performance.now();
-    while (this.#waiting[0] && this.#waiting[0].untilMs <= nowMs) this.#waiting.shift()?.resolve();
-    if (this.#waiting.length > 0) return;
-    clearInterval(this.#patience);
-    this.#patience = undefined;
-  };
 }
