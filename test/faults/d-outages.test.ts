@@ -1,28 +1,27 @@
 /**
- * D: the database is away, refuses, or comes back with a backlog, and calls go on. The outage lasts a minute;
- * MODELTIER_FAULTS=all makes it an hour.
+ * D and O: the database is away, refuses to write, or comes back to a backlog, and calls go on. The outage lasts a minute; an hour
+ * in `npm run faults`.
  */
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Code, createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import pg from "pg";
 import { afterEach, expect, it } from "vitest";
-import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
-import { startSandbox } from "../../src/sandbox/sandbox.ts";
-import { DEAD_LETTERS } from "../../src/store/spool/dead-letters.ts";
-import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.ts";
-import { startPostgres } from "../support/postgres.ts";
-import { type RunningService, startService } from "../support/service.ts";
-import { call, type Heard } from "./rig/call.ts";
-import { PROVIDER_KEY, providersOf } from "./rig/replicas.ts";
+import { call } from "./rig/call.ts";
+import {
+  callerOf,
+  countRows,
+  failures,
+  hasTables,
+  metric,
+  PROMPT_CANARY,
+  readSpool,
+  rssOf,
+  setStage,
+} from "./rig/outage.ts";
+import { PROVIDER_KEY } from "./rig/replicas.ts";
 import { holdsWithin } from "./rig/rig.ts";
 import { isThorough } from "./rig/thorough.ts";
 
-const PROMPT_CANARY = "CANARY-PROMPT-0d5e11";
 const MINUTE_MS = 60_000;
 const OUTAGE_MS = isThorough ? 60 * MINUTE_MS : MINUTE_MS;
 const CALLS_PER_SECOND = 100;
@@ -35,103 +34,10 @@ afterEach(async () => {
   stack = new AsyncDisposableStack();
 });
 
-type Stage = Readonly<{
-  proxy: DatabaseProxy;
-  /** Past the proxy. */
-  database: pg.Client;
-  dataDir: string;
-  start(env?: Readonly<Record<string, string>>, under?: readonly string[]): Promise<RunningService>;
-}>;
-
-async function setStage(): Promise<Stage> {
-  const sandbox = await startSandbox({ tokensPerSecond: 4_000 });
-  stack.defer(() => sandbox.close());
-  const postgres = await startPostgres();
-  stack.defer(() => postgres.stop());
-  const proxy = await startDatabaseProxy(postgres.socketFolder);
-  stack.defer(() => proxy.close());
-  const direct = await postgres.createDatabase();
-  const url = new URL(direct);
-  url.searchParams.set("host", proxy.socketFolder);
-  const database = new pg.Client({ connectionString: direct });
-  await database.connect();
-  stack.defer(() => database.end());
-  const dataDir = mkdtempSync(join(tmpdir(), "mt-"));
-  stack.defer(() => rmSync(dataDir, { recursive: true, force: true }));
-  return {
-    proxy,
-    database,
-    dataDir,
-    async start(env = {}, under = []) {
-      const service = await startService({
-        dataDir,
-        under,
-        env: { ...providersOf(sandbox), DATABASE_URL: url.href, ...env },
-      });
-      let isStopped = false;
-      const stop: RunningService["stop"] = (signal) => {
-        isStopped = true;
-        return service.stop(signal);
-      };
-      stack.defer(async () => void (isStopped || (await service.stop("SIGKILL"))));
-      return { ...service, stop };
-    },
-  };
-}
-
-function callerOf({ grpcAddress }: RunningService) {
-  const routers = Array.from({ length: 4 }, () =>
-    createClient(RouterService, createGrpcTransport({ baseUrl: `http://${grpcAddress}` })),
-  );
-  let calls = 0;
-  return {
-    router: routers[0] as (typeof routers)[0],
-    call(agentId = "agent"): Promise<Heard> {
-      const router = routers[calls++ % routers.length] as (typeof routers)[0];
-      return call(router, agentId, PROMPT_CANARY, { model: "openai/gpt-4o-mini", maxOutputTokens: 10 });
-    },
-  };
-}
-
-/** @returns how many rows; 0 while there are no tables */
-async function countRows(database: pg.Client): Promise<number> {
-  try {
-    const { rows } = await database.query("select count(*)::int as count from orchestration_executions");
-    return rows[0].count;
-  } catch {
-    return 0;
-  }
-}
-
-async function metric({ httpUrl }: RunningService, name: string): Promise<number> {
-  const text = await (await fetch(`${httpUrl}/metrics`)).text();
-  const line = text.split("\n").find((each) => each.startsWith(name) && !each.startsWith("#"));
-  return line === undefined ? 0 : Number(line.split(" ").at(-1));
-}
-
-/** Everything that a process left in its spool. */
-function readSpool(dataDir: string): string {
-  const entries = readdirSync(join(dataDir, "spool"), { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  return files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), "utf8")).join("\n");
-}
-
-const rssOf = (pid: number): number =>
-  1_024 * Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
-
-const hasTables = (database: pg.Client): Promise<boolean> =>
-  holdsWithin(30_000, async () => {
-    const { rows } = await database.query("select to_regclass('execution_rollups') is not null as there");
-    return rows[0].there;
-  });
-
-const failures = (heard: readonly Heard[]) =>
-  heard.filter(({ completed }) => completed === undefined).map(({ error }) => error?.whole);
-
 it(`D02 Postgres is away for ${OUTAGE_MS / MINUTE_MS} min at ${CALLS_PER_SECOND} calls/s: nothing is refused, nothing is lost, memory stays flat`, {
   timeout: OUTAGE_MS + 10 * MINUTE_MS,
 }, async () => {
-  const { proxy, database, start } = await setStage();
+  const { proxy, database, start } = await setStage(stack);
   const service = await start();
   await hasTables(database);
   const caller = callerOf(service);
@@ -173,7 +79,7 @@ it(`D02 Postgres is away for ${OUTAGE_MS / MINUTE_MS} min at ${CALLS_PER_SECOND}
 });
 
 it("D01 Postgres is down at the start: calls are routed and answered, and recorded when it is back", async () => {
-  const { proxy, database, start } = await setStage();
+  const { proxy, database, start } = await setStage(stack);
   await proxy.goDown();
   const { call, router } = callerOf(await start());
   expect((await router.route({ agentId: "agent" })).decision).toBeDefined();
@@ -182,49 +88,8 @@ it("D01 Postgres is down at the start: calls are routed and answered, and record
   expect(await holdsWithin(30_000, async () => (await countRows(database)) === 20)).toBe(true);
 });
 
-it("D07 a row that Postgres refuses goes to the file of dead letters, and the others into the database", async () => {
-  const { database, dataDir, start } = await setStage();
-  const service = await start();
-  await hasTables(database);
-  await database.query("alter table orchestration_executions add check (agent_id <> 'poison')");
-  const { call } = callerOf(service);
-  const agents = Array.from({ length: 50 }, (_, number) => (number === 31 ? "poison" : "agent"));
-  expect(failures(await Promise.all(agents.map((agent) => call(agent))))).toEqual([]);
-  expect(await holdsWithin(30_000, async () => (await countRows(database)) === 49)).toBe(true);
-  const letters = join(dataDir, "spool", DEAD_LETTERS);
-  await holdsWithin(10_000, () => readdirSync(join(dataDir, "spool")).includes(DEAD_LETTERS));
-  expect(JSON.parse(readFileSync(letters, "utf8"))).toMatchObject({
-    sqlState: "23514",
-    execution: { agent_id: "poison" },
-  });
-  expect(await metric(service, 'modeltier_records_dropped_total{reason="rejected"}')).toBe(1);
-  expect(service.output().stderr).not.toContain("poison");
-});
-
-it("D13 the spool is at its cap: calls are refused with the reason and nothing else, until there is room", async () => {
-  const { proxy, database, start } = await setStage();
-  const service = await start({ MODELTIER_SPOOL_BYTES: String(2 * 1024 * 1024) });
-  await hasTables(database);
-  await proxy.goDown();
-  const { call, router } = callerOf(service);
-  let answered = 0;
-  let refused: Heard | undefined;
-  for (let round = 0; refused === undefined && round < 500; round += 1) {
-    const heard = await Promise.all(Array.from({ length: 20 }, () => call()));
-    answered += heard.filter(({ completed }) => completed !== undefined).length;
-    refused = heard.find(({ error }) => error !== undefined);
-  }
-  expect(refused?.error).toMatchObject({ code: Code.ResourceExhausted, reason: "RECORDS_SPOOL_FULL" });
-  expect(refused?.error?.retryAfterMs).toBeGreaterThan(0);
-  expect((await router.route({ agentId: "agent" })).decision).toBeDefined();
-  expect(await metric(service, 'modeltier_spool_refusals_total{reason="spool_full"}')).toBeGreaterThan(0);
-  await proxy.comeBack();
-  expect(await holdsWithin(60_000, async () => (await countRows(database)) === answered)).toBe(true);
-  expect(failures([await call()])).toEqual([]);
-});
-
 it("D21 after a failover to a read-only standby records wait, and are written once there is a primary", async () => {
-  const { database, start } = await setStage();
+  const { database, start } = await setStage(stack);
   const service = await start();
   await hasTables(database);
   const { call } = callerOf(service);
@@ -249,7 +114,7 @@ it("D21 after a failover to a read-only standby records wait, and are written on
 });
 
 it("O05 the process ends in time while Postgres is down, and what it left is recorded by the next", async () => {
-  const { proxy, database, start, dataDir } = await setStage();
+  const { proxy, database, start, dataDir } = await setStage(stack);
   const service = await start();
   await hasTables(database);
   await proxy.goDown();
@@ -268,7 +133,7 @@ it("O05 the process ends in time while Postgres is down, and what it left is rec
 });
 
 it("O04 killed while it drains: every call is recorded, those that were still running as INTERRUPTED", async () => {
-  const { database, start } = await setStage();
+  const { database, start } = await setStage(stack);
   const service = await start({ MODELTIER_GRACE_SECONDS: "30" });
   await hasTables(database);
   const { router } = callerOf(service);
@@ -285,47 +150,3 @@ it("O04 killed while it drains: every call is recorded, those that were still ru
   await start();
   expect(await holdsWithin(30_000, async () => (await countRows(database)) >= accepted)).toBe(true);
 });
-
-/** Every third fdatasync of a thread fails, beginning with its second. */
-const FAILING_DISK = [
-  "strace",
-  "-f",
-  "-o",
-  "/dev/null",
-  "-e",
-  "trace=fdatasync",
-  "-e",
-  "inject=fdatasync:error=EIO:when=2+3",
-];
-const CAN_TRACE = spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0;
-
-it.skipIf(!CAN_TRACE)(
-  "D10 the disk fails again and again: what callers were told of survives a kill all the same",
-  async () => {
-    const { proxy, database, start } = await setStage();
-    const service = await start({ MODELTIER_DURABILITY: "fsync" }, FAILING_DISK);
-    await hasTables(database);
-    await proxy.goDown();
-    const { call } = callerOf(service);
-    let answered = 0;
-    for (let round = 0; round < 10; round += 1) {
-      const heard = await Promise.all(Array.from({ length: 10 }, () => call()));
-      answered += heard.filter(({ completed }) => completed !== undefined).length;
-      const refused = heard.flatMap(({ error }) => (error === undefined ? [] : [error.reason]));
-      expect(new Set(refused)).toSatisfy(isDiskFailing);
-    }
-    expect(answered).toBeGreaterThan(0);
-    expect(service.output().stderr).toContain("may not have reached the disk");
-    const [traced = ""] = readFileSync(`/proc/${service.pid}/task/${service.pid}/children`, "utf8").split(
-      " ",
-    );
-    process.kill(Number(traced), "SIGKILL");
-    await service.stop("SIGKILL");
-    await proxy.comeBack();
-    await start();
-    expect(await holdsWithin(30_000, async () => (await countRows(database)) >= answered)).toBe(true);
-  },
-);
-
-const isDiskFailing = (reasons: ReadonlySet<string>): boolean =>
-  [...reasons].every((reason) => reason === "RECORDS_DISK_FAILING");
