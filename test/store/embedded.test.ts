@@ -128,6 +128,29 @@ describe("the embedded database", () => {
     expect(log.lines.map(({ message }) => message)).toContain("The embedded database is back");
   });
 
+  it("writes a checkpoint and brings its files to the disk when asked, once nobody is in the middle of something", async () => {
+    const { db, persist } = await open();
+    await sql`create table notes (text text)`.execute(db);
+    const lastCheckpoint = async (): Promise<unknown> =>
+      (
+        await sql<{ lsn: string }>`select checkpoint_lsn::text as lsn from pg_control_checkpoint()`.execute(
+          db,
+        )
+      ).rows[0]?.lsn;
+    const before = await lastCheckpoint();
+    const steps: string[] = [];
+    const persisting = db.transaction().execute(async (tx) => {
+      await sql`insert into notes values ('one')`.execute(tx);
+      const persisted = persist?.().then(() => steps.push("persisted"));
+      await sql`select pg_sleep(0.2)`.execute(tx);
+      steps.push("committed");
+      return { persisted };
+    });
+    await (await persisting).persisted;
+    expect(steps).toEqual(["committed", "persisted"]);
+    expect(await lastCheckpoint()).not.toBe(before);
+  });
+
   it("is shut down in good order when it is closed", async () => {
     const { db, close } = await open();
     await sql`create table notes (text text)`.execute(db);
