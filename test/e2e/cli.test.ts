@@ -8,6 +8,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningService, startService } from "../support/service.ts";
 
+/** Each look starts a process. */
+const GENEROUS = { timeout: 20_000 };
+
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const TOKEN = "the-admin-token";
 
@@ -81,7 +84,7 @@ describe("modeltier config", () => {
     expect(await modeltier(["complete", "hello", "--agent", "shop"])).toMatchObject({ code: 0 });
     await modeltier(["config", "export", file]);
     await expect
-      .poll(async () => (await modeltier(["config", "backtest", file], { token: TOKEN })).out)
+      .poll(async () => (await modeltier(["config", "backtest", file], { token: TOKEN })).out, GENEROUS)
       .toContain("1 executions decided anew: 0 in another tier, 0 at another target");
   });
 });
@@ -100,7 +103,7 @@ describe("modeltier", () => {
   it("lists executions and shows one, to whoever has the admin token", async () => {
     await modeltier(["complete", "hello", "--agent", "reader"]);
     const list = () => modeltier(["executions"], { token: TOKEN });
-    await expect.poll(async () => (await list()).out).toContain("reader");
+    await expect.poll(async () => (await list()).out, GENEROUS).toContain("reader");
     const [line = ""] = (await list()).out.split("\n").filter((one) => one.includes("reader"));
     const [id = ""] = line.split("  ");
     const shown = await modeltier(["executions", id], { token: TOKEN });
