@@ -13,6 +13,7 @@ import { PRESETS } from "../../src/routing/presets.ts";
 import { route } from "../../src/routing/router.ts";
 import type { ProviderState } from "../../src/routing/types.ts";
 import { decisionToProto, routingRequestFromProto } from "../../src/rpc/convert/route.ts";
+import { encode } from "../../src/rpc/encoder.ts";
 import { validateRoute } from "../../src/rpc/validate/route.ts";
 import { EngineMetrics } from "../../src/telemetry/engine-metrics.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
@@ -58,7 +59,7 @@ function answerRoute(): Uint8Array {
   validateRoute(message);
   const asked = routingRequestFromProto(message);
   const decided = decide(asked, config, deps as EngineDeps);
-  return toBinary(RouteResponseSchema, {
+  return encode(RouteResponseSchema, {
     $typeName: "modeltier.v1.RouteResponse",
     decision: decisionToProto(decided.decisionId, decided.decision),
     decisionToken: tokens.issue(asked, decided),

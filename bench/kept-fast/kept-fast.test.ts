@@ -14,7 +14,7 @@ import { startSubject } from "../lib/subject.ts";
 import { completeOverGrpc } from "../lib/workloads.ts";
 import type { InProcessFigures } from "./in-process.ts";
 
-const LIMITS = { decisionBytes: 15_700, routeBytes: 43_000, answerBytes: 84_000, idleStreamBytes: 60_000 };
+const LIMITS = { decisionBytes: 9_000, routeBytes: 30_500, answerBytes: 84_000, idleStreamBytes: 60_000 };
 
 const fileOf = (name: string): string => fileURLToPath(new URL(`./${name}`, import.meta.url));
 

@@ -6,23 +6,54 @@ import { rollUpWhere } from "../../src/store/rollups.ts";
 const DAYS = 30;
 const HOURS = DAYS * 24;
 
-/** Fills empty tables. Most indexes are made afterwards, which is several times faster. */
+export type SeedOptions = Readonly<{
+  /** In the whole month. */
+  executions: number;
+  /** The newest of them keep their rows; those before are in the sums only. Rounded up to whole hours. */
+  kept: number;
+  onProgress: (share: number) => void;
+}>;
+
+/**
+ * Fills empty tables over one connection. Most indexes are made afterwards, which is several times faster.
+ * @returns how many executions were made up, and how many of them have rows
+ */
 export async function seedMonth(
   db: Kysely<Database>,
-  executions: number,
-  onProgress: (share: number) => void,
-): Promise<void> {
+  { executions, kept, onProgress }: SeedOptions,
+): Promise<Readonly<{ summed: number; kept: number }>> {
   const indexes = await listIndexes(db);
   for (const { name } of indexes) await sql`drop index ${sql.ref(name)}`.execute(db);
   const now = await lastHour(db);
+  const anHour = Math.round(executions / HOURS);
+  const firstKept = Math.max(0, HOURS - Math.ceil(kept / anHour));
+  const seed = (hour: number) => seedHour(db, new Date(now.getTime() - (HOURS - hour) * 3_600_000), anHour);
+  if (firstKept > 0) await shadow(db);
   for (let hour = 0; hour < HOURS; hour += 1) {
-    const from = new Date(now.getTime() - (HOURS - hour) * 3_600_000);
-    await seedHour(db, from, Math.round(executions / HOURS));
-    if (hour === 0 || hour === 23) await sql`analyze`.execute(db);
+    if (hour > 0 && hour === firstKept) await unshadow(db);
+    await seed(hour);
+    if (hour < firstKept) await sql`truncate orchestration_executions, ai_analytics`.execute(db);
+    if (hour === firstKept || hour === firstKept + 23) await sql`analyze`.execute(db);
     if (hour % 24 === 23) onProgress((hour + 1) / HOURS);
   }
+  if (firstKept === HOURS) await unshadow(db);
   for (const { definition } of indexes) await sql.raw(definition).execute(db);
   await sql`vacuum analyze`.execute(db);
+  return { summed: anHour * HOURS, kept: anHour * (HOURS - firstKept) };
+}
+
+const ROWS = ["orchestration_executions", "ai_analytics"] as const;
+
+/** Temporary tables of the same names go before the real ones, so that the service's own statement adds them up. */
+async function shadow(db: Kysely<Database>): Promise<void> {
+  for (const table of ROWS) {
+    const shape = sql`like ${sql.ref(`public.${table}`)} including defaults including generated`;
+    await sql`create temporary table ${sql.ref(table)} (${shape})`.execute(db);
+  }
+}
+
+async function unshadow(db: Kysely<Database>): Promise<void> {
+  for (const table of ROWS) await sql`drop table ${sql.ref(`pg_temp.${table}`)}`.execute(db);
 }
 
 async function listIndexes(db: Kysely<Database>) {

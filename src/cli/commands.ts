@@ -2,6 +2,7 @@
 import type { Command } from "./cli.ts";
 import { completeCommand } from "./commands/complete.ts";
 import { exportCommand, importCommand, validateCommand } from "./commands/config.ts";
+import { auditCommand } from "./commands/config-audit.ts";
 import { backtestCommand } from "./commands/config-backtest.ts";
 import { executionsCommand } from "./commands/executions.ts";
 import { providersCommand } from "./commands/providers.ts";
@@ -16,4 +17,5 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   "config validate": validateCommand,
   "config import": importCommand,
   "config backtest": backtestCommand,
+  "config audit": auditCommand,
 };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { PRESETS } from "../routing/presets.ts";
 import type { RoutingConfig } from "../routing/types.ts";
-import { listWarnings, type WarningFacts } from "./warnings.ts";
+import { documentOf } from "./document.ts";
+import { listOverridden, listWarnings, type WarningFacts } from "./warnings.ts";
 
 const FACTS: WarningFacts = {
   today: "2026-11-25",
@@ -92,5 +93,60 @@ describe("warnings", () => {
 
   it("name targets whose price nobody knows", () => {
     expect(kinds(withFirst("fast", "openai", "gpt-99"))).toEqual(["unknown_price tiers.fast.targets[0]"]);
+  });
+});
+
+describe("what a published version would win over", () => {
+  const base = documentOf(PRESETS.classic);
+  const facts = {
+    base,
+    variables: new Map([
+      ["prompt_cache", ["MODELTIER_PROMPT_CACHE"]],
+      ["tiers", ["MODELTIER_PRESET", "MODELTIER_TIER_FAST"]],
+    ]),
+    providers: ["openai", "ollama"],
+  };
+
+  it("is nothing while it says what the environment says", () => {
+    expect(listOverridden(structuredClone(base), facts, FACTS)).toEqual([]);
+  });
+
+  it("is every variable that speaks of a field that differs", () => {
+    const document = {
+      ...base,
+      promptCache: "off",
+      delivery: "ASSURED",
+      tiers: { ...base.tiers, fast: { ...base.tiers.fast, maxOutputTokens: 7 } },
+    } as const;
+    expect(listOverridden(document, facts, FACTS)).toEqual([
+      {
+        path: "promptCache",
+        kind: "overridden_variable",
+        message:
+          "differs from what MODELTIER_PROMPT_CACHE makes it; a published version wins over the environment",
+      },
+      expect.objectContaining({
+        path: "tiers",
+        message: expect.stringContaining("MODELTIER_PRESET and MODELTIER_TIER_FAST"),
+      }),
+    ]);
+  });
+
+  it("is a provider of the same name", () => {
+    const own = ["vllm", "ollama"].map((id) => ({ id, baseUrl: "http://own", keyVariable: "" }));
+    expect(listOverridden({ ...base, customProviders: own }, facts, FACTS)).toMatchObject([
+      { path: "customProviders[1]", message: expect.stringContaining("MODELTIER_PROVIDERS") },
+    ]);
+  });
+
+  it("is the other way round for retired models while the sandbox answers, once they are to be skipped", () => {
+    const kindsOf = (retiredModels: "skip" | "try" | "substitute", sandbox: boolean) =>
+      listOverridden({ ...base, retiredModels }, { ...facts, variables: new Map() }, { sandbox }).map(
+        ({ kind, path }) => `${kind} ${path}`,
+      );
+    expect(kindsOf("skip", true)).toEqual(["no_effect retiredModels"]);
+    expect(kindsOf("skip", false)).toEqual([]);
+    expect(kindsOf("try", true)).toEqual([]);
+    expect(kindsOf(base.retiredModels, true)).toEqual([]);
   });
 });

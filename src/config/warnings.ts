@@ -1,4 +1,5 @@
 /** What an operator should know of a configuration before it is published; nothing of it is a reason to refuse. */
+import { isDeepStrictEqual } from "node:util";
 import { isRetired } from "../pricing/catalogue.ts";
 import { costOf, findPrice } from "../pricing/cost.ts";
 import type { Catalogue } from "../pricing/types.ts";
@@ -9,11 +10,19 @@ import {
   TIERS,
   type Tier,
 } from "../routing/types.ts";
+import type { ConfigDocument } from "./document.ts";
 import { type Dominated, listDominated, TYPICAL_CALL } from "./dominated.ts";
 
 export type ConfigWarning = Readonly<{
   path: string;
-  kind: "retired_target" | "dominated_target" | "dominated_tier" | "missing_key" | "unknown_price";
+  kind:
+    | "retired_target"
+    | "dominated_target"
+    | "dominated_tier"
+    | "missing_key"
+    | "unknown_price"
+    | "overridden_variable"
+    | "no_effect";
   message: string;
 }>;
 
@@ -87,6 +96,50 @@ function warnOfOrder(
   if (below === undefined || above === undefined || below < above) return [];
   const message = `the first target of ${weaker} costs no less than that of ${stronger}`;
   return [{ path: `tiers.${weaker}.targets[0]`, kind: "dominated_tier", message }];
+}
+
+/** What the environment says beside a document. */
+export type EnvironmentFacts = Readonly<{
+  /** What preset and environment make. */
+  base: ConfigDocument;
+  /** Variables that are set, by the top-level field they speak of, in the contract's names. */
+  variables: ReadonlyMap<string, readonly string[]>;
+  /** Ids of the providers that the environment has. */
+  providers: readonly string[];
+}>;
+
+/**
+ * Where a document, once published, wins over what the environment says, so that variables have no effect then; and where it
+ * is the other way round.
+ */
+export function listOverridden(
+  document: ConfigDocument,
+  { base, variables, providers }: EnvironmentFacts,
+  { sandbox }: Pick<WarningFacts, "sandbox">,
+): readonly ConfigWarning[] {
+  const kind = "overridden_variable";
+  const fields = [...variables].flatMap(([field, names]): ConfigWarning[] => {
+    const path = field.replace(/_([a-z])/g, (_, letter: string) =>
+      letter.toUpperCase(),
+    ) as keyof ConfigDocument;
+    if (isDeepStrictEqual(document[path], base[path])) return [];
+    const message = `differs from what ${names.join(" and ")} makes it; a published version wins over the environment`;
+    return [{ path, kind, message }];
+  });
+  const own = document.customProviders.flatMap(({ id }, index): ConfigWarning[] => {
+    if (!providers.includes(id)) return [];
+    const message = `the environment has ${id}, too (MODELTIER_PROVIDERS); the published address and key win`;
+    return [{ path: `customProviders[${index}]`, kind, message }];
+  });
+  const { retiredModels } = document;
+  const isIdle = sandbox && retiredModels !== "try" && retiredModels !== base.retiredModels;
+  const message =
+    "has no effect while the sandbox answers, which serves retired models, too: set a provider's key";
+  return [
+    ...fields,
+    ...own,
+    ...(isIdle ? [{ path: "retiredModels", kind: "no_effect" as const, message }] : []),
+  ];
 }
 
 /** "kimi has no key: set KIMI_API_KEY", for each provider that a tier names and that has none. */

@@ -40,8 +40,13 @@ export class Seal {
   }
 
   close(content: string): string {
-    const text = Buffer.from(content);
-    return Buffer.concat([this.#head, this.#mac(text), text]).toString("base64url");
+    const token = Buffer.allocUnsafe(HEAD_BYTES + Buffer.byteLength(content));
+    this.#head.copy(token);
+    // As text: Node makes a string of a digest in a fraction of the time that a Buffer takes it.
+    const mac = createHmac("sha256", this.#key).update(content).digest("binary");
+    token.write(mac, this.#head.length, "binary");
+    token.write(content, HEAD_BYTES);
+    return token.toString("base64url");
   }
 
   open(token: string): Opened {

@@ -59,10 +59,30 @@ export function listCandidates(
   state: ProviderState,
   first?: Candidate,
 ): readonly Candidate[] {
-  const candidates = config.tiers[tier].targets.map((target) =>
-    resolveCandidate(target, tier, config, state),
-  );
-  return withoutRepeats(first === undefined ? candidates : [first, ...candidates]);
+  const candidates = candidatesUnder(config, state).tiers[tier];
+  return first === undefined ? candidates : withoutRepeats([first, ...candidates]);
+}
+
+/** All that resolving a configuration's targets depends on beside the configuration, and what came of it. */
+type Resolved = Readonly<{
+  today: string;
+  sandbox: boolean;
+  tiers: Readonly<Record<Tier, readonly Candidate[]>>;
+}>;
+
+/** A configuration never changes, so its targets are resolved once a day and not once a call. */
+const resolved = new WeakMap<RoutingConfig, Resolved>();
+
+function candidatesUnder(config: RoutingConfig, state: ProviderState): Resolved {
+  const { today, sandbox } = state;
+  const known = resolved.get(config);
+  if (known !== undefined && known.today === today && known.sandbox === sandbox) return known;
+  const resolve = (tier: Tier): readonly Candidate[] =>
+    withoutRepeats(config.tiers[tier].targets.map((target) => resolveCandidate(target, tier, config, state)));
+  const tiers = { fast: resolve("fast"), balanced: resolve("balanced"), powerful: resolve("powerful") };
+  const fresh: Resolved = { today, sandbox, tiers };
+  resolved.set(config, fresh);
+  return fresh;
 }
 
 export const withoutRepeats = (candidates: readonly Candidate[]): readonly Candidate[] =>

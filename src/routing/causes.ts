@@ -7,5 +7,7 @@ export type Move = Omit<Cause, "before">;
 export const chainMoves = (moves: readonly Move[]): readonly Cause[] =>
   moves.map((move, position) => {
     const before = moves[position - 1]?.after;
-    return before === undefined ? move : { ...move, before };
+    if (before === undefined) return move;
+    const { kind, after, detail } = move;
+    return { kind, before, after, detail };
   });

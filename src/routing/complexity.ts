@@ -97,15 +97,14 @@ export function stepComplexity(
 ): StepScore {
   const profile = STEP_PROFILES[type];
   const weights = config.weights[profile.weightSet];
-  const measured = (name: MeasuredFactor): ScoreFactor =>
-    factor(name, measuredScore(name, measurements[name], config.limits[name]), weights, measurements[name]);
+  const { limits } = config;
   const factors = [
-    measured("prompt"),
-    measured("data"),
-    measured("conditions"),
-    measured("context"),
-    factor("reasoning", profile.reasoning, weights),
-    factor("output", type === "transform" ? transformOutput(transform) : profile.output, weights),
+    measuredFactor("prompt", measurements.prompt, limits.prompt, weights),
+    measuredFactor("data", measurements.data, limits.data, weights),
+    measuredFactor("conditions", measurements.conditions, limits.conditions, weights),
+    measuredFactor("context", measurements.context, limits.context, weights),
+    estimatedFactor("reasoning", profile.reasoning, weights),
+    estimatedFactor("output", type === "transform" ? transformOutput(transform) : profile.output, weights),
   ];
   let sum = 0;
   for (const { contribution } of factors) sum += contribution;
@@ -164,10 +163,24 @@ function measuredScore(name: MeasuredFactor, measurement: number, limits: Factor
   return measurement < limits.high ? 7 : 9;
 }
 
-function factor(name: FactorName, score: number, weights: FactorWeights, measurement?: number): ScoreFactor {
+function measuredFactor(
+  name: MeasuredFactor,
+  measurement: number,
+  limits: FactorLimits,
+  weights: FactorWeights,
+): ScoreFactor {
+  const score = measuredScore(name, measurement, limits);
   const weight = weights[name];
-  const contribution = withoutFloatNoise(weight * score);
-  return { name, ...(measurement === undefined ? {} : { measurement }), score, weight, contribution };
+  return { name, measurement, score, weight, contribution: withoutFloatNoise(weight * score) };
+}
+
+function estimatedFactor(
+  name: Exclude<FactorName, MeasuredFactor>,
+  score: number,
+  weights: FactorWeights,
+): ScoreFactor {
+  const weight = weights[name];
+  return { name, score, weight, contribution: withoutFloatNoise(weight * score) };
 }
 
 const effective = (score: number): number => clampScore(Math.round(score * 1e6) / 1e6);

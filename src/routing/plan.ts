@@ -1,14 +1,41 @@
 /** What a target would be sent: each model takes other parameters, and what it does not take is left out and reported. */
 import { parametersOf } from "../pricing/catalogue.ts";
 import type { ModelParameters } from "../pricing/types.ts";
-import { type Candidate, outputTokensOf, wantedOutputTokens } from "./candidates.ts";
+import { type Candidate, listCandidates, outputTokensOf, wantedOutputTokens } from "./candidates.ts";
 import type { Move } from "./causes.ts";
 import { findTightest } from "./funds.ts";
 import type { Situation } from "./situation.ts";
 import type { DroppedParameter, PlannedTarget, ReasoningInput, Sampling } from "./types.ts";
 
+/** Plans of calls that ask for nothing of their own, which most do: such a plan follows from the candidate alone. */
+const usualPlans = new WeakMap<Candidate, PlannedTarget>();
+
 /** The call a candidate would get. The caller's temperature wins over the tier's. */
 export function planTarget(candidate: Candidate, situation: Situation): PlannedTarget {
+  if (!isUsual(situation)) return makePlan(candidate, situation);
+  const known = usualPlans.get(candidate);
+  if (known !== undefined) return known;
+  const plan = makePlan(candidate, situation);
+  const { config, state } = situation;
+  // Others are made for one call, such as a model that the caller named.
+  if (listCandidates(candidate.tier, config, state).includes(candidate)) usualPlans.set(candidate, plan);
+  return plan;
+}
+
+/** No wish, no budget and no reasoning to send back. */
+function isUsual({ request, outputBudgetTokens }: Situation): boolean {
+  const { temperature, topP, seed, stop, maxOutputTokens } = request.sampling;
+  const hasWish =
+    temperature !== undefined ||
+    topP !== undefined ||
+    seed !== undefined ||
+    stop !== undefined ||
+    maxOutputTokens !== undefined;
+  const hasBudget = outputBudgetTokens !== undefined || request.funds !== undefined;
+  return !hasWish && !hasBudget && request.chat?.reasoning === undefined;
+}
+
+function makePlan(candidate: Candidate, situation: Situation): PlannedTarget {
   const { request, config } = situation;
   const { target, tier } = candidate;
   const temperature = request.sampling.temperature ?? config.tiers[tier].temperature;
@@ -33,8 +60,8 @@ export function listOutputCuts(candidate: Candidate, planned: PlannedTarget, sit
   const { request, outputBudgetTokens } = situation;
   const { maxOutputTokens: asked } = request.sampling;
   const modelMaximum = candidate.model?.maxOutputTokens ?? Number.POSITIVE_INFINITY;
-  const cut = (detail: string): Move => ({ kind: "output_cut", after: planned.tier, detail });
   const cuts: Move[] = [];
+  const cut = (detail: string): Move => ({ kind: "output_cut", after: planned.tier, detail });
   if (asked !== undefined && asked > modelMaximum) {
     cuts.push(cut(`${asked} output tokens were asked for; ${planned.model} gives at most ${modelMaximum}`));
   }

@@ -107,9 +107,12 @@ function resolveNamed(target: ModelTarget, decided: Tier, { request, config, sta
   return resolveCandidate(target, strongerTier(listed, minimumTier ?? listed), config, state);
 }
 
+const NONE: readonly ModelTarget[] = [];
+
 /** The first model the caller named that cannot be asked for. */
 export function findUnknownTarget(situation: Situation): ModelTarget | undefined {
-  const { target, fallbacks = [] } = situation.request.constraints;
+  const { target, fallbacks = NONE } = situation.request.constraints;
+  if (target === undefined && fallbacks.length === 0) return undefined;
   const named = target === undefined ? fallbacks : [target, ...fallbacks];
   return named.find((one) => !isKnownTarget(one, situation));
 }

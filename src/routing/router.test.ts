@@ -114,9 +114,13 @@ describe("a decision", () => {
         const { reason } = decision;
         expect(reason).not.toContain("\n");
         expect(Number(/^E (\S+) =/.exec(reason)?.[1])).toBe(decision.effectiveScore);
-        expect(Number(/ A ([\d.e-]+)/.exec(reason)?.[1])).toBe(decision.agentScore);
-        const step = / S ([\d.e-]+):/.exec(reason)?.[1];
-        expect(step === undefined ? undefined : Number(step)).toBe(decision.stepScore);
+        const [, agent = ""] = / A (\S+?)[ ,:]/.exec(reason) ?? [];
+        expect(Math.abs(Number(agent) - decision.agentScore)).toBeLessThanOrEqual(5e-7 + 1e-12);
+        const [, step = "none"] = / S (\S+):/.exec(reason) ?? [];
+        expect(step === "none").toBe(decision.stepScore === undefined);
+        if (decision.stepScore !== undefined)
+          expect(Math.abs(Number(step) - decision.stepScore)).toBeLessThanOrEqual(5e-7 + 1e-12);
+        for (const score of [agent, step]) expect(score).not.toMatch(/\.\d{7}/);
         const [chosen, ...fallbacks] = decision.targets;
         expect(reason).toContain(
           `Runs on ${chosen.provider}/${chosen.model} with up to ${chosen.maxOutputTokens} output`,
@@ -169,6 +173,13 @@ describe("a decision", () => {
       sandbox: false,
     });
     expect(decisionOf(requestWith()).sandbox).toBe(true);
+  });
+
+  it("prints no noise of the floats, and keeps the number as the caller gave it", () => {
+    const combined = 0.4 * 0 + 0.6 * 9;
+    const decision = decisionOf(requestWith({ agentScores: { combined } }));
+    expect(decision.agentScore).toBe(5.3999999999999995);
+    expect(decision.reason).toContain("E 5.4 = A 5.4, no step: balanced (3 to 6.5).");
   });
 
   it("reads like this", () => {
@@ -289,9 +300,8 @@ describe("estimates", () => {
   it("are silent about a price that nobody knows", () => {
     const providers = new Map([["vllm", { keyPresent: true, keyVariables: [] }]]);
     const constraints = { target: { provider: "vllm", model: "m" } };
-    expect(decisionOf(requestWith({ constraints }), stateWith({ providers }))).not.toHaveProperty(
-      "estimatedCostNanoUsd",
-    );
+    const { estimatedCostNanoUsd } = decisionOf(requestWith({ constraints }), stateWith({ providers }));
+    expect(estimatedCostNanoUsd).toBeUndefined();
   });
 
   it("take the latency that was measured once there are 20 calls, the configured one before", () => {

@@ -71,10 +71,7 @@ export function routeScored(
   const [first, ...rest] = usable;
   if (first === undefined) return { ok: false, failure: noUsableTarget(search.rejected, situation) };
 
-  const targets: Decision["targets"] = [
-    planTarget(first, situation),
-    ...rest.map((candidate) => planTarget(candidate, situation)),
-  ];
+  const targets = planTargets(first, rest, situation);
   if (move !== undefined) moves.push(move);
   moves.push(...listReplacements(usable, first.tier), ...listOutputCuts(first, targets[0], situation));
   const decision = assembleDecision(scores, situation, targets, first.model, moves, search.rejected);
@@ -103,10 +100,7 @@ export function defaultDecision(
     resolveCandidate(target, "balanced", config, state),
   );
   if (first === undefined) throw new RangeError("The tier balanced has no target");
-  const targets: Decision["targets"] = [
-    planTarget(first, situation),
-    ...rest.map((candidate) => planTarget(candidate, situation)),
-  ];
+  const targets = planTargets(first, rest, situation);
   const detail = "Routing failed; this is the default target";
   const moves: Move[] = [{ kind: "router_error", after: "balanced", detail }];
   return {
@@ -115,29 +109,40 @@ export function defaultDecision(
   };
 }
 
+const planTargets = (
+  first: Candidate,
+  rest: readonly Candidate[],
+  situation: Situation,
+): Decision["targets"] => [
+  planTarget(first, situation),
+  ...rest.map((candidate) => planTarget(candidate, situation)),
+];
+
 export function situationOf(
   request: RoutingRequest,
   config: RoutingConfig,
   state: ProviderState,
   inputTokens: number,
 ): Situation {
-  const situation = { request, config, state, inputTokens };
   const budget = request.budgetRemainingTokens;
-  return budget === undefined ? situation : { ...situation, outputBudgetTokens: budget - inputTokens };
+  const outputBudgetTokens = budget === undefined ? undefined : budget - inputTokens;
+  return { request, config, state, inputTokens, outputBudgetTokens };
 }
 
 /** The score, what is said about it, and the rules that move the tier before a target is looked for. */
 function listTierMoves(scores: RequestScores, situation: Situation): Move[] {
   const { request, config } = situation;
   const moves = listScoreMoves(scores, config);
-  const tier = (): Tier => moves.at(-1)?.after ?? scores.tier;
+  let { tier } = scores;
   const add = (move: Move | undefined): void => {
-    if (move !== undefined) moves.push(move);
+    if (move === undefined) return;
+    moves.push(move);
+    tier = move.after;
   };
-  add(findFailureMove(tier(), request.previousFailures, config.failureLimit));
-  add(findBudgetMove(tier(), situation));
-  add(findFundsMove(tier(), situation));
-  add(findConstraintMove(tier(), request.constraints));
+  add(findFailureMove(tier, request.previousFailures, config.failureLimit));
+  add(findBudgetMove(tier, situation));
+  add(findFundsMove(tier, situation));
+  add(findConstraintMove(tier, request.constraints));
   return moves;
 }
 
@@ -201,49 +206,32 @@ export function assembleDecision(
 ): Decision {
   const { config, state } = situation;
   const { step } = scores;
-  const decision: Omit<Decision, "reason"> = {
-    tier: targets[0].tier,
+  const [chosen] = targets;
+  const causes = chainMoves(moves);
+  const cost = costOf(model, state.today, expectedTokens(chosen, situation, chosen.maxOutputTokens));
+  const latency = estimateLatency(chosen, config, state);
+  return {
+    tier: chosen.tier,
     targets,
     effectiveScore: scores.effectiveScore,
     agentScore: scores.agentScore,
     agentScoreSource: scores.agentScoreSource,
-    ...(step === undefined ? {} : { stepScore: step.score, weightSet: step.weightSet }),
+    stepScore: step?.score,
+    weightSet: step?.weightSet,
     stepType: scores.stepType,
     factors: step?.factors ?? [],
-    causes: chainMoves(moves),
+    causes,
     rejected,
-    ...estimates(targets[0], model, situation),
+    estimatedInputTokens: situation.inputTokens,
+    estimatedOutputTokens: chosen.maxOutputTokens,
+    tokenEstimate: "characters_per_token",
+    estimatedCostNanoUsd: cost.priceStatus === "KNOWN" ? cost.costNanoUsd : undefined,
+    estimatedLatencyMs: latency.latencyMs,
+    latencySource: latency.source,
     configVersion: config.version,
     preset: config.preset,
     scorer: { name: config.scorer, version: SCORER_VERSION },
     sandbox: state.sandbox,
-  };
-  return { ...decision, reason: explain(decision, config) };
-}
-
-function estimates(
-  chosen: PlannedTarget,
-  model: CatalogueModel | undefined,
-  situation: Situation,
-): Pick<
-  Decision,
-  | "estimatedInputTokens"
-  | "estimatedOutputTokens"
-  | "tokenEstimate"
-  | "estimatedCostNanoUsd"
-  | "estimatedLatencyMs"
-  | "latencySource"
-> {
-  const { config, state, inputTokens } = situation;
-  const tokens = expectedTokens(chosen, situation, chosen.maxOutputTokens);
-  const cost = costOf(model, state.today, tokens);
-  const latency = estimateLatency(chosen, config, state);
-  return {
-    estimatedInputTokens: inputTokens,
-    estimatedOutputTokens: chosen.maxOutputTokens,
-    tokenEstimate: "characters_per_token",
-    ...(cost.priceStatus === "KNOWN" ? { estimatedCostNanoUsd: cost.costNanoUsd } : {}),
-    estimatedLatencyMs: latency.latencyMs,
-    latencySource: latency.source,
+    reason: explain({ scores, targets, causes }, config),
   };
 }

@@ -61,7 +61,7 @@ export function scoreMeasured(measured: MeasuredRequest, config: RoutingConfig):
     agentScore: agent.score,
     agentScoreSource: agent.source,
     stepType,
-    ...(step === undefined ? {} : { step }),
+    step,
     effectiveScore,
     tier: selectTier(effectiveScore, config.thresholds),
     inputTokens,

@@ -56,7 +56,7 @@ function searchTiers(
     const usable = candidates.filter((candidate) => isUsable(candidate, situation, rejections));
     if (usable.length > 0) {
       const move = tier === decided ? undefined : moveTo(tier, decided, rejections.slice(0, ofDecided));
-      return { usable, rejected: rejections.map(rejectedTarget), ...(move === undefined ? {} : { move }) };
+      return { usable, rejected: rejections.map(rejectedTarget), move };
     }
     if (tier === decided) ofDecided = rejections.length;
   }
@@ -78,14 +78,14 @@ function searchNamed(
   );
   const usable = untried.filter((candidate) => isUsable(candidate, situation, rejections));
   if (usable.length === 0) return undefined;
-  const move = found?.move;
-  return { usable, rejected: rejections.map(rejectedTarget), ...(move === undefined ? {} : { move }) };
+  return { usable, rejected: rejections.map(rejectedTarget), move: found?.move };
 }
 
 /** A tier asked for is the only one; a minimum closes the tiers below it. */
 function allowedTiers(decided: Tier, constraints: RoutingRequest["constraints"]): readonly Tier[] {
   if (constraints.tier !== undefined) return [decided];
-  const lowest = TIERS.indexOf(constraints.minimumTier ?? "fast");
+  if (constraints.minimumTier === undefined) return SEARCH_ORDER[decided];
+  const lowest = TIERS.indexOf(constraints.minimumTier);
   return SEARCH_ORDER[decided].filter((tier) => TIERS.indexOf(tier) >= lowest);
 }
 

@@ -45,8 +45,9 @@ export function stayWhereCached(
   moves: readonly Move[],
   situation: Situation,
 ): Stay {
+  if (!mayStay(moves, situation)) return { usable };
   const [choice, ...others] = usable;
-  const chosen = choice && mayStay(moves, situation) ? priceOf(choice, situation) : undefined;
+  const chosen = choice && priceOf(choice, situation);
   if (chosen === undefined) return { usable };
   const warm = [...others, ...listTierAbove(chosen.candidate.tier, usable, moves, situation)]
     .filter((candidate) => isWarm(candidate, situation))
@@ -70,10 +71,10 @@ function stayMove(after: Tier, cache: CacheAffinity): Move {
 
 /** A step that keeps failing is not held where it failed, and models that the caller named are the caller's choice. */
 function mayStay(moves: readonly Move[], { request, state }: Situation): boolean {
+  if (request.sessionId === "" || state.warm === undefined) return false;
   const { target, fallbacks } = request.constraints;
   const isCallersChoice = target !== undefined || fallbacks !== undefined;
-  const hasFailed = moves.some(({ kind }) => kind === "previous_failures");
-  return request.sessionId !== "" && state.warm !== undefined && !isCallersChoice && !hasFailed;
+  return !isCallersChoice && !moves.some(({ kind }) => kind === "previous_failures");
 }
 
 /** The usable targets of the next tier up, unless something more than the score keeps the call in its tier. */

@@ -18,7 +18,7 @@ export const CONDITION_WORDS = [
 ] as const;
 
 /** Size in bytes as UTF-8; a lone surrogate counts as the three bytes it is sent as. */
-export const utf8Bytes = (text: string): number => Buffer.byteLength(text, "utf8");
+export const utf8Bytes = (text: string): number => (text === "" ? 0 : Buffer.byteLength(text, "utf8"));
 
 /**
  * Length in Unicode code points; a lone surrogate counts as one.

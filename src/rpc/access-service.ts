@@ -12,14 +12,15 @@ import type { Log } from "../telemetry/log.ts";
 import { budgetStatusToProto, budgetToProto } from "./convert/budget.ts";
 import { storeUnavailable } from "./errors.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
+import { readAuthor } from "./validate/author.ts";
 import { readBudget, readBudgetId } from "./validate/budget.ts";
 
 export type AccessServiceDeps = Readonly<{
   budgets: Readonly<{
     list(): Promise<readonly BudgetState[]>;
-    set(budget: Budget): Promise<void>;
+    set(budget: Budget, author: string): Promise<void>;
     /** False when there was none. */
-    delete(budgetId: string): Promise<boolean>;
+    delete(budgetId: string, author: string): Promise<boolean>;
   }>;
   log: Log;
 }>;
@@ -37,7 +38,7 @@ export function accessService({ budgets, log }: AccessServiceDeps): ServiceEntry
   return serviceEntry(AccessService, {
     setBudget: async (request) => {
       const budget = readBudget(request.budget);
-      await fromStore(budgets.set(budget));
+      await fromStore(budgets.set(budget, readAuthor(request.author)));
       return create(SetBudgetResponseSchema, { budget: budgetToProto(budget) });
     },
     listBudgets: async () => {
@@ -45,7 +46,8 @@ export function accessService({ budgets, log }: AccessServiceDeps): ServiceEntry
       return create(ListBudgetsResponseSchema, { budgets: states.map(budgetStatusToProto) });
     },
     deleteBudget: async (request) => {
-      const isDeleted = await fromStore(budgets.delete(readBudgetId(request.budgetId)));
+      const budgetId = readBudgetId(request.budgetId);
+      const isDeleted = await fromStore(budgets.delete(budgetId, readAuthor(request.author)));
       if (!isDeleted) throw new ConnectError("there is no such budget", Code.NotFound);
       return create(DeleteBudgetResponseSchema);
     },

@@ -30,7 +30,7 @@ import type { Database } from "../store/database.ts";
 import { listExecutions } from "../store/execution-list.ts";
 import { listScoreCounts } from "../store/execution-rollups.ts";
 import { findExecution } from "../store/executions.ts";
-import { listFeedback } from "../store/feedback.ts";
+import { listFeedback, sumFeedback } from "../store/feedback.ts";
 import type { Log } from "../telemetry/log.ts";
 import {
   agentCostToProto,
@@ -162,8 +162,14 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
       const rows = await ask(listExecutions(db, filter, after, pageSize + 1));
       const page = rows.slice(0, pageSize);
       const last = rows.length > pageSize ? page.at(-1) : undefined;
+      const said = await ask(
+        sumFeedback(
+          db,
+          page.map(({ execution_id }) => execution_id),
+        ),
+      );
       return create(ListExecutionsResponseSchema, {
-        executions: page.map(executionToProto),
+        executions: page.map((row) => executionToProto(row, said.get(row.execution_id))),
         nextPageToken: last
           ? pageTokenOf({ createdAtUs: last.created_at_us, executionId: last.execution_id }, filter)
           : "",
@@ -171,17 +177,21 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
     },
     getExecution: async ({ executionId }) => {
       reading((found) => readExecutionId(found, executionId));
-      const [execution, attempts, feedback] = await ask(
+      const [execution, attempts, feedback, said] = await ask(
         Promise.all([
           findExecution(db, executionId),
           listAttempts(db, executionId),
           listFeedback(db, executionId, MOST_FEEDBACK),
+          sumFeedback(db, [executionId]),
         ]),
       );
       if (execution === undefined) {
         throw new ConnectError("there is no such execution, or its record is not written yet", Code.NotFound);
       }
-      return executionInFullToProto({ execution, attempts, feedback }, config().catalogue);
+      return executionInFullToProto(
+        { execution, attempts, feedback, said: said.get(executionId) },
+        config().catalogue,
+      );
     },
   });
 }

@@ -12,6 +12,7 @@ const OPERATORS_ONLY: ReadonlySet<string> = new Set([
   "modeltier.v1.ConfigService.PublishConfig",
   "modeltier.v1.ConfigService.RollbackConfig",
   "modeltier.v1.ConfigService.BacktestConfig",
+  "modeltier.v1.ConfigService.ListAuditEntries",
   ...AnalyticsService.methods.map(({ name }) => `${AnalyticsService.typeName}.${name}`),
 ]);
 

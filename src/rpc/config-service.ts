@@ -15,6 +15,7 @@ import type { ConfigVersions, Published } from "../config/config-versions.ts";
 import type { ConfigDocument } from "../config/document.ts";
 import type { ConfigWarning } from "../config/warnings.ts";
 import type { ConfigProblem } from "../routing/validate-config.ts";
+import { auditPage, type ListAudit } from "./audit-list.ts";
 import { type BacktestDeps, backtestStream } from "./backtest-stream.ts";
 import { withConfigErrors } from "./config-errors.ts";
 import {
@@ -35,11 +36,13 @@ export type ConfigServiceDeps = Readonly<{
   active: ActiveConfig;
   versions: ConfigVersions;
   validate(document: ConfigDocument): readonly ConfigProblem[];
-  /** What an operator should know of a valid document today. */
+  /** What an operator should know of a valid document today, where it is published or is going to be. */
   warn(document: ConfigDocument): readonly ConfigWarning[];
-  /** Variables that are set, by the top-level field they speak of. */
-  variables: () => ReadonlyMap<string, readonly string[]>;
+  /** Variables that were set at the start, by the top-level field they speak of. */
+  variables: ReadonlyMap<string, readonly string[]>;
   backtest: BacktestDeps;
+  /** @throws ConfigStoreUnavailableError */
+  listAudit: ListAudit;
 }>;
 
 export function configService(deps: ConfigServiceDeps): ServiceEntry {
@@ -64,7 +67,7 @@ export function configService(deps: ConfigServiceDeps): ServiceEntry {
       withConfigErrors(async () => {
         const { document, info, fromSnapshot } = await find(findVersionNumber(version, ["version"]));
         const isInForce = (info?.version ?? 0) === active.version;
-        const sources = { isPublished: info !== undefined, variables: deps.variables() };
+        const sources = { isPublished: info !== undefined, variables: deps.variables };
         return create(GetConfigResponseSchema, {
           version: versionToProto(info),
           config: configToProto(document),
@@ -122,5 +125,6 @@ export function configService(deps: ConfigServiceDeps): ServiceEntry {
       }),
     backtestConfig: (request, context) =>
       backtestStream(request, validDocument(request.config), deps.backtest, context.signal),
+    listAuditEntries: (request) => withConfigErrors(() => auditPage(request, deps.listAudit)),
   });
 }

@@ -2,8 +2,9 @@
  * Messages of a stream as gRPC puts them on the wire, many in one piece. grpc-js would allocate, copy and write each of a
  * hundred tokens that came together by itself, which costs more than all else that is done for them.
  */
-import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { type CompleteResponse, CompleteResponseSchema } from "../../gen/modeltier/v1/completion_pb.js";
+import { encode } from "./encoder.ts";
 
 /** A message's uncompressed flag and its length, before its bytes. */
 const HEAD_BYTES = 5;
@@ -36,7 +37,7 @@ export function framesOf(schema: DescMessage, messages: readonly Message[]): Fra
   const isAnswer = schema.typeName === CompleteResponseSchema.typeName;
   for (const message of messages) {
     if (isAnswer && writer.addText(message as CompleteResponse)) continue;
-    writer.add(toBinary(schema, message));
+    writer.add(encode(schema, message));
   }
   return new Frames(writer.bytes);
 }

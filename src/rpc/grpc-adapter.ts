@@ -12,6 +12,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { batchesOf } from "./batched.ts";
+import { encode } from "./encoder.ts";
 import { grpcStatusOf } from "./errors.ts";
 import { type Frames, framesOf } from "./frames.ts";
 import { GrpcHandlerContext } from "./grpc-context.ts";
@@ -33,7 +34,7 @@ export function grpcDefinition(service: DescService): ServiceDefinition {
   return Object.fromEntries(service.methods.map((method) => [method.localName, methodDefinition(method)]));
 }
 
-/** Of a stream the pump serializes, because `writeAhead` has to know how long a message is. */
+/** The handlers serialize, because `writeAhead` has to know how long a message is. */
 function methodDefinition(method: DescMethod): MethodDefinition<Message, Message | Buffer> {
   const responseStream = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
   return {
@@ -42,9 +43,7 @@ function methodDefinition(method: DescMethod): MethodDefinition<Message, Message
     responseStream,
     requestSerialize: (message) => asBuffer(toBinary(method.input, message)),
     requestDeserialize: (bytes) => decode(method, bytes) as Message,
-    responseSerialize: responseStream
-      ? asSerialized
-      : (message) => asBuffer(toBinary(method.output, message as Message)),
+    responseSerialize: asSerialized,
     responseDeserialize: (bytes) => fromBinary(method.output, bytes),
   };
 }
@@ -95,16 +94,17 @@ function unaryHandler(
       context.answered();
       callback(statusFor(error, context));
     };
-    const succeed = (response: unknown) => {
+    const succeed = (response: Message) => {
+      const bytes = asBuffer(encode(method.output, response));
       context.answered();
       const { header, trailer } = context.outgoing;
       if (header !== undefined) call.sendMetadata(metadataOf(header));
-      callback(null, response, trailer === undefined ? undefined : metadataOf(trailer));
+      callback(null, bytes, trailer === undefined ? undefined : metadataOf(trailer));
     };
     try {
       checkCall(call.metadata, call.request);
-      const result = run(call.request as Message, context);
-      if (result instanceof Promise) result.then(succeed, fail);
+      const result = run(call.request as Message, context) as Message | Promise<Message>;
+      if (result instanceof Promise) result.then(succeed).catch(fail);
       else succeed(result);
     } catch (error) {
       fail(error);
@@ -178,7 +178,8 @@ function send(
 
 function checkCall(metadata: Metadata, request: unknown): void {
   let bytes = 0;
-  for (const [name, value] of Object.entries(metadata.getMap())) bytes += name.length + value.length;
+  const values = metadata.getMap();
+  for (const name in values) bytes += name.length + (values[name]?.length ?? 0);
   if (bytes > LIMITS.metadataBytes) {
     throw new ConnectError(
       `request metadata is ${bytes} bytes; the limit is ${LIMITS.metadataBytes}`,

@@ -9,13 +9,14 @@ import type { ProviderHub } from "../providers/hub.ts";
 import type { ProviderState, RoutingConfig } from "../routing/types.ts";
 import { providersToProto } from "./convert/provider.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
+import { readAuthor } from "./validate/author.ts";
 
 export type ProviderServiceDeps = Readonly<{
   hub: ProviderHub;
   config: () => RoutingConfig;
   state: () => ProviderState;
   /** Reads keys and base URLs again and replaces the clients. Rejects with SettingsError and changes nothing when one is wrong. */
-  reload: () => Promise<readonly string[]>;
+  reload: (author: string) => Promise<Readonly<{ changed: readonly string[]; warnings: readonly string[] }>>;
 }>;
 
 export function providerService({ hub, config, state, reload }: ProviderServiceDeps): ServiceEntry {
@@ -23,12 +24,13 @@ export function providerService({ hub, config, state, reload }: ProviderServiceD
   return serviceEntry(ProviderService, {
     listProviders: () =>
       create(ListProvidersResponseSchema, { providers: list(), sandbox: hub.current.sandbox }),
-    reloadProviders: async () => {
-      const changed = await reload();
+    reloadProviders: async ({ author }) => {
+      const { changed, warnings } = await reload(readAuthor(author));
       return create(ReloadProvidersResponseSchema, {
         providers: list(),
         changed: [...changed],
         sandbox: hub.current.sandbox,
+        warnings: [...warnings],
       });
     },
   });

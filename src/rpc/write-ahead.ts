@@ -4,13 +4,12 @@
  * HTTP/2, which puts what is waiting into one write, and a reader that is slow is felt only beyond a limit in bytes.
  */
 import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
-import type { Frames } from "./frames.ts";
 
 /** What a slow reader may have waiting in HTTP/2 before the next message waits here. */
 const MOST_UNSENT_BYTES = 32 * 1024;
 
-/** The serializer of a method whose messages come serialized, many in one: how long they are is then known before they are sent. */
-export const asSerialized = (frames: unknown): Buffer => frames as Buffer;
+/** The serializer of a method whose messages come serialized, also many in one: how long they are is then known before they are sent. */
+export const asSerialized = (serialized: unknown): Buffer => serialized as Buffer;
 
 /** For streams of methods with that serializer; others pass. */
 export const writeAhead: ServerInterceptor = (method, call) =>
@@ -21,10 +20,10 @@ class WriteAheadCall extends ServerInterceptingCall {
   /** Lets the next message come; set while too much is unsent. */
   #resume: (() => void) | undefined;
 
-  override sendMessage(frames: Frames, callback: () => void): void {
-    const { byteLength } = frames;
+  override sendMessage(serialized: Readonly<{ byteLength: number }>, callback: () => void): void {
+    const { byteLength } = serialized;
     this.#unsentBytes += byteLength;
-    super.sendMessage(frames, () => this.#sent(byteLength));
+    super.sendMessage(serialized, () => this.#sent(byteLength));
     if (this.#unsentBytes <= MOST_UNSENT_BYTES) callback();
     else this.#resume = callback;
   }

@@ -55,12 +55,12 @@ export async function startBudgets({ settings, database: { db, engine }, metrics
     /** What operators may do. This process knows of it at once. */
     admin: {
       list,
-      set: async (budget: Budget): Promise<void> => {
-        await setBudget(db, budget);
+      set: async (budget: Budget, author: string): Promise<void> => {
+        await setBudget(db, budget, author);
         await watcher.look();
       },
-      delete: async (budgetId: string): Promise<boolean> => {
-        const isDeleted = await deleteBudget(db, budgetId);
+      delete: async (budgetId: string, author: string): Promise<boolean> => {
+        const isDeleted = await deleteBudget(db, budgetId, author);
         await watcher.look();
         return isDeleted;
       },

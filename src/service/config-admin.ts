@@ -2,12 +2,12 @@
 import { performance } from "node:perf_hooks";
 import { runBacktest } from "../backtest/run.ts";
 import { ConfigStoreUnavailableError } from "../config/errors.ts";
-import { listWarnings } from "../config/warnings.ts";
+import { listOverridden, listWarnings } from "../config/warnings.ts";
 import type { ProviderState } from "../routing/types.ts";
 import { configService } from "../rpc/config-service.ts";
 import type { ServiceEntry } from "../rpc/service-entry.ts";
-import { variablesByField } from "../settings/routing-variables.ts";
 import type { Settings } from "../settings/settings.ts";
+import { listAuditEntries } from "../store/audit-log.ts";
 import type { OpenDatabase } from "../store/database.ts";
 import { countRecorded, listRecorded } from "../store/recorded-executions.ts";
 import type { Configuration } from "./configuration.ts";
@@ -21,7 +21,7 @@ export type ConfigAdminDeps = Readonly<{
 }>;
 
 export function configAdmin({ configuration, settings, database, state }: ConfigAdminDeps): ServiceEntry {
-  const { active, versions, resolve, validate } = configuration;
+  const { active, versions, resolve, validate, environment } = configuration;
   /** What is known of the providers once the document's own are among them. */
   const availability = (document: Parameters<typeof validate>[0]) =>
     customAvailability(state().providers, document.customProviders, settings(), state().sandbox);
@@ -29,12 +29,12 @@ export function configAdmin({ configuration, settings, database, state }: Config
     active,
     versions,
     validate,
-    warn: (document) =>
-      listWarnings(resolve(document, 0), {
-        ...state(),
-        providers: availability(document),
-      }),
-    variables: () => variablesByField(settings().routingVariables),
+    warn: (document) => [
+      ...listWarnings(resolve(document, 0), { ...state(), providers: availability(document) }),
+      ...listOverridden(document, environment, state()),
+    ],
+    listAudit: (limit, filter) => asked(listAuditEntries(database.db, limit, filter)),
+    variables: environment.variables,
     backtest: {
       slot: { isTaken: false },
       wallMs: Date.now,

@@ -7,9 +7,11 @@ import { type ConfigDocument, documentOf, resolveDocument } from "../config/docu
 import { ConfigFollower } from "../config/follower.ts";
 import { readSnapshot, snapshotPath, writeSnapshot } from "../config/snapshot-file.ts";
 import { validateDocument } from "../config/validate-document.ts";
+import type { EnvironmentFacts } from "../config/warnings.ts";
 import { CATALOGUE } from "../pricing/catalogue.ts";
 import type { RoutingConfig } from "../routing/types.ts";
 import type { ConfigProblem } from "../routing/validate-config.ts";
+import { variablesByField } from "../settings/routing-variables.ts";
 import type { Settings } from "../settings/settings.ts";
 import { CONFIG_CHANNEL } from "../store/config-versions.ts";
 import type { Database, OpenDatabase } from "../store/database.ts";
@@ -34,6 +36,8 @@ export type Configuration = Readonly<{
   /** As the router reads it. */
   resolve(document: ConfigDocument, version: number): RoutingConfig;
   validate(document: ConfigDocument): readonly ConfigProblem[];
+  /** What it would be if nothing were published. */
+  environment: EnvironmentFacts;
   close(): Promise<void>;
 }>;
 
@@ -89,6 +93,11 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
     versions,
     resolve,
     validate,
+    environment: {
+      base,
+      variables: variablesByField(settings.routingVariables),
+      providers: settings.providers.map(({ id }) => id),
+    },
     close: async () => {
       await Promise.all([listener?.close(), follower.stop()]);
       await Promise.all([watch.close(), kept.written()]);

@@ -39,6 +39,7 @@ import { addHttpRoutes } from "./http-routes.ts";
 import { openRecorder } from "./open-recorder.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { openTracing } from "./open-tracing.ts";
+import { reloadProviders } from "./reload-providers.ts";
 import { collectStartupGarbage } from "./startup-garbage.ts";
 
 export type Service = Readonly<{
@@ -133,7 +134,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       hub,
       config,
       state: engine.state,
-      reload: () => options.reloadProviders(reload),
+      reload: (author) =>
+        reloadProviders(author, {
+          reload: () => options.reloadProviders(reload),
+          started: settings,
+          latest: following.settings,
+          active,
+          state: engine.state,
+          database,
+          log,
+        }),
     }),
     configAdmin({ configuration, settings: following.settings, database, state: engine.state }),
     accessService({ budgets: admin, log }),

@@ -17,13 +17,21 @@ export class SettingsError extends Error {
 export class SettingsReader {
   readonly #environment: Environment;
   readonly #problems: string[] = [];
+  readonly #asked = new Map<string, string | undefined>();
 
   constructor(environment: Environment) {
     this.#environment = environment;
   }
 
   text(name: string): string | undefined {
-    return this.#environment[name]?.trim();
+    const value = this.#environment[name]?.trim();
+    this.#asked.set(name, value);
+    return value;
+  }
+
+  /** Every variable that was asked for, with its value where it is set. */
+  get asked(): ReadonlyMap<string, string | undefined> {
+    return this.#asked;
   }
 
   /** The first of several variables that is set. */

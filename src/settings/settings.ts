@@ -55,6 +55,8 @@ export type Settings = Readonly<{
   customKeys: Readonly<Record<string, string>>;
   /** Variables that are set and say something about routing. */
   routingVariables: readonly string[];
+  /** Every variable that these settings come from, as it was set; some are secrets. Undefined: it was not set. */
+  variables: ReadonlyMap<string, string | undefined>;
   /** The sandbox answers in place of the providers. */
   sandbox: boolean;
   sandboxPort: number;
@@ -117,6 +119,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     providers,
     customKeys: readCustomKeys(environment),
     routingVariables: listRoutingVariables(reader),
+    variables: reader.asked,
     sandbox: reader.flag("MODELTIER_SANDBOX", undefined) ?? providers.every(hasNoKey),
     sandboxPort: reader.port("MODELTIER_SANDBOX_PORT", 8090),
     sandboxTokensPerSecond: reader.positive("MODELTIER_SANDBOX_TOKENS_PER_SECOND", 200),

@@ -43,6 +43,10 @@ it("takes what OpenTelemetry's variables say", () => {
 it.each([
   [{ OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4317" }, "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL"],
   [{ ...ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, 'OTEL_EXPORTER_OTLP_PROTOCOL is "grpc"'],
+  [
+    { ...ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/json" },
+    'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is "http/json"',
+  ],
   [{ ...ENDPOINT, OTEL_TRACES_EXPORTER: "zipkin" }, 'OTEL_TRACES_EXPORTER is "zipkin"'],
   [{ ...ENDPOINT, OTEL_TRACES_SAMPLER: "sometimes" }, 'OTEL_TRACES_SAMPLER is "sometimes"'],
   [{ ...ENDPOINT, OTEL_TRACES_SAMPLER_ARG: "2" }, 'OTEL_TRACES_SAMPLER_ARG is "2"'],

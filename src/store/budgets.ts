@@ -1,41 +1,82 @@
 /** Queries on budgets: what operators set, and what each stands at. All times are the database's own. */
 import { type Kysely, sql } from "kysely";
 import type { AccountState, Budget, BudgetScope, BudgetState } from "../budgets/types.ts";
+import { insertAuditEntry } from "./audit-log.ts";
 import { periodStart } from "./budget-periods.ts";
 import type { BudgetsTable, Database } from "./database.ts";
 
 /** The channel on which Postgres tells replicas of budgets that were set and slices that are wanted back. */
 export const BUDGETS_CHANNEL = "modeltier_budgets";
 
-/** Sets a budget, or sets it anew: what is spent stays spent. Replicas that listen are told. */
-export async function setBudget(db: Kysely<Database>, budget: Budget): Promise<void> {
-  const { scope_key, scope_value } = scopeColumns(budget.scope);
+/**
+ * Sets a budget, or sets it anew: what is spent stays spent. Its entry in the audit log, with what it was before, is part of
+ * the transaction; replicas that listen are told.
+ */
+export async function setBudget(db: Kysely<Database>, budget: Budget, author: string): Promise<void> {
+  const { budgetId, limits } = budget;
   const values = {
     scope: budget.scope.kind,
-    scope_key,
-    scope_value,
+    ...scopeColumns(budget.scope),
     period: budget.period,
-    limit_nano_usd: budget.limits.nano_usd?.toString() ?? null,
-    limit_tokens: budget.limits.tokens?.toString() ?? null,
+    limit_nano_usd: limits.nano_usd?.toString() ?? null,
+    limit_tokens: limits.tokens?.toString() ?? null,
   };
-  await db
-    .insertInto("budgets")
-    .values({ budget_id: budget.budgetId, ...values })
-    .onConflict((conflict) => conflict.column("budget_id").doUpdateSet(values))
-    .execute();
-  await sayChanged(db);
+  await db.transaction().execute(async (tx) => {
+    const before = await tx
+      .selectFrom("budgets")
+      .selectAll()
+      .where("budget_id", "=", budgetId)
+      .forUpdate()
+      .executeTakeFirst();
+    await tx
+      .insertInto("budgets")
+      .values({ budget_id: budgetId, ...values })
+      .onConflict((conflict) => conflict.column("budget_id").doUpdateSet(values))
+      .execute();
+    const detail = {
+      before: before === undefined ? null : auditedBudget(before),
+      after: auditedBudget(values),
+    };
+    await insertAuditEntry(tx, { action: "budget.set", author, subject: `budget ${budgetId}`, detail });
+    await sayChanged(tx);
+  });
 }
 
-/** Deletes a budget and all that was known of it. @returns false when there was none */
-export async function deleteBudget(db: Kysely<Database>, budgetId: string): Promise<boolean> {
-  const { rows } = await sql<{ count: bigint }>`with
-    gone as (delete from budgets where budget_id = ${budgetId} returning 1),
-    accounts as (delete from budget_accounts where budget_id = ${budgetId}),
-    leases as (delete from budget_leases where budget_id = ${budgetId})
-    select count(*) as count from gone`.execute(db);
-  await sayChanged(db);
-  return rows[0]?.count === 1n;
+/** Deletes a budget and all that was known of it, with an entry in the audit log. @returns false when there was none */
+export function deleteBudget(db: Kysely<Database>, budgetId: string, author: string): Promise<boolean> {
+  return db.transaction().execute(async (tx) => {
+    const gone = await tx
+      .deleteFrom("budgets")
+      .where("budget_id", "=", budgetId)
+      .returningAll()
+      .executeTakeFirst();
+    await tx.deleteFrom("budget_accounts").where("budget_id", "=", budgetId).execute();
+    await tx.deleteFrom("budget_leases").where("budget_id", "=", budgetId).execute();
+    if (gone !== undefined) {
+      const detail = { before: auditedBudget(gone), after: null };
+      await insertAuditEntry(tx, { action: "budget.delete", author, subject: `budget ${budgetId}`, detail });
+    }
+    await sayChanged(tx);
+    return gone !== undefined;
+  });
 }
+
+type AuditedColumns = Readonly<
+  Pick<BudgetsTable, "scope" | "scope_key" | "scope_value" | "period"> & {
+    limit_nano_usd: bigint | string | null;
+    limit_tokens: bigint | string | null;
+  }
+>;
+
+/** Amounts as their digits: they may be greater than what a JSON number holds. */
+const auditedBudget = (row: AuditedColumns) => ({
+  scope: row.scope,
+  scope_key: row.scope_key,
+  scope_value: row.scope_value,
+  period: row.period,
+  limit_nano_usd: row.limit_nano_usd?.toString() ?? null,
+  limit_tokens: row.limit_tokens?.toString() ?? null,
+});
 
 const sayChanged = (db: Kysely<Database>) => sql`select pg_notify(${BUDGETS_CHANNEL}, 'changed')`.execute(db);
 

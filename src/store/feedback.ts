@@ -53,6 +53,35 @@ export const listFeedback = (
     .limit(limit)
     .execute();
 
+export type FeedbackSums = Readonly<{
+  count: number;
+  /** The mean; null: nobody gave one. */
+  quality: number | null;
+  succeeded: number;
+  failed: number;
+}>;
+
+/** What was said of each execution of which anything was. */
+export async function sumFeedback(
+  db: Kysely<Database>,
+  executionIds: readonly string[],
+): Promise<ReadonlyMap<string, FeedbackSums>> {
+  if (executionIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("feedback")
+    .select([
+      "execution_id",
+      sql<number>`count(*)::int`.as("count"),
+      sql<number | null>`avg(quality)::double precision`.as("quality"),
+      sql<number>`(count(*) filter (where success))::int`.as("succeeded"),
+      sql<number>`(count(*) filter (where not success))::int`.as("failed"),
+    ])
+    .where(sql<boolean>`execution_id = any(${executionIds}::text[])`)
+    .groupBy("execution_id")
+    .execute();
+  return new Map(rows.map(({ execution_id, ...sums }) => [execution_id, sums]));
+}
+
 export async function hasExecution(db: Kysely<Database>, executionId: string): Promise<boolean> {
   const { rows } =
     await sql`select from orchestration_executions where execution_id = ${executionId}`.execute(db);

@@ -1,8 +1,17 @@
 /** Turns what the engine reports into metrics. */
+import type { Counter } from "prom-client";
 import type { AttemptReport, EngineObserver } from "../completion/call.ts";
 import type { HedgeOutcome } from "../completion/hedge-budget.ts";
 import type { BreakerChange } from "../completion/target-health.ts";
-import { type Decision, type ModelTarget, type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
+import {
+  type CauseKind,
+  type Decision,
+  type ModelTarget,
+  type RoutingConfig,
+  TIERS,
+  type Tier,
+  targetKey,
+} from "../routing/types.ts";
 import type { AttemptRecord, ExecutionRecord } from "../store/records.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -14,6 +23,8 @@ const BREAKER_VALUE = { closed: 0, half_open: 1, open: 2, parked: 3 } as const;
 export class EngineMetrics implements EngineObserver {
   readonly #metrics: Metrics;
   readonly #config: () => RoutingConfig;
+  /** Held, because every call is counted in one of a few. */
+  readonly #decisions = new Map<Tier, Map<CauseKind, Counter.Internal>>();
 
   constructor(metrics: Metrics, config: () => RoutingConfig) {
     this.#metrics = metrics;
@@ -21,7 +32,7 @@ export class EngineMetrics implements EngineObserver {
   }
 
   onDecision(decision: Decision): void {
-    this.#metrics.routingDecisions.labels(decision.tier, settlingCause(decision)).inc();
+    this.#decisionsOf(decision.tier, settlingCause(decision)).inc();
   }
 
   onAttempt(record: AttemptRecord, { usageMismatch, skippedFrames }: AttemptReport): void {
@@ -65,6 +76,15 @@ export class EngineMetrics implements EngineObserver {
     this.#metrics.breakerState.labels(provider, model).set(BREAKER_VALUE[to]);
   }
 
+  #decisionsOf(tier: Tier, cause: CauseKind): Counter.Internal {
+    const ofTier = this.#decisions.get(tier) ?? new Map<CauseKind, Counter.Internal>();
+    const held = ofTier.get(cause);
+    if (held !== undefined) return held;
+    const counter = this.#metrics.routingDecisions.labels(tier, cause);
+    this.#decisions.set(tier, ofTier.set(cause, counter));
+    return counter;
+  }
+
   #countTokens(provider: string, model: string, { tokens }: AttemptRecord): void {
     const count = (kind: string, value: number) => {
       if (value > 0) this.#metrics.providerTokens.labels(provider, model, kind).inc(value);
@@ -86,7 +106,7 @@ export class EngineMetrics implements EngineObserver {
 }
 
 /** The last cause that moved the tier; the score when none did. */
-function settlingCause({ causes }: Decision): string {
+function settlingCause({ causes }: Decision): CauseKind {
   return (
     causes.findLast(({ before, after }) => before !== undefined && before !== after)?.kind ??
     causes[0]?.kind ??

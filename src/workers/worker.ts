@@ -86,8 +86,8 @@ async function start(message: StartMessage): Promise<void> {
 function settingsFrom({ environment, reloaded }: StartMessage): Settings {
   const settings = readSettings(environment, folder);
   if (reloaded === undefined) return settings;
-  const { providers, sandbox } = readSettings(reloaded, folder);
-  return { ...settings, providers, sandbox };
+  const { providers, customKeys, sandbox } = readSettings(reloaded, folder);
+  return { ...settings, providers, customKeys, sandbox };
 }
 
 /** Ends the calls in flight, then the process. Asked again, nothing more happens: the primary kills who must end at once. */

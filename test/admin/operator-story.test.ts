@@ -130,6 +130,16 @@ describe("an operator", () => {
     await opened.close();
   });
 
+  it("is told beside the rules what would have no effect", async () => {
+    const opened = await enter();
+    const { page } = opened;
+    await opened.open("/config");
+    await page.getByLabel("Retired models").selectOption({ label: "skip" });
+    await page.getByText(/retired_?models: has no effect while the sandbox answers/i).waitFor();
+    await page.getByRole("button", { name: "Discard" }).click();
+    await opened.close();
+  });
+
   it("learns who published in between, and what, before anything is overwritten", async () => {
     const opened = await enter();
     const { page } = opened;

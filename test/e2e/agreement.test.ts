@@ -1,20 +1,17 @@
-/** After ten thousand mixed calls everybody counts the same: SQL, the services, /metrics and the providers' side. */
-
-import type { MessageInitShape } from "@bufbuild/protobuf";
+/** After ten thousand mixed calls everybody counts the same: SQL, the services, the page, /metrics and the providers' side. */
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import pg from "pg";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { CostGrouping } from "../../gen/modeltier/v1/analytics_pb.js";
 import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
-import { type CompleteRequestSchema, Role } from "../../gen/modeltier/v1/completion_pb.js";
-import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { Tier } from "../../gen/modeltier/v1/routing_pb.js";
+import { type OpenPage, openBrowser, openPage } from "../support/browser.ts";
+import { CALLS, makeMixedCalls } from "../support/mixed-calls.ts";
+import { readCostFigures, readOverviewFigures, roundsTo } from "../support/page-figures.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
-
-const CALLS = 10_000;
-const AT_ONCE = 64;
 
 const CALLS_AND_COST = `SELECT provider, COUNT(*) as calls, SUM(cost_usd) as total_cost FROM ai_analytics
 WHERE created_at > NOW() - INTERVAL '24 hours' GROUP BY provider ORDER BY calls DESC;`;
@@ -23,70 +20,6 @@ WHERE created_at > NOW() - INTERVAL '24 hours' GROUP BY tier, provider, model OR
 
 /** By "provider": calls and nano-USD. */
 type Account = Readonly<Record<string, Readonly<{ calls: number; nanoUsd: bigint }>>>;
-
-const TIERS = [Tier.FAST, Tier.BALANCED, Tier.BALANCED, Tier.POWERFUL] as const;
-
-const aRequest = (index: number): MessageInitShape<typeof CompleteRequestSchema> => ({
-  routing: {
-    case: "route",
-    value: {
-      agentId: `agent-${index % 7}`,
-      sessionId: index % 3 === 0 ? `session-${index % 50}` : "",
-      constraints: { tier: TIERS[index % TIERS.length] ?? Tier.FAST },
-    },
-  },
-  messages: [
-    { role: Role.SYSTEM, parts: [{ content: { case: "text", value: "Answer in one line." } }] },
-    { role: Role.USER, parts: [{ content: { case: "text", value: `Question ${index}` } }] },
-  ],
-  sampling: { maxOutputTokens: 8 + (index % 5) },
-});
-
-const failAtTimes = (sandboxUrl: string, provider: string, model: string, fault: string, times: number) =>
-  fetch(`${sandboxUrl}/control/faults`, {
-    method: "PUT",
-    body: JSON.stringify({ provider, model, faults: [{ fault, times }] }),
-  });
-
-/** Whole, streamed and over OpenAI's API in turn, while two models fail some of the time. Some calls fail altogether. */
-async function callAway({ grpcAddress, httpUrl, sandboxUrl }: RunningService): Promise<number> {
-  const router = createClient(RouterService, createGrpcTransport({ baseUrl: `http://${grpcAddress}` }));
-  let failed = 0;
-  const call = async (index: number): Promise<void> => {
-    if (index % 1_000 === 0) {
-      await failAtTimes(sandboxUrl, "kimi", "kimi-k2-0905-preview", "529", 3);
-      await failAtTimes(sandboxUrl, "openai", "gpt-4o-mini", "500", 2);
-    }
-    try {
-      if (index % 3 === 0) await router.completeOnce({ request: aRequest(index) });
-      else if (index % 3 === 1) await Array.fromAsync(router.complete(aRequest(index)));
-      else await chat(httpUrl, index);
-    } catch {
-      failed += 1;
-    }
-  };
-  const indexes = Array.from({ length: CALLS }, (_, index) => index).values();
-  await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
-      for (const index of indexes) await call(index);
-    }),
-  );
-  return failed;
-}
-
-async function chat(httpUrl: string, index: number): Promise<void> {
-  const response = await fetch(`${httpUrl}/v1/chat/completions`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({
-      model: "auto",
-      max_tokens: 10,
-      messages: [{ role: "user", content: `Question ${index}` }],
-    }),
-  });
-  await response.text();
-  if (!response.ok) throw new Error(`chat answered ${response.status}`);
-}
 
 const nanoOf = (usd: string): bigint => {
   const [whole = "0", fraction = ""] = usd.split(".");
@@ -128,6 +61,12 @@ async function metricsAccount({ httpUrl }: RunningService): Promise<Account> {
   ]);
 }
 
+/** Where it is about noon, so that neither a day nor a month ends between the calls and the look at the page. */
+function zoneAtNoon(now: Date): string {
+  const ahead = 12 - now.getUTCHours();
+  return ahead === 0 ? "UTC" : `Etc/GMT${ahead > 0 ? "-" : "+"}${Math.abs(ahead)}`;
+}
+
 describe("after ten thousand mixed calls", () => {
   let postgres: TestPostgres;
   let service: RunningService;
@@ -141,7 +80,7 @@ describe("after ten thousand mixed calls", () => {
     });
     client = new pg.Client({ connectionString: postgres.url });
     await client.connect();
-    failed = await callAway(service);
+    failed = await makeMixedCalls(service);
     const written = async () => {
       const { rows } = await client.query("select count(*) from orchestration_executions");
       expect(Number(rows[0].count)).toBe(CALLS);
@@ -242,5 +181,54 @@ describe("after ten thousand mixed calls", () => {
     expect(trend.series.map(({ key }) => key.case)).toEqual(["agentId", "agentId", "agentId", "other"]);
     expect(trend.series.reduce((sum, { total }) => sum + (total?.costNanoUsd ?? 0n), 0n)).toBe(ledger);
     expect(histogram.executions).toBe(BigInt(CALLS));
+  });
+
+  describe("the admin page", () => {
+    let browser: Browser;
+    let opened: OpenPage;
+    beforeAll(async () => {
+      browser = await openBrowser();
+      opened = await openPage(browser, service.httpUrl, { timezoneId: zoneAtNoon(new Date()) });
+    }, 60_000);
+    afterAll(() => browser?.close());
+
+    it("shows the ledger's calls and cost, by provider, by agent and by day, and rounds its sentences correctly", async () => {
+      const ledger = await ledgerAccount(service);
+      const sum = Object.values(ledger).reduce((all, { nanoUsd }) => all + nanoUsd, 0n);
+      const figures = await readCostFigures(opened);
+      expect(accountOf(figures.models)).toEqual(ledger);
+      expect(accountOf(figures.days)).toEqual(
+        accountOf(Object.entries(ledger).map(([provider, { nanoUsd }]) => ({ provider, calls: 0, nanoUsd }))),
+      );
+      const { rows } = await client.query(
+        "select agent_id, count(*) as executions, sum(cost_nano_usd) as cost from orchestration_executions group by 1",
+      );
+      const inSql = rows.map((row) => [row.agent_id, Number(row.executions), BigInt(row.cost)]);
+      expect(figures.agents.toSorted()).toEqual(inSql.toSorted());
+      expect(roundsTo(figures.month, sum), `${figures.month} for ${sum} nano-USD`).toBe(true);
+      expect(opened.complaints).toEqual([]);
+    });
+
+    it("shows on its overview the executions of the operators' query, and today's calls, cost, errors and fallbacks", async () => {
+      const figures = await readOverviewFigures(opened);
+      const { rows: targets } = await client.query(TARGETS);
+      expect(figures.targets.toSorted()).toEqual(
+        targets.map(({ tier, provider, model, count }) => `${tier} ${provider}/${model} ${count}`).toSorted(),
+      );
+      const { rows } = await client.query(
+        "select count(distinct execution_id) as fallbacks from ai_analytics where kind = 'fallback'",
+      );
+      const ledger = Object.values(await ledgerAccount(service));
+      const nanoUsd = ledger.reduce((all, one) => all + one.nanoUsd, 0n);
+      expect(figures.today).toEqual({
+        calls: CALLS,
+        nanoUsd,
+        errors: failed,
+        fallbacks: Number(rows[0].fallbacks),
+      });
+      expect(roundsTo(figures.spentToday, nanoUsd), `${figures.spentToday} for ${nanoUsd} nano-USD`).toBe(
+        true,
+      );
+    });
   });
 });

@@ -157,6 +157,7 @@ describe("analytics and feedback", () => {
       comment: "Short and right",
     });
     expect(said.find(({ feedbackId }) => feedbackId === "first")?.quality).toBeUndefined();
+    expect(execution?.feedback).toMatchObject({ count: 2, quality: 4, succeeded: 1, failed: 0 });
   });
 
   it("lists executions by filter, page by page, and knows a page of another list", async () => {
@@ -173,6 +174,20 @@ describe("analytics and feedback", () => {
     expect(other.body.message).toContain("pageToken belongs to a list with other filters");
     const labelled = await asJson("AnalyticsService/ListExecutions", { labels: { team: "search" } });
     expect(labelled.body.executions.length).toBe(1);
+  });
+
+  it("lists what answers were worth beside what they cost, and nothing where nobody said", async () => {
+    const [executionId = "", unsaid = ""] = [executionIds[2], executionIds[4]];
+    await getExecution(unsaid);
+    for (const one of [{ quality: 5, success: true }, { quality: 2, success: false }, { success: false }]) {
+      await feedback().recordFeedback({ executionId, ...one });
+    }
+    const { executions } = await analytics().listExecutions({}, bearer);
+    const find = (id: string) => executions.find((one) => one.executionId === id);
+    expect(find(executionId)?.feedback).toMatchObject({ count: 3, quality: 3.5, succeeded: 1, failed: 2 });
+    expect(find(executionId)?.costNanoUsd).toBeGreaterThan(0n);
+    expect(find(unsaid)).toMatchObject({ executionId: unsaid });
+    expect(find(unsaid)?.feedback).toBeUndefined();
   });
 
   it("says who was called, whether that is as meant, what it cost, and how providers do", async () => {
@@ -212,6 +227,13 @@ describe("analytics and feedback", () => {
     expect(trend.total).toMatchObject({ calls: 7n, executions: 5n });
     expect(trend.total?.costPerExecutionNanoUsd).toBe((trend.total?.costNanoUsd ?? 0n) / 5n);
     expect(trend.month?.spentNanoUsd).toBeGreaterThanOrEqual(0n);
+    for (const granularity of [Granularity.DAY, Granularity.MONTH]) {
+      const coarse = await analytics().getCostTrend({ granularity, window: sinceYesterday() }, bearer);
+      const points = coarse.series.flatMap(({ points: own }) => own);
+      expect(points.length).toBeLessThanOrEqual(granularity === Granularity.DAY ? 3 : 2);
+      expect(points.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0n)).toBe(trend.total?.costNanoUsd);
+      expect(coarse.total).toMatchObject({ calls: 7n, executions: 5n });
+    }
     const histogram = await analytics().getScoreHistogram({}, bearer);
     expect(histogram.counts.length).toBe(101);
     expect(histogram.executions).toBe(5n);

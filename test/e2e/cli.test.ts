@@ -5,14 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
 import { type RunningService, startService } from "../support/service.ts";
-
-/** Each look starts a process. */
-const GENEROUS = { timeout: 20_000 };
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const TOKEN = "the-admin-token";
+/** Each look is a process that starts. */
+const PATIENTLY = { timeout: 20_000 };
 
 let service: RunningService;
 const folder = mkdtempSync(join(tmpdir(), "mt-cli-"));
@@ -67,6 +69,13 @@ describe("modeltier config", () => {
     expect(again.err).toContain("Aborted: version 1 was published meanwhile");
     expect((await modeltier(["config", "export", "--version", "0"])).out).toContain("failure_limit: 2");
     expect((await modeltier(["config", "export"])).out).toContain("based_on: 1");
+    const exported = JSON.parse((await modeltier(["config", "export", "--json"])).out);
+    expect(exported).toMatchObject({ versionInForce: "1", config: { failureLimit: 3 } });
+    const audit = await modeltier(["config", "audit"], { token: TOKEN });
+    expect(audit.out).toMatch(/^\S+Z {2}config\.publish {2}ana {2}config version 1 {2}\{.*\}\n$/);
+    const none = await modeltier(["config", "audit", "--action", "budget", "--json"], { token: TOKEN });
+    expect(JSON.parse(none.out)).toEqual({});
+    expect(await modeltier(["config", "audit"])).toMatchObject({ code: 1 });
   });
 
   it("publishes nothing that is wrong, and names the field", async () => {
@@ -84,7 +93,7 @@ describe("modeltier config", () => {
     expect(await modeltier(["complete", "hello", "--agent", "shop"])).toMatchObject({ code: 0 });
     await modeltier(["config", "export", file]);
     await expect
-      .poll(async () => (await modeltier(["config", "backtest", file], { token: TOKEN })).out, GENEROUS)
+      .poll(async () => (await modeltier(["config", "backtest", file], { token: TOKEN })).out, PATIENTLY)
       .toContain("1 executions decided anew: 0 in another tier, 0 at another target");
   });
 });
@@ -103,11 +112,21 @@ describe("modeltier", () => {
   it("lists executions and shows one, to whoever has the admin token", async () => {
     await modeltier(["complete", "hello", "--agent", "reader"]);
     const list = () => modeltier(["executions"], { token: TOKEN });
-    await expect.poll(async () => (await list()).out, GENEROUS).toContain("reader");
+    await expect.poll(async () => (await list()).out, PATIENTLY).toContain("reader");
     const [line = ""] = (await list()).out.split("\n").filter((one) => one.includes("reader"));
     const [id = ""] = line.split("  ");
     const shown = await modeltier(["executions", id], { token: TOKEN });
     expect(shown.out).toContain("attempt 1  kimi/kimi-k2-0905-preview  ok");
+    expect(shown.out).not.toContain("quality");
+    const said = createClient(
+      FeedbackService,
+      createGrpcTransport({ baseUrl: `http://${service.grpcAddress}` }),
+    );
+    await said.recordFeedback({ executionId: id, quality: 4, success: true });
+    await said.recordFeedback({ executionId: id, quality: 5 });
+    expect((await list()).out).toMatch(
+      /reader .*USD [\d.]+ {2}quality 4\.5 of 5 {2}1 of 1 say it did what it was for/,
+    );
     expect(await modeltier(["executions"])).toMatchObject({ code: 1 });
   });
 

@@ -1,15 +1,19 @@
 /** The operator's story over the API: look, change, see what it does, go back. On the embedded database, with an admin token. */
-import { create } from "@bufbuild/protobuf";
+import { clone, create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BacktestReport } from "../../gen/modeltier/v1/backtest_pb.js";
 import { Role } from "../../gen/modeltier/v1/completion_pb.js";
-import { ConfigSource, ConfigWarningKind } from "../../gen/modeltier/v1/config_pb.js";
+import { ConfigSource, type ConfigWarning, ConfigWarningKind } from "../../gen/modeltier/v1/config_pb.js";
 import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
 import { ProviderService } from "../../gen/modeltier/v1/provider_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
-import { CustomProviderSchema, type RoutingConfig } from "../../gen/modeltier/v1/routing_config_pb.js";
+import {
+  CustomProviderSchema,
+  type RoutingConfig,
+  RoutingConfigSchema,
+} from "../../gen/modeltier/v1/routing_config_pb.js";
 import { ModelTargetSchema } from "../../gen/modeltier/v1/routing_pb.js";
 import { edited, type Replica } from "../faults/rig/config-replicas.ts";
 import { holdsWithin } from "../faults/rig/rig.ts";
@@ -138,6 +142,26 @@ describe("a change of the balanced tier", () => {
     expect(parts.every(({ source }) => source === ConfigSource.DATABASE)).toBe(true);
     const overridden = parts.flatMap(({ overriddenVariables }) => overriddenVariables);
     expect(new Set(overridden)).toEqual(new Set(["MODELTIER_HEDGING", "MODELTIER_TIER_FAST"]));
+  });
+
+  it("says so before and when it is published, of the fields that differ from what the variables make them", async () => {
+    const { config, versionInForce } = await anyone.getConfig({ version: 0n });
+    if (config === undefined) throw new Error("no configuration");
+    const overridden = (warnings: readonly ConfigWarning[]) =>
+      warnings
+        .filter(({ kind }) => kind === ConfigWarningKind.OVERRIDDEN_VARIABLE)
+        .map(({ field, description }) => [field, /MODELTIER_\w+/.exec(description)?.[0]]);
+    expect(overridden((await anyone.validateConfig({ config })).warnings)).toEqual([]);
+    const other = clone(RoutingConfigSchema, config);
+    if (other.hedging !== undefined) other.hedging.enabled = !other.hedging.enabled;
+    expect(overridden((await anyone.validateConfig({ config: other })).warnings)).toEqual([
+      ["hedging", "MODELTIER_HEDGING"],
+    ]);
+    const published = await admin.publishConfig({ config: other, basedOn: versionInForce });
+    expect(overridden(published.warnings)).toEqual([["hedging", "MODELTIER_HEDGING"]]);
+    expect(overridden((await anyone.getConfig({})).warnings)).toEqual([["hedging", "MODELTIER_HEDGING"]]);
+    const back = await admin.rollbackConfig({ version: versionInForce });
+    expect(overridden(back.warnings)).toEqual(overridden((await anyone.getConfig({})).warnings));
   });
 
   it("does not touch what is not there: NOT_FOUND for a version nobody published", async () => {

@@ -2,9 +2,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConnectError } from "@connectrpc/connect";
+import { create } from "@bufbuild/protobuf";
+import { ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Role } from "../../gen/modeltier/v1/completion_pb.js";
+import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
+import { CustomProviderSchema } from "../../gen/modeltier/v1/routing_config_pb.js";
 import { nanoUsdOf, sumOf } from "../faults/rig/scrape.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
@@ -140,15 +144,35 @@ describe("three workers", () => {
         Array.from({ length: WORKERS }),
         async () => (await providersOver(service).listProviders({})).sandbox,
       );
+    const hasOwnKey = async () =>
+      Array.fromAsync(Array.from({ length: WORKERS }), async () => {
+        const { providers } = await providersOver(service).listProviders({});
+        return providers.find(({ id }) => id === "own")?.keyPresent;
+      });
+    const configs = createClient(
+      ConfigService,
+      createGrpcTransport({ baseUrl: `http://${service.grpcAddress}` }),
+    );
+    const { config } = await configs.getConfig({});
+    config?.customProviders.push(
+      create(CustomProviderSchema, { id: "own", baseUrl: "http://127.0.0.1:9", keyVariable: "OWN_API_KEY" }),
+    );
+    await configs.publishConfig({ config, basedOn: 0n });
+    await expect.poll(hasOwnKey).toEqual([false, false, false]);
     expect(await sandboxes()).toEqual([true, true, true]);
-    writeFileSync(join(folder, ".env"), "OPENAI_API_KEY=sk-one\nMODELTIER_GRPC_PORT=1\n");
-    const { changed, sandbox } = await providersOver(service).reloadProviders({});
-    expect({ changed, sandbox }).toEqual({ changed: ["openai"], sandbox: false });
+    writeFileSync(join(folder, ".env"), "OPENAI_API_KEY=sk-one\nOWN_API_KEY=own\nMODELTIER_GRPC_PORT=1\n");
+    const { changed, sandbox, warnings } = await providersOver(service).reloadProviders({ author: "ana" });
+    expect({ changed, sandbox }).toEqual({ changed: ["openai", "own"], sandbox: false });
+    expect(warnings).toContain("kimi has no key: set KIMI_API_KEY");
     expect(await sandboxes()).toEqual([false, false, false]);
+    expect(await hasOwnKey()).toEqual([true, true, true]);
+    const { entries } = await configs.listAuditEntries({ action: "providers" });
+    expect(entries, "one reload, however many workers").toMatchObject([{ author: "ana" }]);
 
     process.kill(workerPids(service)[0] as number, "SIGKILL");
     await untilListened(service, WORKERS + 2);
     expect(await sandboxes()).toEqual([false, false, false]);
+    expect(await hasOwnKey()).toEqual([true, true, true]);
   });
 
   it("refuse wrong settings by name and keep what they had", async () => {

@@ -70,12 +70,16 @@ describe("replicas on Postgres", () => {
   }
 
   const aBudget = (budgetId: string) =>
-    setBudget(opened.db, {
-      budgetId,
-      scope: { kind: "agent", agentId: budgetId },
-      period: "total",
-      limits: { tokens: 1_000n },
-    });
+    setBudget(
+      opened.db,
+      {
+        budgetId,
+        scope: { kind: "agent", agentId: budgetId },
+        period: "total",
+        limits: { tokens: 1_000n },
+      },
+      "ana",
+    );
 
   const acquire = (replica: Budgets, agentId: string, tokens: bigint) =>
     replica.find(agentId, {})?.acquire({ tokens }, { untilMs: performance.now() + 1_000, signal: never });
@@ -84,7 +88,7 @@ describe("replicas on Postgres", () => {
     const replica = await startReplica();
     await aBudget("told");
     await expect.poll(() => replica.find("told", {}) !== undefined, PATIENTLY).toBe(true);
-    await deleteBudget(opened.db, "told");
+    await deleteBudget(opened.db, "told", "ana");
     await expect.poll(() => replica.find("told", {}), PATIENTLY).toBeUndefined();
   });
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Budget, type BudgetCharge, remainingOf } from "../../src/budgets/types.ts";
+import { listAuditEntries } from "../../src/store/audit-log.ts";
 import {
   giveBack,
   type LeaseReply,
@@ -38,13 +39,8 @@ describe.each(ENGINES)("budgets on $name", ({ name: engineName, start }) => {
   /** Sets a budget that no other test has. */
   async function aBudget(nanoUsd: bigint, parts: Partial<Budget> = {}): Promise<string> {
     const budgetId = `budget-${randomUUID()}`;
-    await setBudget(db, {
-      budgetId,
-      scope: { kind: "global" },
-      period: "total",
-      limits: { nano_usd: nanoUsd },
-      ...parts,
-    });
+    const total = { scope: { kind: "global" }, period: "total", limits: { nano_usd: nanoUsd } } as const;
+    await setBudget(db, { budgetId, ...total, ...parts }, "ana");
     return budgetId;
   }
 
@@ -102,17 +98,57 @@ describe.each(ENGINES)("budgets on $name", ({ name: engineName, start }) => {
     ];
     for (const scope of scopes) {
       const budgetId = await aBudget(5n, { scope, period: "month", limits: { nano_usd: 5n, tokens: 7n } });
-      await setBudget(db, { budgetId, scope, period: "day", limits: { tokens: 2n ** 60n } });
+      await setBudget(db, { budgetId, scope, period: "day", limits: { tokens: 2n ** 60n } }, "ana");
       const state = (await listBudgetStates(db)).find(({ budget }) => budget.budgetId === budgetId);
       expect(state?.budget).toEqual({ budgetId, scope, period: "day", limits: { tokens: 2n ** 60n } });
     }
   });
 
+  it("notes in the audit log who set and deleted what, with what it was before, and nothing of what changed nothing", async () => {
+    const scope = { kind: "label", key: "team", value: "blue" } as const;
+    const budgetId = await aBudget(5n, { scope, period: "month" });
+    await setBudget(db, { budgetId, scope, period: "day", limits: { tokens: 2n ** 60n } }, "ben");
+    await deleteBudget(db, budgetId, "cleo");
+    await deleteBudget(db, budgetId, "cleo");
+    const entries = await listAuditEntries(db, 100, { action: "budget" });
+    const own = entries.filter(({ subject }) => subject === `budget ${budgetId}`);
+    const label = { scope: "label", scope_key: "team", scope_value: "blue" };
+    const first = { ...label, period: "month", limit_nano_usd: "5", limit_tokens: null };
+    const second = { ...label, period: "day", limit_nano_usd: null, limit_tokens: String(2n ** 60n) };
+    expect(own.map(({ action, author, detail }) => [action, author, detail])).toEqual([
+      ["budget.delete", "cleo", { before: second, after: null }],
+      ["budget.set", "ben", { before: first, after: second }],
+      ["budget.set", "ana", { before: null, after: first }],
+    ]);
+  });
+
+  it("sets no budget that it cannot note in the audit log", async () => {
+    const budgetId = `budget-${randomUUID()}`;
+    const budget = { budgetId, scope: { kind: "global" }, period: "day", limits: { tokens: 1n } } as const;
+    await expect(setBudget(db, budget, "a\0author that Postgres refuses")).rejects.toThrow();
+    const there = await listBudgetStates(db);
+    expect(there.some((state) => state.budget.budgetId === budgetId)).toBe(false);
+  });
+
+  it("lists the audit log by kind and action, page by page", async () => {
+    await deleteBudget(db, await aBudget(1n), "ana");
+    const all = await listAuditEntries(db, 1_000);
+    expect(all.map(({ entryId }) => entryId)).toEqual(
+      all.map(({ entryId }) => entryId).toSorted((a, b) => b - a),
+    );
+    const [, second, third] = all;
+    expect(await listAuditEntries(db, 1, { before: second?.entryId })).toEqual([third]);
+    const deleted = await listAuditEntries(db, 1_000, { action: "budget.delete" });
+    expect(deleted).toEqual(all.filter(({ action }) => action === "budget.delete"));
+    expect(await listAuditEntries(db, 10, { action: "budg" })).toEqual([]);
+    expect(await listAuditEntries(db, 10, { action: "%" })).toEqual([]);
+  });
+
   it("deletes a budget with its slices, once", async () => {
     const budgetId = await aBudget(100n);
     await lease(wish(budgetId, 10n));
-    expect(await deleteBudget(db, budgetId)).toBe(true);
-    expect(await deleteBudget(db, budgetId)).toBe(false);
+    expect(await deleteBudget(db, budgetId, "ana")).toBe(true);
+    expect(await deleteBudget(db, budgetId, "ana")).toBe(false);
     expect(await leaseSlice(db, wish(budgetId, 1n))).toBe("gone");
   });
 
@@ -246,7 +282,7 @@ describe.each(ENGINES)("budgets on $name", ({ name: engineName, start }) => {
     const budgetId = await aBudget(100n);
     const held = wish(budgetId, 10n);
     const reply = await lease(held);
-    await deleteBudget(db, budgetId);
+    await deleteBudget(db, budgetId, "ana");
     const id = randomUUID();
     await record(id, [chargeOf(held, reply, 5n)]);
     const { rows } = await sql`select 1 from orchestration_executions where execution_id = ${id}`.execute(db);

@@ -223,6 +223,13 @@ export declare type SetBudgetRequest = Message<"modeltier.v1.SetBudgetRequest"> 
    * @generated from field: modeltier.v1.Budget budget = 1;
    */
   budget?: Budget | undefined;
+
+  /**
+   * Who, for the audit log; at most 256 characters. Empty: "operator".
+   *
+   * @generated from field: string author = 2;
+   */
+  author: string;
 };
 
 /**
@@ -297,6 +304,13 @@ export declare type DeleteBudgetRequest = Message<"modeltier.v1.DeleteBudgetRequ
    * @generated from field: string budget_id = 1;
    */
   budgetId: string;
+
+  /**
+   * Who, for the audit log; at most 256 characters. Empty: "operator".
+   *
+   * @generated from field: string author = 2;
+   */
+  author: string;
 };
 
 /**

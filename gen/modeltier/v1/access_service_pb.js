@@ -13,7 +13,7 @@ export const file_modeltier_v1_access_service = /*@__PURE__*/
 
 /**
  * Says what callers may spend. Every RPC asks for the admin token where one is set (UNAUTHENTICATED), and answers
- * UNAVAILABLE (STORE_UNAVAILABLE) while the database is away.
+ * UNAVAILABLE (STORE_UNAVAILABLE) while the database is away. What changes is in the audit log (ConfigService.ListAuditEntries).
  *
  * @generated from service modeltier.v1.AccessService
  */

@@ -697,6 +697,20 @@ export enum ConfigWarningKind {
    * @generated from enum value: CONFIG_WARNING_KIND_DOMINATED_TARGET = 5;
    */
   DOMINATED_TARGET = 5,
+
+  /**
+   * The environment says something else about a field, and a published version wins over it.
+   *
+   * @generated from enum value: CONFIG_WARNING_KIND_OVERRIDDEN_VARIABLE = 6;
+   */
+  OVERRIDDEN_VARIABLE = 6,
+
+  /**
+   * A field that was changed has no effect, because of how this service was started.
+   *
+   * @generated from enum value: CONFIG_WARNING_KIND_NO_EFFECT = 7;
+   */
+  NO_EFFECT = 7,
 }
 
 /**

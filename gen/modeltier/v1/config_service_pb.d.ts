@@ -5,6 +5,7 @@
 import type { GenFile, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { DiffConfigRequestSchema, DiffConfigResponseSchema, GetConfigRequestSchema, GetConfigResponseSchema, ListConfigVersionsRequestSchema, ListConfigVersionsResponseSchema, PublishConfigRequestSchema, PublishConfigResponseSchema, RollbackConfigRequestSchema, RollbackConfigResponseSchema, ValidateConfigRequestSchema, ValidateConfigResponseSchema } from "./config_pb.js";
 import type { BacktestConfigRequestSchema, BacktestConfigResponseSchema } from "./backtest_pb.js";
+import type { ListAuditEntriesRequestSchema, ListAuditEntriesResponseSchema } from "./audit_pb.js";
 
 /**
  * Describes the file modeltier/v1/config_service.proto.
@@ -92,6 +93,17 @@ export declare const ConfigService: GenService<{
     methodKind: "server_streaming";
     input: typeof BacktestConfigRequestSchema;
     output: typeof BacktestConfigResponseSchema;
+  },
+  /**
+   * Lists what operators changed for everyone: configurations, budgets, reloads of providers. Asks for the admin token.
+   * INVALID_ARGUMENT: names the wrong field. UNAUTHENTICATED: the admin token is missing. UNAVAILABLE: the database does not answer.
+   *
+   * @generated from rpc modeltier.v1.ConfigService.ListAuditEntries
+   */
+  listAuditEntries: {
+    methodKind: "unary";
+    input: typeof ListAuditEntriesRequestSchema;
+    output: typeof ListAuditEntriesResponseSchema;
   },
 }>;
 

@@ -8,7 +8,7 @@ import type { TimeWindow } from "./analytics_pb.js";
 import type { Intent, ModelTarget, PriceStatus, RoutingDecision, Tier } from "./routing_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Attempt, FinishReason, Usage } from "./completion_pb.js";
-import type { Feedback } from "./feedback_pb.js";
+import type { Feedback, FeedbackSummary } from "./feedback_pb.js";
 
 /**
  * Describes the file modeltier/v1/execution.proto.
@@ -291,6 +291,13 @@ export declare type Execution = Message<"modeltier.v1.Execution"> & {
    * @generated from field: bool sandbox = 21;
    */
   sandbox: boolean;
+
+  /**
+   * What callers said that the answer was worth, to stand beside its cost. Absent: nothing was said.
+   *
+   * @generated from field: modeltier.v1.FeedbackSummary feedback = 22;
+   */
+  feedback?: FeedbackSummary | undefined;
 };
 
 /**

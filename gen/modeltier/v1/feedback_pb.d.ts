@@ -135,3 +135,44 @@ export declare type Feedback = Message<"modeltier.v1.Feedback"> & {
  */
 export declare const FeedbackSchema: GenMessage<Feedback>;
 
+/**
+ * What was said of an answer, added up.
+ *
+ * @generated from message modeltier.v1.FeedbackSummary
+ */
+export declare type FeedbackSummary = Message<"modeltier.v1.FeedbackSummary"> & {
+  /**
+   * Pieces of feedback; never 0.
+   *
+   * @generated from field: int32 count = 1;
+   */
+  count: number;
+
+  /**
+   * The mean quality of those that have one, from 1 to 5. Absent: none has.
+   *
+   * @generated from field: optional double quality = 2;
+   */
+  quality?: number | undefined;
+
+  /**
+   * Those that say that the step did what it was for.
+   *
+   * @generated from field: int32 succeeded = 3;
+   */
+  succeeded: number;
+
+  /**
+   * Those that say that it did not.
+   *
+   * @generated from field: int32 failed = 4;
+   */
+  failed: number;
+};
+
+/**
+ * Describes the message modeltier.v1.FeedbackSummary.
+ * Use `create(FeedbackSummarySchema)` to create a new message.
+ */
+export declare const FeedbackSummarySchema: GenMessage<FeedbackSummary>;
+

@@ -58,6 +58,12 @@ export declare const ListProvidersResponseSchema: GenMessage<ListProvidersRespon
  * @generated from message modeltier.v1.ReloadProvidersRequest
  */
 export declare type ReloadProvidersRequest = Message<"modeltier.v1.ReloadProvidersRequest"> & {
+  /**
+   * Who, for the audit log; at most 256 characters. Empty: "operator".
+   *
+   * @generated from field: string author = 1;
+   */
+  author: string;
 };
 
 /**
@@ -92,6 +98,14 @@ export declare type ReloadProvidersResponse = Message<"modeltier.v1.ReloadProvid
    * @generated from field: bool sandbox = 3;
    */
   sandbox: boolean;
+
+  /**
+   * What the reload did not do or took away, each with the remedy: a variable that only a restart or a publication changes, a
+   * target whose provider or key is gone, an entry of the audit log that could not be written.
+   *
+   * @generated from field: repeated string warnings = 4;
+   */
+  warnings: string[];
 };
 
 /**

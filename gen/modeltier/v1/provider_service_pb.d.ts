@@ -28,7 +28,7 @@ export declare const ProviderService: GenService<{
   },
   /**
    * Reads keys and base URLs again from the environment files and builds the clients anew. Calls in flight keep the
-   * client they started with. FAILED_PRECONDITION (INVALID_SETTINGS): a setting is wrong; nothing changed.
+   * client they started with. Noted in the audit log. FAILED_PRECONDITION (INVALID_SETTINGS): a setting is wrong; nothing changed.
    *
    * @generated from rpc modeltier.v1.ProviderService.ReloadProviders
    */

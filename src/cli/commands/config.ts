@@ -5,6 +5,7 @@ import { createClient } from "@connectrpc/connect";
 import {
   type ConfigChange,
   type ConfigWarning,
+  GetConfigResponseSchema,
   PublishConfigResponseSchema,
   ValidateConfigResponseSchema,
 } from "../../../gen/modeltier/v1/config_pb.js";
@@ -14,16 +15,20 @@ import { type ConfigFile, ConfigFileError, fromYaml, toYaml } from "../config-ya
 
 export const exportCommand: Command = {
   usage: "config export [file]",
-  summary: "Writes the configuration in force as YAML, to a file or to standard output.",
+  summary:
+    "Writes the configuration in force as YAML, to a file or to standard output; with --json, all of GetConfig.",
   options: { version: "a version in place of the one in force" },
-  async run({ operands, options, transport, terminal }) {
+  async run({ operands, options, transport, terminal, json }) {
     const [path] = operandsOf(operands, 0, 1);
     const version = options.version === undefined ? undefined : versionOf(options.version);
-    const { config, versionInForce } = await createClient(ConfigService, transport).getConfig({ version });
+    const response = await createClient(ConfigService, transport).getConfig({ version });
+    const { config, versionInForce } = response;
     if (config === undefined) throw new Error("the service has no configuration");
-    const yaml = toYaml({ config, basedOn: versionInForce });
-    if (path === undefined) terminal.print(yaml.trimEnd());
-    else await writeFile(path, yaml);
+    const text = json
+      ? `${JSON.stringify(toJson(GetConfigResponseSchema, response))}\n`
+      : toYaml({ config, basedOn: versionInForce });
+    if (path === undefined) terminal.print(text.trimEnd());
+    else await writeFile(path, text);
     return EXIT.done;
   },
 };

@@ -9,6 +9,7 @@ import {
   GetExecutionResponseSchema,
   ListExecutionsResponseSchema,
 } from "../../../gen/modeltier/v1/execution_pb.js";
+import type { FeedbackSummary } from "../../../gen/modeltier/v1/feedback_pb.js";
 import { usdFromNano } from "../../pricing/cost.ts";
 import { type Command, EXIT, UsageError } from "../cli.ts";
 
@@ -32,7 +33,15 @@ export const executionsCommand: Command = {
   },
 };
 
-function lineOf({ executionId, createdAt, status, agentId, target, costNanoUsd }: Execution): string {
+function lineOf({
+  executionId,
+  createdAt,
+  status,
+  agentId,
+  target,
+  costNanoUsd,
+  feedback,
+}: Execution): string {
   const at = createdAt === undefined ? "" : timestampDate(createdAt).toISOString();
   const served = `${target?.provider}/${target?.model}`;
   return [
@@ -42,7 +51,18 @@ function lineOf({ executionId, createdAt, status, agentId, target, costNanoUsd }
     agentId,
     served,
     `USD ${usdFromNano(costNanoUsd)}`,
+    ...worthOf(feedback),
   ].join("  ");
+}
+
+/** "quality 4.5 of 5", "2 of 3 say it did what it was for": what was said, where anything was. */
+function worthOf(feedback: FeedbackSummary | undefined): readonly string[] {
+  if (feedback === undefined) return [];
+  const { quality, succeeded, failed } = feedback;
+  return [
+    ...(quality === undefined ? [] : [`quality ${quality.toFixed(1)} of 5`]),
+    ...(succeeded + failed === 0 ? [] : [`${succeeded} of ${succeeded + failed} say it did what it was for`]),
+  ];
 }
 
 const storyOf = ({ execution, decision, attempts }: GetExecutionResponse): string =>

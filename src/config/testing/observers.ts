@@ -4,10 +4,15 @@ import { Breaker } from "../../completion/breaker.ts";
 import { RetryBudget } from "../../completion/retry-budget.ts";
 import { harness, kindsOf, knowsFirstTokens, settle, start } from "../../completion/testing/harness.ts";
 import { CATALOGUE } from "../../pricing/catalogue.ts";
+import { costOf } from "../../pricing/cost.ts";
+import { ProviderHub } from "../../providers/hub.ts";
+import { createTransport } from "../../providers/transport.ts";
 import { PRESETS } from "../../routing/presets.ts";
 import { route } from "../../routing/router.ts";
-import type { ProviderState, RoutingRequest } from "../../routing/types.ts";
+import { type ProviderState, type RoutingRequest, targetKey } from "../../routing/types.ts";
+import { providersToProto } from "../../rpc/convert/provider.ts";
 import { showConfig } from "../../service/follow-config.ts";
+import { readSettings } from "../../settings/settings.ts";
 import { createMetrics } from "../../telemetry/metrics.ts";
 import { type ConfigDocument, documentOf, resolveDocument } from "../document.ts";
 import { validateDocument } from "../validate-document.ts";
@@ -53,7 +58,10 @@ const REQUESTS: readonly RoutingRequest[] = [
     ),
   ),
   { ...aRequest(2), budgetRemainingTokens: 320 },
-  { ...aRequest(2), needs: { ...aRequest(2).needs, images: true } },
+  ...(["images", "forcedTools", "jsonSchema"] as const).map((need) => ({
+    ...aRequest(2),
+    needs: { ...aRequest(2).needs, tools: need === "forcedTools", [need]: true },
+  })),
 ];
 
 export function decide(document: ConfigDocument): unknown {
@@ -130,7 +138,35 @@ export async function shown(document: ConfigDocument): Promise<unknown> {
   return metrics.registry.getSingleMetricAsString("modeltier_distribution_target_share");
 }
 
+/** What calls of every kind cost at a model, before and after a day of 2026. */
+export function costs(document: ConfigDocument): unknown {
+  const { catalogue } = resolved(document);
+  return catalogue.models.flatMap((model) =>
+    ["2026-02-01", STATE.today].flatMap((day) =>
+      CALLS_OF_EACH_KIND.map((tokens) => [targetKey(model), day, costOf(model, day, tokens).costNanoUsd]),
+    ),
+  );
+}
+
+const NO_TOKENS = { freshInputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: 0 };
+const CALLS_OF_EACH_KIND = [
+  ...Object.keys(NO_TOKENS).map((kind) => ({ ...NO_TOKENS, [kind]: 1_000_000 })),
+  { ...NO_TOKENS, freshInputTokens: 5_000 },
+];
+
+/** What operators are shown of the providers. */
+export function listed(document: ConfigDocument): unknown {
+  const hub = new ProviderHub(createTransport(), readSettings({}, "/srv").providers);
+  return providersToProto(hub.current, { config: resolved(document), state: STATE });
+}
+
 export const problems = (document: ConfigDocument) =>
   validateDocument(document, { catalogue: CATALOGUE, providers: ["openai", "anthropic", "kimi"] });
 
 export type Observe = (document: ConfigDocument) => unknown;
+export type Mutable<T> = T extends bigint | number | string | boolean | undefined
+  ? T
+  : { -readonly [K in keyof T]: Mutable<T[K]> };
+export type Draft = Mutable<ConfigDocument>;
+/** Where it is seen, what is changed, and what has to be there before. */
+export type Case = readonly [Observe, change: (draft: Draft) => void, prepare?: (draft: Draft) => void];

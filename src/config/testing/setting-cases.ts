@@ -1,38 +1,14 @@
 /** For every field of a configuration: a change of it, and where that is seen. */
 import { answers } from "../../completion/testing/hedging.ts";
 import { fail, headers, says, send, text, wait } from "../../completion/testing/scripted-provider.ts";
-import { deliveryOf, TIERS, timersOf } from "../../routing/types.ts";
-import { providersOf } from "../../service/custom-providers.ts";
+import { deliveryOf, limitsOf, TIERS, timersOf } from "../../routing/types.ts";
 import type { ConfigDocument } from "../document.ts";
-import {
-  BASE,
-  breakers,
-  decide,
-  type Observe,
-  problems,
-  ran,
-  resolved,
-  retriesOf,
-  shown,
-} from "./observers.ts";
+import { LIST_CASES } from "./list-cases.ts";
+import { BASE, breakers, type Case, decide, problems, ran, resolved, retriesOf, shown } from "./observers.ts";
 
 export const down = () => [[fail("overloaded", {})], [fail("overloaded", {})], [fail("overloaded", {})]];
 
-type Case = readonly [Observe, (draft: Mutable<ConfigDocument>) => void];
-export type Mutable<T> = T extends bigint | number | string | boolean | undefined
-  ? T
-  : { -readonly [K in keyof T]: Mutable<T[K]> };
-
 export const GPT = { provider: "openai", model: "gpt-4o-mini" };
-const BANDS = [
-  {
-    freshInputMicroUsdPerMtok: 9n,
-    cachedInputMicroUsdPerMtok: 9n,
-    cacheWriteMicroUsdPerMtok: 9n,
-    outputMicroUsdPerMtok: 9n,
-  },
-];
-
 const FACTOR_CASES = Object.fromEntries(
   (["prompt", "data", "conditions", "context"] as const).flatMap((factor) =>
     (["low", "medium", "high"] as const).map((bound): [string, Case] => [
@@ -69,9 +45,37 @@ const TIMERS = {
   content_silence: "contentSilenceMs",
 } as const;
 
+const LIMITS = {
+  max_attempts: ["maxAttempts", 2],
+  max_attempts_per_provider: ["maxAttemptsPerProvider", 1],
+  call_timeout: ["callTimeoutMs", 5_000],
+} as const;
+
 const TIER_CASES = Object.fromEntries(
   TIERS.flatMap((tier): [string, Case][] => [
-    [`tiers.${tier}.targets`, [decide, (draft) => draft.tiers[tier].targets.reverse()]],
+    [`tiers.${tier}.targets`, [decide, (draft) => void draft.tiers[tier].targets.reverse()]],
+    ...(["provider", "model"] as const).map((part): [string, Case] => [
+      `tiers.${tier}.targets[].${part}`,
+      [
+        decide,
+        ({ tiers }) => {
+          const [first] = tiers[tier].targets;
+          if (first !== undefined) first[part] = part === "provider" ? "kimi" : "gpt-4o";
+        },
+        ({ tiers }) => {
+          tiers[tier].targets = [{ ...GPT }];
+        },
+      ],
+    ]),
+    ...Object.entries(LIMITS).map(([name, [limit, value]]): [string, Case] => [
+      `tiers.${tier}.limits.${name}`,
+      [
+        (document) => limitsOf(document, tier),
+        (draft) => {
+          draft.tiers[tier].limits = { [limit]: value };
+        },
+      ],
+    ]),
     [
       `tiers.${tier}.max_output_tokens`,
       [
@@ -124,6 +128,7 @@ export const CASES: Readonly<Record<string, Case>> = {
   ...FACTOR_CASES,
   ...WEIGHT_CASES,
   ...TIER_CASES,
+  ...LIST_CASES,
   preset: [
     decide,
     (draft) => {
@@ -328,25 +333,6 @@ export const CASES: Readonly<Record<string, Case>> = {
     (draft) => {
       draft.distribution.highestShare = 0.9;
     },
-  ],
-  model_timers: [
-    (document) => timersOf(resolved(document), { ...GPT, tier: "fast" }),
-    (draft) => draft.modelTimers.push({ target: GPT, timers: { headersMs: 1 } }),
-  ],
-  model_overrides: [decide, (draft) => draft.modelOverrides.push({ target: GPT, retiredOn: "2026-01-01" })],
-  price_overrides: [
-    decide,
-    (draft) =>
-      draft.priceOverrides.push({
-        target: { provider: "kimi", model: "kimi-k2.6" },
-        effectiveFrom: "2026-01-01",
-        bands: BANDS,
-        source: "",
-      }),
-  ],
-  custom_providers: [
-    ({ customProviders }) => providersOf({ providers: [], customKeys: {} }, customProviders),
-    (draft) => draft.customProviders.push({ id: "own", baseUrl: "http://own", keyVariable: "" }),
   ],
 };
 

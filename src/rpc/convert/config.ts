@@ -55,6 +55,8 @@ const WARNING_KIND: Readonly<Record<ConfigWarning["kind"], ConfigWarningKind>> =
   dominated_tier: ConfigWarningKind.DOMINATED_TIER,
   missing_key: ConfigWarningKind.MISSING_KEY,
   unknown_price: ConfigWarningKind.UNKNOWN_PRICE,
+  overridden_variable: ConfigWarningKind.OVERRIDDEN_VARIABLE,
+  no_effect: ConfigWarningKind.NO_EFFECT,
 };
 
 export const warningsToProto = (warnings: readonly ConfigWarning[], style: FieldStyle) =>

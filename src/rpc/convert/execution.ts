@@ -17,7 +17,7 @@ import type { StepType } from "../../routing/types.ts";
 import type { StoredAttempt } from "../../store/attempts.ts";
 import { decisionOf } from "../../store/decision-details.ts";
 import type { StoredExecution } from "../../store/executions.ts";
-import type { StoredFeedback } from "../../store/feedback.ts";
+import type { FeedbackSums, StoredFeedback } from "../../store/feedback.ts";
 import type { AttemptKind } from "../../store/records.ts";
 import {
   PROTO_FINISH,
@@ -29,7 +29,11 @@ import {
 } from "./names.ts";
 import { decisionToProto, durationFromMs } from "./route.ts";
 
-export const executionToProto = (row: StoredExecution): MessageInitShape<typeof ExecutionSchema> => ({
+/** @param said of its answer; absent: nothing was */
+export const executionToProto = (
+  row: StoredExecution,
+  said: FeedbackSums | undefined,
+): MessageInitShape<typeof ExecutionSchema> => ({
   executionId: row.execution_id,
   createdAt: timestampFromDate(row.created_at),
   status: PROTO_STATUS[row.status],
@@ -51,21 +55,24 @@ export const executionToProto = (row: StoredExecution): MessageInitShape<typeof 
   labels: { ...row.labels },
   configVersion: row.config_version,
   sandbox: row.sandbox,
+  ...(said !== undefined && { feedback: { ...said, quality: said.quality ?? undefined } }),
 });
 
 export type ExecutionInFull = Readonly<{
   execution: StoredExecution;
   attempts: readonly StoredAttempt[];
   feedback: readonly StoredFeedback[];
+  /** What all of it comes to; absent: there is none. */
+  said: FeedbackSums | undefined;
 }>;
 
 /** @param catalogue of today; it tells apart what was billed, as long as prices are the same */
 export const executionInFullToProto = (
-  { execution, attempts, feedback }: ExecutionInFull,
+  { execution, attempts, feedback, said }: ExecutionInFull,
   catalogue: Catalogue,
 ): GetExecutionResponse =>
   create(GetExecutionResponseSchema, {
-    execution: executionToProto(execution),
+    execution: executionToProto(execution, said),
     decision: recordedDecision(execution),
     attempts: attempts.map((attempt) => attemptToProto(attempt, execution.created_at, catalogue)),
     feedback: feedback.map(feedbackToProto),

@@ -11,12 +11,13 @@ import {
   Role,
   type SamplingOptions,
   type Tool,
+  type ToolCall,
   type ToolChoice,
   ToolChoiceMode,
 } from "../../../gen/modeltier/v1/completion_pb.js";
 import { IMAGE_TYPES, LONGEST, MOST, RANGES, TOOL_NAME } from "./bounds.ts";
 import { checkRoute } from "./route.ts";
-import { type FieldPath, requireLength, requireRange, Violations } from "./violations.ts";
+import { type FieldPath, Place, requireLength, requireRange, Violations } from "./violations.ts";
 
 const PARTS_OF_ROLE: Readonly<Record<Role, readonly Part["content"]["case"][]>> = {
   [Role.UNSPECIFIED]: [],
@@ -37,20 +38,22 @@ export type CompletionRules = Readonly<{
  */
 export function validateComplete(request: CompleteRequest, rules: CompletionRules, at: FieldPath = []): void {
   const found = new Violations();
+  const { responseFormat, sampling } = request;
   checkRouting(found, request, at);
-  checkMessages(found, request.messages, rules, [...at, "messages"]);
+  checkMessages(found, request.messages, rules, new Place(at, "messages"));
   checkTools(found, request, at);
-  if (request.responseFormat !== undefined) {
-    checkResponseFormat(found, request.responseFormat, [...at, "response_format"]);
+  if (responseFormat !== undefined) {
+    checkResponseFormat(found, responseFormat, new Place(at, "response_format"));
   }
-  if (request.sampling !== undefined) checkSampling(found, request.sampling, [...at, "sampling"]);
+  if (sampling !== undefined) checkSampling(found, sampling, new Place(at, "sampling"));
   found.require(
     Delivery[request.delivery] !== undefined,
-    [...at, "delivery"],
+    at,
     "is not a delivery: use DELIVERY_LIVE or DELIVERY_ASSURED",
+    "delivery",
   );
-  checkLabels(found, request.labels, [...at, "labels"]);
-  requireLength(found, request.idempotencyKey, LONGEST.idempotencyKey, [...at, "idempotency_key"]);
+  checkLabels(found, request.labels, new Place(at, "labels"));
+  requireLength(found, request.idempotencyKey, LONGEST.idempotencyKey, at, "idempotency_key");
   found.throwIfAny();
 }
 
@@ -65,112 +68,117 @@ export function validateCompleteOnce(message: CompleteOnceRequest, rules: Comple
 }
 
 function checkRouting(found: Violations, { routing, sampling }: CompleteRequest, at: FieldPath): void {
-  if (routing.case === "route") checkRoute(found, routing.value, [...at, "route"]);
-  else if (routing.case === undefined) found.add([...at, "route"], "is missing: say at least route {}");
-  else if (sampling !== undefined) checkUndecided(found, sampling, [...at, "sampling"]);
+  if (routing.case === "route") checkRoute(found, routing.value, new Place(at, "route"));
+  else if (routing.case === undefined) found.add(at, "is missing: say at least route {}", "route");
+  else if (sampling !== undefined) checkUndecided(found, sampling, new Place(at, "sampling"));
 }
 
 /** With a token these two have been decided, and what was shown is what runs. */
-function checkUndecided(found: Violations, sampling: SamplingOptions, at: FieldPath): void {
+function checkUndecided(found: Violations, sampling: SamplingOptions, at: Place): void {
   const isDecided = "was decided by Route: leave it out, or send route in place of the token";
-  found.require(sampling.temperature === undefined, [...at, "temperature"], isDecided);
-  found.require(sampling.maxOutputTokens === undefined, [...at, "max_output_tokens"], isDecided);
+  found.require(sampling.temperature === undefined, at, isDecided, "temperature");
+  found.require(sampling.maxOutputTokens === undefined, at, isDecided, "max_output_tokens");
 }
 
 function checkMessages(
   found: Violations,
   messages: readonly Message[],
   rules: CompletionRules,
-  at: FieldPath,
+  at: Place,
 ): void {
   found.require(messages.length > 0, at, "is empty: send at least one message of the user");
   messages.forEach((message, index) => {
-    checkMessage(found, message, rules, [...at, index]);
+    checkMessage(found, message, rules, new Place(at, index));
   });
   const last = messages.at(-1);
   if (last !== undefined && last.role !== Role.USER && last.role !== Role.TOOL) {
     found.add(
-      [...at, messages.length - 1, "role"],
+      new Place(at, messages.length - 1),
       "ends the conversation: the last message is of the user or of a tool",
+      "role",
     );
   }
 }
 
-function checkMessage(found: Violations, message: Message, rules: CompletionRules, at: FieldPath): void {
+function checkMessage(found: Violations, message: Message, rules: CompletionRules, at: Place): void {
   const allowed = PARTS_OF_ROLE[message.role];
   if (allowed === undefined || message.role === Role.UNSPECIFIED) {
-    found.add(
-      [...at, "role"],
-      "is missing or unknown: use ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT or ROLE_TOOL",
-    );
+    found.add(at, "is missing or unknown: use ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT or ROLE_TOOL", "role");
     return;
   }
-  found.require(message.parts.length > 0, [...at, "parts"], "is empty: send at least one part");
+  const parts = new Place(at, "parts");
+  found.require(message.parts.length > 0, parts, "is empty: send at least one part");
   message.parts.forEach((part, index) => {
-    const path = [...at, "parts", index];
+    const place = new Place(parts, index);
     if (part.content.case === undefined) {
-      found.add(path, "has no content: set text, image, tool_call, tool_result or reasoning");
+      found.add(place, "has no content: set text, image, tool_call, tool_result or reasoning");
     } else if (!allowed.includes(part.content.case)) {
-      found.add(path, `is a ${part.content.case}, which a message of ${Role[message.role]} cannot hold`);
+      found.add(place, `is a ${part.content.case}, which a message of ${Role[message.role]} cannot hold`);
     } else {
-      checkPart(found, part, rules, path);
+      checkPart(found, part, rules, place);
     }
   });
 }
 
-function checkPart(found: Violations, { content }: Part, rules: CompletionRules, at: FieldPath): void {
+function checkPart(found: Violations, { content }: Part, rules: CompletionRules, at: Place): void {
   switch (content.case) {
     case "text":
-      found.require(content.value !== "", [...at, "text"], "is empty: leave the part out");
+      found.require(content.value !== "", at, "is empty: leave the part out", "text");
       break;
     case "image":
-      checkImage(found, content.value, rules, [...at, "image"]);
+      checkImage(found, content.value, rules, new Place(at, "image"));
       break;
     case "toolCall":
-      found.require(content.value.id !== "", [...at, "tool_call", "id"], "is missing");
-      found.require(TOOL_NAME.test(content.value.name), [...at, "tool_call", "name"], "is not a tool's name");
+      checkToolCall(found, content.value, new Place(at, "tool_call"));
       break;
     case "toolResult":
-      found.require(content.value.toolCallId !== "", [...at, "tool_result", "tool_call_id"], "is missing");
+      found.require(
+        content.value.toolCallId !== "",
+        new Place(at, "tool_result"),
+        "is missing",
+        "tool_call_id",
+      );
       break;
     case "reasoning":
-      checkReasoning(found, content.value, [...at, "reasoning"]);
+      checkReasoning(found, content.value, new Place(at, "reasoning"));
       break;
   }
 }
 
-function checkReasoning(found: Violations, { text, signature, encrypted }: Reasoning, at: FieldPath): void {
+function checkToolCall(found: Violations, { id, name }: ToolCall, at: Place): void {
+  found.require(id !== "", at, "is missing", "id");
+  found.require(TOOL_NAME.test(name), at, "is not a tool's name", "name");
+}
+
+function checkReasoning(found: Violations, { text, signature, encrypted }: Reasoning, at: Place): void {
   const isReadable = text !== "" || signature !== "";
   found.require(isReadable || encrypted !== "", at, "is empty: leave the part out");
   found.require(
     !isReadable || encrypted === "",
-    [...at, "encrypted"],
+    at,
     "stands beside text or a signature: it is a block of its own",
+    "encrypted",
   );
-  requireLength(found, signature, LONGEST.reasoningSeal, [...at, "signature"]);
-  requireLength(found, encrypted, LONGEST.reasoningSeal, [...at, "encrypted"]);
+  requireLength(found, signature, LONGEST.reasoningSeal, at, "signature");
+  requireLength(found, encrypted, LONGEST.reasoningSeal, at, "encrypted");
 }
+
+const NO_IMAGE_TYPE = `is not one of ${IMAGE_TYPES.join(", ")}`;
+const NO_IMAGE_URLS =
+  "is refused by this server: send the bytes as data, or set MODELTIER_ALLOW_IMAGE_URLS=true";
 
 function checkImage(
   found: Violations,
   { source, mediaType }: Image,
-  rules: CompletionRules,
-  at: FieldPath,
+  { allowImageUrls }: CompletionRules,
+  at: Place,
 ): void {
   if (source.case === "data") {
-    found.require(source.value.length > 0, [...at, "data"], "is empty");
-    found.require(
-      IMAGE_TYPES.includes(mediaType),
-      [...at, "media_type"],
-      `is not one of ${IMAGE_TYPES.join(", ")}`,
-    );
+    found.require(source.value.length > 0, at, "is empty", "data");
+    found.require(IMAGE_TYPES.includes(mediaType), at, NO_IMAGE_TYPE, "media_type");
   } else if (source.case === "url") {
-    found.require(
-      rules.allowImageUrls,
-      [...at, "url"],
-      "is refused by this server: send the bytes as data, or set MODELTIER_ALLOW_IMAGE_URLS=true",
-    );
-    found.require(/^https:\/\/\S+$/.test(source.value), [...at, "url"], "is not an https address");
+    found.require(allowImageUrls, at, NO_IMAGE_URLS, "url");
+    found.require(/^https:\/\/\S+$/.test(source.value), at, "is not an https address", "url");
   } else {
     found.add(at, "has no source: set data or url");
   }
@@ -179,72 +187,62 @@ function checkImage(
 function checkTools(found: Violations, request: CompleteRequest, at: FieldPath): void {
   const { tools, toolChoice } = request;
   const { length } = tools;
-  found.require(
-    length <= MOST.tools,
-    [...at, "tools"],
-    `has ${length} tools; at most ${MOST.tools} are taken`,
-  );
+  if (length > MOST.tools) found.add(at, `has ${length} tools; at most ${MOST.tools} are taken`, "tools");
   const names = new Set<string>();
   tools.forEach((tool: Tool, index) => {
-    const path = [...at, "tools", index, "name"];
-    found.require(TOOL_NAME.test(tool.name), path, "is not 1 to 64 letters, digits, _ or -");
-    found.require(!names.has(tool.name), path, "stands twice");
+    const place = new Place(new Place(at, "tools"), index);
+    found.require(TOOL_NAME.test(tool.name), place, "is not 1 to 64 letters, digits, _ or -", "name");
+    found.require(!names.has(tool.name), place, "stands twice", "name");
     names.add(tool.name);
   });
-  if (toolChoice !== undefined) checkToolChoice(found, toolChoice, names, [...at, "tool_choice"]);
+  if (toolChoice !== undefined) checkToolChoice(found, toolChoice, names, new Place(at, "tool_choice"));
 }
 
 function checkToolChoice(
   found: Violations,
-  choice: ToolChoice,
+  { mode, name }: ToolChoice,
   names: ReadonlySet<string>,
-  at: FieldPath,
+  at: Place,
 ): void {
-  found.require(
-    ToolChoiceMode[choice.mode] !== undefined,
-    [...at, "mode"],
-    "is unknown: use one of ToolChoiceMode",
-  );
-  if (choice.mode === ToolChoiceMode.REQUIRED) {
-    found.require(names.size > 0, [...at, "mode"], "requires a tool, and none is offered");
+  found.require(ToolChoiceMode[mode] !== undefined, at, "is unknown: use one of ToolChoiceMode", "mode");
+  if (mode === ToolChoiceMode.REQUIRED) {
+    found.require(names.size > 0, at, "requires a tool, and none is offered", "mode");
   }
-  if (choice.mode === ToolChoiceMode.NAMED) {
-    found.require(names.has(choice.name), [...at, "name"], "names no tool of this request");
+  if (mode === ToolChoiceMode.NAMED) {
+    found.require(names.has(name), at, "names no tool of this request", "name");
   }
 }
 
-function checkResponseFormat(found: Violations, format: ResponseFormat, at: FieldPath): void {
-  found.require(
-    ResponseFormatKind[format.kind] !== undefined,
-    [...at, "kind"],
-    "is unknown: use one of ResponseFormatKind",
-  );
-  if (format.kind !== ResponseFormatKind.JSON_SCHEMA) return;
-  const schema = format.jsonSchema;
-  found.require(schema !== undefined, [...at, "json_schema"], "is missing: JSON_SCHEMA needs the schema");
-  found.require(
-    format.name === "" || TOOL_NAME.test(format.name),
-    [...at, "name"],
-    "is not 1 to 64 letters, digits, _ or -",
-  );
+function checkResponseFormat(found: Violations, { kind, jsonSchema, name }: ResponseFormat, at: Place): void {
+  const isKnown = ResponseFormatKind[kind] !== undefined;
+  found.require(isKnown, at, "is unknown: use one of ResponseFormatKind", "kind");
+  if (kind !== ResponseFormatKind.JSON_SCHEMA) return;
+  found.require(jsonSchema !== undefined, at, "is missing: JSON_SCHEMA needs the schema", "json_schema");
+  const isName = name === "" || TOOL_NAME.test(name);
+  found.require(isName, at, "is not 1 to 64 letters, digits, _ or -", "name");
 }
 
-function checkSampling(found: Violations, sampling: SamplingOptions, at: FieldPath): void {
-  requireRange(found, sampling.temperature, RANGES.temperature, [...at, "temperature"]);
-  requireRange(found, sampling.topP, RANGES.topP, [...at, "top_p"]);
-  requireRange(found, sampling.maxOutputTokens, RANGES.maxOutputTokens, [...at, "max_output_tokens"]);
-  found.require(sampling.stop.length <= MOST.stops, [...at, "stop"], `has more than ${MOST.stops} sequences`);
-  sampling.stop.forEach((stop, index) => {
-    found.require(stop.trim() !== "", [...at, "stop", index], "is empty or only white space");
+const TOO_MANY_STOPS = `has more than ${MOST.stops} sequences`;
+
+function checkSampling(found: Violations, sampling: SamplingOptions, at: Place): void {
+  const { stop } = sampling;
+  requireRange(found, sampling.temperature, RANGES.temperature, at, "temperature");
+  requireRange(found, sampling.topP, RANGES.topP, at, "top_p");
+  requireRange(found, sampling.maxOutputTokens, RANGES.maxOutputTokens, at, "max_output_tokens");
+  found.require(stop.length <= MOST.stops, at, TOO_MANY_STOPS, "stop");
+  stop.forEach((text, index) => {
+    if (text.trim() === "") {
+      found.add(new Place(new Place(at, "stop"), index), "is empty or only white space");
+    }
   });
 }
 
-function checkLabels(found: Violations, labels: Readonly<Record<string, string>>, at: FieldPath): void {
+function checkLabels(found: Violations, labels: Readonly<Record<string, string>>, at: Place): void {
   const entries = Object.entries(labels);
   const { length } = entries;
-  found.require(length <= MOST.labels, at, `has ${length} labels; at most ${MOST.labels} are taken`);
+  if (length > MOST.labels) found.add(at, `has ${length} labels; at most ${MOST.labels} are taken`);
   for (const [key, value] of entries) {
     requireLength(found, key, LONGEST.labelKey, at);
-    requireLength(found, value, LONGEST.labelValue, [...at, key]);
+    requireLength(found, value, LONGEST.labelValue, at, key);
   }
 }

@@ -1,9 +1,9 @@
 /** What else a request about configurations holds. */
 import type { Publication } from "../../config/config-versions.ts";
-import { type FieldPath, InvalidRequestError, requireLength, Violations } from "./violations.ts";
+import { authorOf, checkAuthor, checkWords } from "./author.ts";
+import { type FieldPath, InvalidRequestError, Violations } from "./violations.ts";
 
 const LONGEST_COMMENT = 1_024;
-const LONGEST_AUTHOR = 256;
 const PAGE = { usual: 50, most: 200 };
 
 /** @throws InvalidRequestError */
@@ -32,8 +32,8 @@ export function publicationOf(
   usual: string,
 ): Publication {
   const found = new Violations();
-  requireLength(found, comment, LONGEST_COMMENT, ["comment"]);
-  requireLength(found, author, LONGEST_AUTHOR, ["author"]);
+  checkWords(found, comment, LONGEST_COMMENT, ["comment"]);
+  checkAuthor(found, author);
   found.throwIfAny();
-  return { author: author === "" ? "operator" : author, comment: comment === "" ? usual : comment };
+  return { author: authorOf(author), comment: comment === "" ? usual : comment };
 }

@@ -1,75 +1,89 @@
 import {
+  type AgentScores,
   type Condition,
   type RouteConstraints,
   type RouteRequest,
   type Step,
+  type StepMeasurements,
   Tier,
 } from "../../../gen/modeltier/v1/routing_pb.js";
 import { LONGEST, RANGES, TARGET_NAME } from "./bounds.ts";
-import { type FieldPath, requireCount, requireLength, requireRange, Violations } from "./violations.ts";
+import {
+  type FieldPath,
+  Place,
+  requireCount,
+  requireLength,
+  requireRange,
+  Violations,
+} from "./violations.ts";
 
 /** Deeper trees than this are not conditions that anyone wrote. */
 const MAX_CONDITION_DEPTH = 64;
 
+const THE_REQUEST: FieldPath = [];
+
 /** @throws InvalidRequestError naming every wrong field */
 export function validateRoute(request: RouteRequest): void {
   const found = new Violations();
-  checkRoute(found, request, []);
+  checkRoute(found, request, THE_REQUEST);
   found.throwIfAny();
 }
 
-/** Adds what is wrong with a RouteRequest that stands at `path` of the caller's request. */
-export function checkRoute(found: Violations, request: RouteRequest, path: FieldPath): void {
-  requireLength(found, request.agentId, LONGEST.agentId, [...path, "agent_id"]);
-  requireLength(found, request.sessionId, LONGEST.sessionId, [...path, "session_id"]);
-  requireLength(found, request.userTier, LONGEST.userTier, [...path, "user_tier"]);
-  requireCount(found, request.budgetRemaining, [...path, "budget_remaining"]);
-  requireCount(found, request.previousFailures, [...path, "previous_failures"]);
-  const scores = request.agentAis;
-  if (scores !== undefined) {
-    requireRange(found, scores.creationScore, RANGES.score, [...path, "agent_ais", "creation_score"]);
-    requireRange(found, scores.executionScore, RANGES.score, [...path, "agent_ais", "execution_score"]);
-    requireRange(found, scores.combinedScore, RANGES.score, [...path, "agent_ais", "combined_score"]);
-  }
-  if (request.constraints !== undefined)
-    checkConstraints(found, request.constraints, [...path, "constraints"]);
-  if (request.step !== undefined) checkStep(found, request.step, [...path, "step"]);
+/** Adds what is wrong with a RouteRequest that stands at `at` of the caller's request. */
+export function checkRoute(found: Violations, request: RouteRequest, at: FieldPath | Place): void {
+  const { agentAis: scores, constraints, step } = request;
+  requireLength(found, request.agentId, LONGEST.agentId, at, "agent_id");
+  requireLength(found, request.sessionId, LONGEST.sessionId, at, "session_id");
+  requireLength(found, request.userTier, LONGEST.userTier, at, "user_tier");
+  requireCount(found, request.budgetRemaining, at, "budget_remaining");
+  requireCount(found, request.previousFailures, at, "previous_failures");
+  if (scores !== undefined) checkScores(found, scores, new Place(at, "agent_ais"));
+  if (constraints !== undefined) checkConstraints(found, constraints, new Place(at, "constraints"));
+  if (step !== undefined) checkStep(found, step, new Place(at, "step"));
 }
 
-function checkConstraints(found: Violations, constraints: RouteConstraints, path: FieldPath): void {
+function checkScores(found: Violations, scores: AgentScores, at: Place): void {
+  requireRange(found, scores.creationScore, RANGES.score, at, "creation_score");
+  requireRange(found, scores.executionScore, RANGES.score, at, "execution_score");
+  requireRange(found, scores.combinedScore, RANGES.score, at, "combined_score");
+}
+
+const NO_TIER = "is not a tier: use TIER_FAST, TIER_BALANCED or TIER_POWERFUL";
+
+function checkConstraints(found: Violations, constraints: RouteConstraints, at: Place): void {
   const { tier, minimumTier, model } = constraints;
-  const tiers = "use TIER_FAST, TIER_BALANCED or TIER_POWERFUL";
-  found.require(Tier[tier] !== undefined, [...path, "tier"], `is not a tier: ${tiers}`);
-  found.require(Tier[minimumTier] !== undefined, [...path, "minimum_tier"], `is not a tier: ${tiers}`);
+  found.require(Tier[tier] !== undefined, at, NO_TIER, "tier");
+  found.require(Tier[minimumTier] !== undefined, at, NO_TIER, "minimum_tier");
   if (tier !== Tier.UNSPECIFIED && tier < minimumTier) {
-    found.add([...path, "minimum_tier"], "is above the tier asked for: leave one of the two out");
+    found.add(at, "is above the tier asked for: leave one of the two out", "minimum_tier");
   }
-  requireLength(found, model, LONGEST.modelName, [...path, "model"]);
+  requireLength(found, model, LONGEST.modelName, at, "model");
   if (model !== "" && !TARGET_NAME.test(model)) {
-    found.add([...path, "model"], 'is not "provider/model", as in "openai/gpt-4o-mini"');
+    found.add(at, 'is not "provider/model", as in "openai/gpt-4o-mini"', "model");
   }
 }
 
-/** Adds what is wrong with a Step that stands at `path` of the caller's request. */
-export function checkStep(found: Violations, step: Step, path: FieldPath): void {
-  requireCount(found, step.inputDataBytes, [...path, "input_data_bytes"]);
-  const { measured } = step;
-  if (measured !== undefined) {
-    const at = [...path, "measured"];
-    requireCount(found, measured.promptCharacters, [...at, "prompt_characters"]);
-    requireCount(found, measured.dataBytes, [...at, "data_bytes"]);
-    requireCount(found, measured.conditions, [...at, "conditions"]);
-    requireCount(found, measured.references, [...at, "references"]);
-    requireCount(found, measured.aggregations, [...at, "aggregations"]);
-    requireCount(found, measured.mappedFields, [...at, "mapped_fields"]);
-  }
-  checkCondition(found, step.condition, [...path, "condition"]);
-  checkCondition(found, step.executeIf, [...path, "execute_if"]);
+/** Adds what is wrong with a Step that stands at `at` of the caller's request. */
+export function checkStep(found: Violations, step: Step, at: FieldPath | Place): void {
+  const { measured, condition, executeIf } = step;
+  requireCount(found, step.inputDataBytes, at, "input_data_bytes");
+  if (measured !== undefined) checkMeasured(found, measured, new Place(at, "measured"));
+  if (condition !== undefined) checkCondition(found, condition, at, "condition");
+  if (executeIf !== undefined) checkCondition(found, executeIf, at, "execute_if");
 }
 
-function checkCondition(found: Violations, condition: Condition | undefined, path: FieldPath): void {
-  if (condition !== undefined && isDeeperThan(condition, MAX_CONDITION_DEPTH)) {
-    found.add(path, `is nested deeper than ${MAX_CONDITION_DEPTH} levels`);
+function checkMeasured(found: Violations, measured: StepMeasurements, at: Place): void {
+  requireCount(found, measured.promptCharacters, at, "prompt_characters");
+  requireCount(found, measured.dataBytes, at, "data_bytes");
+  requireCount(found, measured.conditions, at, "conditions");
+  requireCount(found, measured.references, at, "references");
+  requireCount(found, measured.aggregations, at, "aggregations");
+  requireCount(found, measured.mappedFields, at, "mapped_fields");
+}
+
+function checkCondition(found: Violations, condition: Condition, at: FieldPath | Place, field: string): void {
+  if (isDeeperThan(condition, MAX_CONDITION_DEPTH)) {
+    found.add(at, `is nested deeper than ${MAX_CONDITION_DEPTH} levels`, field);
   }
 }
 

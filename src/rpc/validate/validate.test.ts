@@ -42,6 +42,12 @@ describe("a RouteRequest", () => {
     expect(fieldsOf(route({ agentAis: { creationScore: score } }))).toEqual([]);
   });
 
+  it("takes counts up to 2^53 - 1, beyond which a double is not exact", () => {
+    expect(fieldsOf(route({ budgetRemaining: 2n ** 53n - 1n }))).toEqual([]);
+    expect(fieldsOf(route({ budgetRemaining: 2n ** 53n }))).toEqual(["budget_remaining"]);
+    expect(fieldsOf(route({ step: { inputDataBytes: -(2n ** 62n) } }))).toEqual(["step.input_data_bytes"]);
+  });
+
   it("names fields the way its caller writes them, all of them at once", () => {
     const wrong = route({ agentAis: { executionScore: 11 }, budgetRemaining: -1n, previousFailures: -2 });
     expect(fieldsOf(wrong, "json")).toEqual([

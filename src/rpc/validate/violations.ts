@@ -3,6 +3,28 @@ import { protoCamelCase } from "@bufbuild/protobuf/reflect";
 /** A field's place in a request, in proto names: ["messages", 0, "parts", 1, "text"]. */
 export type FieldPath = readonly (string | number)[];
 
+/**
+ * Where a message stands in a request whose shape is not known in advance. A link and not a path: a path is written out only when
+ * something is wrong there, and most requests are right.
+ */
+export class Place {
+  readonly parent: FieldPath | Place;
+  readonly name: string | number;
+
+  constructor(parent: FieldPath | Place, name: string | number) {
+    this.parent = parent;
+    this.name = name;
+  }
+}
+
+/** @param field of the message that stands there; absent: all of it */
+function pathTo(at: FieldPath | Place, field?: string): FieldPath {
+  const path: (string | number)[] = field === undefined ? [] : [field];
+  let place = at;
+  for (; place instanceof Place; place = place.parent) path.unshift(place.name);
+  return [...place, ...path];
+}
+
 /** How the caller writes field names: JSON's lowerCamelCase or proto's snake_case. */
 export type FieldStyle = "json" | "proto";
 
@@ -33,13 +55,14 @@ export class InvalidRequestError extends Error {
 export class Violations {
   readonly #found: Violation[] = [];
 
-  add(path: FieldPath, description: string): void {
-    this.#found.push({ path, description });
+  /** @param field of the message that stands at `at`; absent: all of it */
+  add(at: FieldPath | Place, description: string, field?: string): void {
+    this.#found.push({ path: pathTo(at, field), description });
   }
 
   /** Adds a violation unless `holds`. */
-  require(holds: boolean, path: FieldPath, description: string): void {
-    if (!holds) this.add(path, description);
+  require(holds: boolean, at: FieldPath | Place, description: string, field?: string): void {
+    if (!holds) this.add(at, description, field);
   }
 
   /** @throws InvalidRequestError when anything was added */
@@ -49,15 +72,28 @@ export class Violations {
 }
 
 /** Length in UTF-16 units at most `limit`: cheap, and never longer than the characters it promises. */
-export function requireLength(found: Violations, value: string, limit: number, path: FieldPath): void {
-  if (value.length > limit) found.add(path, `has ${value.length} characters; at most ${limit} are taken`);
+export function requireLength(
+  found: Violations,
+  value: string,
+  limit: number,
+  at: FieldPath | Place,
+  field?: string,
+): void {
+  if (value.length > limit)
+    found.add(at, `has ${value.length} characters; at most ${limit} are taken`, field);
 }
 
 /** A whole number, 0 or more, that fits a double exactly. */
-export function requireCount(found: Violations, value: bigint | number | undefined, path: FieldPath): void {
+export function requireCount(
+  found: Violations,
+  value: bigint | number | undefined,
+  at: FieldPath | Place,
+  field?: string,
+): void {
   if (value === undefined) return;
-  if (value < 0) found.add(path, `is ${value}; it must be 0 or more`);
-  else if (value > Number.MAX_SAFE_INTEGER) found.add(path, `is ${value}; at most 2^53 - 1 is taken`);
+  const number = Number(value); // 2^53 and above stay above 2^53 - 1
+  if (number < 0) found.add(at, `is ${value}; it must be 0 or more`, field);
+  else if (number > Number.MAX_SAFE_INTEGER) found.add(at, `is ${value}; at most 2^53 - 1 is taken`, field);
 }
 
 /** A number in [minimum, maximum]; NaN and infinities are outside. */
@@ -65,8 +101,9 @@ export function requireRange(
   found: Violations,
   value: number | undefined,
   [minimum, maximum]: readonly [number, number],
-  path: FieldPath,
+  at: FieldPath | Place,
+  field?: string,
 ): void {
   if (value === undefined || (value >= minimum && value <= maximum)) return;
-  found.add(path, `is ${value}; it must be a number from ${minimum} to ${maximum}`);
+  found.add(at, `is ${value}; it must be a number from ${minimum} to ${maximum}`, field);
 }

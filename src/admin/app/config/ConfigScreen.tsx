@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import {
   ConfigSource,
   type ConfigVersion,
+  type ConfigWarning,
   type GetConfigResponse,
 } from "../../../../gen/modeltier/v1/config_pb.js";
 import { ConfigService } from "../../../../gen/modeltier/v1/config_service_pb.js";
@@ -72,6 +73,7 @@ function Editor({ current }: { current: GetConfigResponse }) {
       <Thresholds draft={draft} base={base} edit={edit} />
       <section className="stack card">
         <h2>Rules</h2>
+        <RuleWarnings of={validation.data?.warnings ?? []} />
         <Rules
           message={draft}
           omit={ELSEWHERE}
@@ -124,6 +126,16 @@ function Editor({ current }: { current: GetConfigResponse }) {
     </>
   );
 }
+
+/** Those of tiers stand with their tier. */
+const RuleWarnings = ({ of: warnings }: { of: readonly ConfigWarning[] }) =>
+  warnings
+    .filter(({ field }) => !field.startsWith("tiers."))
+    .map(({ field, description }) => (
+      <p key={field + description} className="attention small">
+        ! <code>{field}</code>: {description}
+      </p>
+    ));
 
 /** Stands where the unsaved changes stood, and takes over the focus of the button that is gone. */
 function Published({
