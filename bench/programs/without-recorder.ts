@@ -6,7 +6,10 @@ import { registerHooks } from "node:module";
 
 const RECORDER = "/src/store/recorder.ts";
 const SOURCE = `export const createRecorder = () => ({
+  findObstacle() {},
+  begin() {},
   record() {},
+  whenSafe() {},
   queued: 0,
   flush: () => Promise.resolve(),
   close: () => Promise.resolve(),

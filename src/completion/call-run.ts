@@ -67,6 +67,7 @@ export class CallRun {
 
   /** The decision, and the first target if one may be asked. */
   open(): Events {
+    this.#execution.begin();
     this.#throwIfStopped();
     this.#claim = this.#plan.next();
     const decided = { kind: "decision", executionId: this.#execution.id, ...this.#decided } as const;

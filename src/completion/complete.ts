@@ -6,6 +6,7 @@ import type { CompletionCall, EngineDeps } from "./call.ts";
 import { type CallFunds, findCallFunds } from "./call-funds.ts";
 import { CallRun } from "./call-run.ts";
 import type { EngineEvent } from "./events.ts";
+import { unrecordable } from "./unrecordable.ts";
 
 /**
  * Answers a call with the provider that serves it. Events that came together come in one array; the first array holds the
@@ -18,6 +19,8 @@ export async function* complete(
   call: CompletionCall,
   deps: EngineDeps,
 ): AsyncGenerator<readonly EngineEvent[], void, undefined> {
+  const obstacle = deps.recorder.findObstacle();
+  if (obstacle !== undefined) throw unrecordable(obstacle);
   const funds = findCallFunds(call, deps);
   const run = funds === undefined ? new CallRun(call, deps) : await admit(call, deps, funds);
   try {
@@ -26,6 +29,8 @@ export async function* complete(
       run.dispatch();
       while (run.isRunning) {
         const events = run.deliver(await run.next());
+        const recorded = run.isCompleted ? deps.recorder.whenSafe() : undefined;
+        if (recorded !== undefined) await recorded;
         if (events.length > 0) yield events;
       }
       if (run.isCompleted) return;
@@ -39,6 +44,7 @@ export async function* complete(
     throw run.spent();
   } catch (error) {
     run.fail();
+    await deps.recorder.whenSafe();
     throw error;
   } finally {
     run.close();

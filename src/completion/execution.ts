@@ -3,9 +3,10 @@ import type { BudgetCharge } from "../budgets/types.ts";
 import type { BilledTokens } from "../pricing/types.ts";
 import type { FinishReason } from "../providers/provider.ts";
 import { scoringInputsOf } from "../routing/scoring-inputs.ts";
-import type { Decision, ModelTarget } from "../routing/types.ts";
+import type { ModelTarget } from "../routing/types.ts";
 import {
   type AttemptRecord,
+  type ExecutionIntent,
   type ExecutionRecord,
   type PriceStatus,
   USAGE_SOURCES,
@@ -70,49 +71,55 @@ export class Execution {
   ttftMs: number | undefined;
   /** Set by `settle`. */
   record: ExecutionRecord | undefined;
-  readonly #createdAt: Date;
+  /** What is known of it from the start. */
+  readonly #intent: ExecutionIntent;
   readonly #call: CompletionCall;
   readonly #deps: EngineDeps;
-  readonly #decision: Decision;
-  readonly #decisionId: string;
 
   /** @param startedMs when the call came, on the monotonic clock */
   constructor(call: CompletionCall, { decision, decisionId }: Decided, startedMs: number, deps: EngineDeps) {
+    const { request, labels, keyId = "" } = call;
     this.id = deps.newId();
     this.startedMs = startedMs;
-    this.#createdAt = deps.clock.wallDate();
+    this.#intent = {
+      executionId: this.id,
+      agentId: request.agentId,
+      sessionId: request.sessionId,
+      userTier: request.userTier,
+      intent: request.intent,
+      decision,
+      decisionId,
+      planned: bare(decision.targets[0]),
+      scoringInputs: scoringInputsOf(request, decision),
+      labels,
+      ...(keyId !== "" && { keyId }),
+      createdAt: deps.clock.wallDate(),
+    };
     this.#call = call;
     this.#deps = deps;
-    this.#decision = decision;
-    this.#decisionId = decisionId;
+  }
+
+  /** Hands on that it was accepted: from now on it is recorded, even if the process ends before it does. */
+  begin(): void {
+    this.#deps.recorder.begin(this.#intent);
   }
 
   /** Hands the record on, the first time it is called; later calls change nothing. */
   settle(settlement: Settlement): ExecutionRecord {
     if (this.record !== undefined) return this.record;
     const { status, failureReason, finishReason, served, overheadMs } = settlement;
-    const { request, labels, keyId = "" } = this.#call;
+    const { planned, ...known } = this.#intent;
     const record: ExecutionRecord = {
-      executionId: this.id,
-      agentId: request.agentId,
-      sessionId: request.sessionId,
-      userTier: request.userTier,
-      intent: request.intent,
-      decision: this.#decision,
-      decisionId: this.#decisionId,
-      served: bare(served ?? this.#decision.targets[0]),
+      ...known,
+      served: bare(served ?? planned),
       status,
       ...(failureReason !== undefined && { failureReason }),
       ...(finishReason !== undefined && { finishReason }),
       ...totalsOf(this.attempts),
       latencyMs: this.#deps.clock.nowMs() - this.startedMs,
       ...(this.ttftMs !== undefined && { ttftMs: this.ttftMs }),
-      scoringInputs: scoringInputsOf(request, this.#decision),
-      labels,
       attempts: this.attempts,
       ...(this.charges.length > 0 && { charges: this.charges }),
-      ...(keyId !== "" && { keyId }),
-      createdAt: this.#createdAt,
     };
     this.record = record;
     this.#deps.recorder.record(record);

@@ -27,7 +27,6 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Settings } from "../settings/settings.ts";
 import { openDatabase } from "../store/database.ts";
 import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
-import { createRecorder } from "../store/recorder.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { addTargetGauge } from "../telemetry/target-metrics.ts";
@@ -40,6 +39,7 @@ import { openConfiguration } from "./configuration.ts";
 import { engineOf } from "./engine.ts";
 import { followConfig } from "./follow-config.ts";
 import { addHttpRoutes } from "./http-routes.ts";
+import { openRecorder } from "./open-recorder.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { openTracing } from "./open-tracing.ts";
 import { reloadProviders } from "./reload-providers.ts";
@@ -95,7 +95,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   // Postgres may be down for a while: records wait for it, and calls do not need it.
   if (database.engine === "pglite") await migrated;
   const { access, keys, ...ofAccess } = startAccess({ settings, database, log });
-  const recorder = createRecorder({ db: database.db, log, metrics });
+  const recorder = await openRecorder({ settings, database, log, metrics });
   const transport = createTransport();
   const configuration = await openConfiguration({ settings, database, codec: configCodec, log, migrated });
   const { active } = configuration;

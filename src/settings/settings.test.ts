@@ -183,4 +183,22 @@ describe("settings", () => {
       "MODELTIER_GRPC_PROT",
     ]);
   });
+
+  it("has records wait in the data folder, safe from the end of the process, unless told otherwise", () => {
+    expect(readSettings({ MODELTIER_DATA_DIR: "/var/data" }, "/srv")).toMatchObject({
+      durability: "os",
+      spoolDir: "/var/data/spool",
+      spoolBytes: 512 * 1024 * 1024,
+    });
+    expect(
+      readSettings({ MODELTIER_DURABILITY: "fsync", MODELTIER_SPOOL_DIR: "records" }, "/srv"),
+    ).toMatchObject({
+      durability: "fsync",
+      spoolDir: "/srv/records",
+    });
+    expect(problemsOf({ MODELTIER_SPOOL_BYTES: "1000", MODELTIER_DURABILITY: "always" })).toEqual([
+      'MODELTIER_DURABILITY is "always"; use os or fsync',
+      "MODELTIER_SPOOL_BYTES is 1000; use at least 2097152",
+    ]);
+  });
 });

@@ -1,5 +1,5 @@
 /** The environment, read once into one frozen value. Every problem is reported at once, by the name of its variable. */
-import { isAbsolute, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import {
   type AttemptTimers,
   DELIVERIES,
@@ -10,6 +10,7 @@ import {
   TIERS,
   type Tier,
 } from "../routing/types.ts";
+import { DURABILITIES, type Durability, LEAST_CAP_BYTES } from "../store/spool/limits.ts";
 import { ACCESS_VARIABLES, type AccessSettings, readAccess } from "./access.ts";
 import type { Environment } from "./environment.ts";
 import { type LimitSettings, readLimits } from "./limits.ts";
@@ -31,6 +32,12 @@ export type Settings = Readonly<{
   dataDir: string;
   /** Absent: the embedded database in `dataDir`. */
   databaseUrl?: string;
+  /** When a record is safe: on the disk, or with the kernel. */
+  durability: Durability;
+  /** Where records wait for the database. Absolute. */
+  spoolDir: string;
+  /** The most that they may take there, for this process. */
+  spoolBytes: number;
   preset: "classic" | "current";
   /** What to do with models past their retirement day; absent: as the preset says. */
   retiredModels?: "substitute" | "skip" | "try";
@@ -79,7 +86,7 @@ const KNOWN = new Set(
     "ADDRESS KEY GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
     "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
     "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
-    "BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
+    "DURABILITY SPOOL_DIR SPOOL_BYTES BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
     ACCESS_VARIABLES,
   ]
     .join(" ")
@@ -98,8 +105,11 @@ export function readSettings(environment: Environment, folder: string): Settings
     grpcPort: reader.port("MODELTIER_GRPC_PORT", 50_051),
     httpPort: reader.port("MODELTIER_HTTP_PORT", 8080),
     workers: readWorkers(reader),
-    dataDir: isAbsolute(dataDir) ? dataDir : resolve(folder, dataDir),
+    dataDir: absolute(dataDir, folder),
     databaseUrl: reader.url("DATABASE_URL", ["postgres", "postgresql"], undefined),
+    durability: reader.choice("MODELTIER_DURABILITY", DURABILITIES, "os"),
+    spoolDir: absolute(reader.text("MODELTIER_SPOOL_DIR") ?? join(dataDir, "spool"), folder),
+    spoolBytes: readSpoolBytes(reader),
     preset: reader.choice("MODELTIER_PRESET", ["classic", "current"], "classic"),
     retiredModels: readRetiredModels(reader),
     tierTargets: readTierTargets(reader, ids),
@@ -135,6 +145,18 @@ const hasNoKey = ({ apiKey, keyRequired }: ProviderSettings): boolean => keyRequ
 /** Variables that look like ours and are not, most likely misspelt. */
 export function listUnknownVariables(environment: Environment): readonly string[] {
   return Object.keys(environment).filter((name) => name.startsWith("MODELTIER_") && !KNOWN.has(name));
+}
+
+const absolute = (path: string, folder: string): string => (isAbsolute(path) ? path : resolve(folder, path));
+
+const MIB = 1024 * 1024;
+
+/** Some hours of an outage at 100 calls/s; see the spool's README. */
+function readSpoolBytes(reader: SettingsReader): number {
+  const bytes = reader.count("MODELTIER_SPOOL_BYTES", 512 * MIB, Number.MAX_SAFE_INTEGER);
+  if (bytes < LEAST_CAP_BYTES)
+    reader.problem("MODELTIER_SPOOL_BYTES", `is ${bytes}; use at least ${LEAST_CAP_BYTES}`);
+  return bytes;
 }
 
 const MOST_WORKERS = 256;

@@ -1,7 +1,7 @@
 /** Queries on ai_analytics. */
 import type { Insertable, Kysely, Selectable } from "kysely";
 import type { AttemptsTable, Database } from "./database.ts";
-import { type ColumnTypes, insertNew } from "./insert.ts";
+import { type ColumnTypes, insertNew, insertNewText } from "./insert.ts";
 import type { AttemptRecord } from "./records.ts";
 import { USAGE_COLUMNS, usageRow } from "./usage.ts";
 
@@ -27,7 +27,12 @@ export async function insertAttempts(db: Kysely<Database>, records: readonly Att
   await insertNew(db, "ai_analytics", COLUMNS, records.map(attemptRow));
 }
 
-const attemptRow = (record: AttemptRecord): NewAttempt => ({
+/** The same of rows that are text already. @param rows JSON objects with commas between them */
+export async function insertAttemptTexts(db: Kysely<Database>, rows: string): Promise<void> {
+  await insertNewText(db, "ai_analytics", COLUMNS, rows);
+}
+
+export const attemptRow = (record: AttemptRecord): NewAttempt => ({
   execution_id: record.executionId,
   attempt: record.attempt,
   provider: record.target.provider,

@@ -7,14 +7,15 @@ import type { Database } from "./database.ts";
 /**
  * Adds the charges to what is spent and takes them off the slices that they were spent from, as far as these are still
  * there. Rows are locked in one order, accounts before leases, as everywhere. A budget that was deleted takes no charge.
+ * @param charges JSON objects as `chargeRow` gives them, with commas between them; "": none
  */
-export async function chargeBudgets(db: Kysely<Database>, charges: readonly BudgetCharge[]): Promise<void> {
-  if (charges.length === 0) return;
+export async function chargeBudgets(db: Kysely<Database>, charges: string): Promise<void> {
+  if (charges === "") return;
   const charge = sql`charge as materialized (
     select given.budget_id, given.unit, coalesce(given.period, b.period) as period,
       coalesce(given.period_start, ${periodStart(sql`b.period`)}) as period_start,
       given.lease_id, sum(given.amount)::bigint as amount
-    from json_to_recordset(${JSON.stringify(charges.map(chargeRow))}::json) as given
+    from json_to_recordset(${`[${charges}]`}::json) as given
       (budget_id text, unit text, period text, period_start timestamptz, lease_id text, amount bigint)
     join budgets b on b.budget_id = given.budget_id
     group by 1, 2, 3, 4, 5)`;
@@ -47,7 +48,7 @@ export async function chargeBudgets(db: Kysely<Database>, charges: readonly Budg
       = (total.budget_id, total.unit, total.period, total.period_start)`.execute(db);
 }
 
-const chargeRow = ({ budgetId, unit, amount, from }: BudgetCharge) => ({
+export const chargeRow = ({ budgetId, unit, amount, from }: BudgetCharge) => ({
   budget_id: budgetId,
   unit,
   amount: amount.toString(),

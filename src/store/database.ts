@@ -233,6 +233,8 @@ export type OpenDatabase = Readonly<{
   engine: "postgres" | "pglite";
   /** Where `psql -h` finds the embedded database; absent with Postgres. */
   socketFolder?: string;
+  /** Brings what is committed to the disk; absent with Postgres, where a commit is on the disk. One at a time. */
+  persist?(): Promise<void>;
   /** Brings the tables up to date over a connection of its own; says which migrations ran. Safe to call at any time. */
   migrate(): Promise<readonly string[]>;
   /** Ends the connections, then the embedded database. What is still being written is cut off: close the recorder first. */
@@ -256,8 +258,8 @@ const GOODBYE_MS = 2_000;
 export async function openDatabase({ url, dataDir, log }: DatabaseOptions): Promise<OpenDatabase> {
   if (url !== undefined) return { engine: "postgres", ...openPlace({ url }, log) };
   const server = await startEmbeddedServer({ dataDir, log });
-  const { socketFolder } = server;
-  return { engine: "pglite", socketFolder, ...openPlace({ socketFolder }, log, server.close) };
+  const { socketFolder, persist } = server;
+  return { engine: "pglite", socketFolder, persist, ...openPlace({ socketFolder }, log, server.close) };
 }
 
 /**

@@ -2,8 +2,8 @@
 import type { Insertable, Kysely, Selectable } from "kysely";
 import type { Database, ExecutionsTable } from "./database.ts";
 import { decisionDetails } from "./decision-details.ts";
-import { type ColumnTypes, insertNew } from "./insert.ts";
-import type { ExecutionRecord } from "./records.ts";
+import { type ColumnTypes, insertNew, insertNewText } from "./insert.ts";
+import type { ExecutionIntent, ExecutionRecord } from "./records.ts";
 import { USAGE_COLUMNS, usageRow } from "./usage.ts";
 
 export type StoredExecution = Selectable<ExecutionsTable>;
@@ -43,26 +43,41 @@ export const insertExecutions = (
   db: Kysely<Database>,
   records: readonly ExecutionRecord[],
 ): Promise<readonly string[]> =>
-  insertNew(db, "orchestration_executions", COLUMNS, records.map(executionRow), "execution_id");
+  insertNew(
+    db,
+    "orchestration_executions",
+    COLUMNS,
+    records.map((record) => ({ ...beginningRow(record), ...endRow(record) })),
+    "execution_id",
+  );
 
-const executionRow = (record: ExecutionRecord): NewExecution => ({
-  execution_id: record.executionId,
-  agent_id: record.agentId,
-  session_id: record.sessionId,
-  user_tier: record.userTier,
-  intent: record.intent,
-  decision_id: record.decisionId,
+/** The same of rows that are text already. @param rows JSON objects with commas between them */
+export const insertExecutionTexts = (db: Kysely<Database>, rows: string): Promise<readonly string[]> =>
+  insertNewText(db, "orchestration_executions", COLUMNS, rows, "execution_id");
+
+/** What is known of an execution when its call is accepted. */
+export const beginningRow = (intent: Omit<ExecutionIntent, "planned">) => ({
+  execution_id: intent.executionId,
+  agent_id: intent.agentId,
+  session_id: intent.sessionId,
+  user_tier: intent.userTier,
+  intent: intent.intent,
+  decision_id: intent.decisionId,
+  ...decisionRow(intent.decision),
+  labels: intent.labels,
+  scoring_inputs: intent.scoringInputs ?? null,
+  key_id: intent.keyId ?? "",
+  created_at: intent.createdAt,
+});
+
+/** The rest of the row, known when it has ended. */
+export const endRow = (record: ExecutionRecord) => ({
   provider: record.served.provider,
   model: record.served.model,
-  ...decisionRow(record.decision),
   status: record.status,
   failure_reason: record.failureReason,
   finish_reason: record.finishReason,
-  labels: record.labels,
-  scoring_inputs: record.scoringInputs ?? null,
-  key_id: record.keyId ?? "",
   ...usageRow(record),
-  created_at: record.createdAt,
 });
 
 const decisionRow = (decision: ExecutionRecord["decision"]) => ({

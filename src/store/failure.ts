@@ -23,6 +23,9 @@ export const isRowAtFault = (error: unknown): boolean =>
 export const isContention = (error: unknown): boolean =>
   isServerAnswer(error) && (error.code === "55P03" || error.code === "40P01");
 
+/** The server is a standby, or has become one. */
+export const isReadOnly = (error: unknown): boolean => isServerAnswer(error) && error.code === "25006";
+
 /** Names and codes. The server's text is left out where it may quote a value of the row. */
 export function failureFields(error: unknown): LogFields {
   if (isServerAnswer(error)) {

@@ -19,12 +19,23 @@ export async function insertNew<Row>(
   rows: readonly Row[],
   returning?: keyof Row & string,
 ): Promise<readonly string[]> {
-  if (rows.length === 0) return [];
+  return insertNewText(db, table, columns, JSON.stringify(rows).slice(1, -1), returning);
+}
+
+/** The same of rows that are text already. @param rows JSON objects with commas between them; "": none */
+export async function insertNewText<Row>(
+  db: Kysely<Database>,
+  table: keyof Database,
+  columns: ColumnTypes<Row>,
+  rows: string,
+  returning?: keyof Row & string,
+): Promise<readonly string[]> {
+  if (rows === "") return [];
   const names = sql.join(Object.keys(columns).map((name) => sql.ref(name)));
   const types = Object.entries<string>(columns).map(([name, type]) => sql`${sql.ref(name)} ${sql.raw(type)}`);
   const told = returning === undefined ? sql`` : sql`returning ${sql.ref(returning)} as value`;
   const inserted = await sql<{ value: string }>`insert into ${sql.table(table)} (${names})
-    select ${names} from json_to_recordset(${storable(JSON.stringify(rows))}::json) as r (${sql.join(types)})
+    select ${names} from json_to_recordset(${storable(`[${rows}]`)}::json) as r (${sql.join(types)})
     on conflict do nothing ${told}`.execute(db);
   return inserted.rows.map(({ value }) => value);
 }

@@ -9,7 +9,7 @@ import {
 } from "kysely";
 import pg from "pg";
 import type { Log } from "../telemetry/log.ts";
-import { failureFields, isServerAnswer } from "./failure.ts";
+import { failureFields, isReadOnly, isServerAnswer } from "./failure.ts";
 
 /** A server by URL, or the embedded one by the folder of its socket. */
 export type Place = Readonly<{ url: string } | { socketFolder: string }>;
@@ -113,7 +113,8 @@ function discardingPool(pool: pg.Pool): PostgresPool {
 
 /**
  * A borrowed connection that is destroyed, not returned, once anything but an answer of the server has come of it:
- * after a timeout the reply to the old statement may still arrive, and would be taken for the reply to the next.
+ * after a timeout the reply to the old statement may still arrive, and would be taken for the reply to the next. So is one
+ * to a server that only reads: the primary is elsewhere by now.
  */
 class DiscardableClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient;
@@ -144,7 +145,7 @@ class DiscardableClient implements PostgresPoolClient {
     try {
       return (await this.#client.query(text, [...parameters])) as unknown as PostgresQueryResult<R>;
     } catch (error) {
-      if (error instanceof Error && !isServerAnswer(error)) this.#broken ??= error;
+      if (error instanceof Error && (!isServerAnswer(error) || isReadOnly(error))) this.#broken ??= error;
       throw error;
     }
   }

@@ -1,27 +1,29 @@
-/** Writes what happened behind the request: the caller never waits for the database, and never hears of it. */
+/**
+ * Moves records from the spool into the database, behind the request: a caller never waits for the database, and never
+ * hears of it.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Kysely } from "kysely";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { insertAttempts } from "./attempts.ts";
-import { chargeBudgets } from "./budget-charges.ts";
 import type { Database } from "./database.ts";
-import { insertExecutions } from "./executions.ts";
-import { failureFields, isRowAtFault } from "./failure.ts";
-import type { ExecutionRecord, Recorder } from "./records.ts";
+import { failureFields, isRowAtFault, isServerAnswer } from "./failure.ts";
+import type { RecordText } from "./record-text.ts";
+import type { ExecutionIntent, ExecutionRecord, Recorder, RecordObstacle } from "./records.ts";
 import { backOff, isWorthALine } from "./retry.ts";
-import { rollUp } from "./rollups.ts";
+import type { Spool } from "./spool/spool.ts";
+import { writeRecords } from "./write-records.ts";
 
 export type RecorderOptions = Readonly<{
   db: Kysely<Database>;
+  /** Closed with the recorder. */
+  spool: Spool;
   log: Log;
-  metrics?: Pick<Metrics, "spoolRecords" | "recordsDropped">;
+  metrics?: Pick<Metrics, "recordsDropped" | "spoolRefusals">;
   /** Executions in one transaction. */
   maxBatch?: number;
   /** How long a lone record waits for company. */
   flushIntervalMs?: number;
-  /** Executions kept in memory while the database is away; beyond it new ones are lost, loudly. */
-  maxQueued?: number;
   /** In [0, 1); spreads the retries of replicas. */
   random?: () => number;
 }>;
@@ -33,79 +35,94 @@ export type DatabaseRecorder = Recorder &
     /** Resolves when everything recorded before it is settled. While the database is away that means waiting for it. */
     flush(): Promise<void>;
     /**
-     * Writes what is left, for at most `timeoutMs` and the statement in flight; what is still there then is logged by
-     * id. Whatever is recorded afterwards is lost and says so.
+     * Writes what is left, for at most `timeoutMs` and the statement in flight; what is still there then waits on the disk for
+     * the next start. Whatever is recorded afterwards is lost and says so.
      */
     close(options?: { timeoutMs?: number }): Promise<void>;
   }>;
 
-/** Why a record did not reach the database; the label of the metric. */
-type Loss = "queue_full" | "rejected" | "closed";
+/** Why a record does not reach the database; the label of the metric. */
+type Loss = "rejected" | "closed";
 
 const CLOSE_MS = 5_000;
-const IDS_PER_LINE = 100;
 
 export const createRecorder = (options: RecorderOptions): DatabaseRecorder => new BatchRecorder(options);
 
 class BatchRecorder implements DatabaseRecorder {
   readonly #options: Required<Omit<RecorderOptions, "metrics">> & Pick<RecorderOptions, "metrics">;
-  readonly #queue: ExecutionRecord[] = [];
+  readonly #spool: Spool;
   readonly #waiting: { settled: number; resolve: () => void }[] = [];
   readonly #stopping = new AbortController();
-  #recorded = 0;
-  #settled = 0;
-  #lostToFullQueue = 0;
-  #closed = false;
+  #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
   #draining: Promise<void> | undefined;
 
   constructor(options: RecorderOptions) {
-    const defaults = { maxBatch: 500, flushIntervalMs: 100, maxQueued: 50_000, random: Math.random };
-    this.#options = { ...defaults, ...options };
+    this.#options = { maxBatch: 500, flushIntervalMs: 100, random: Math.random, ...options };
+    this.#spool = options.spool;
+    this.#schedule();
   }
 
   get queued(): number {
-    return this.#queue.length;
+    return this.#spool.size;
+  }
+
+  findObstacle(): RecordObstacle | undefined {
+    const obstacle = this.#spool.findObstacle();
+    if (obstacle !== undefined) this.#options.metrics?.spoolRefusals.inc({ reason: obstacle });
+    return obstacle;
+  }
+
+  begin(intent: ExecutionIntent): void {
+    if (!this.#isClosed) this.#spool.begin(intent);
   }
 
   record(execution: ExecutionRecord): void {
-    if (this.#closed) {
-      this.#lose([execution], "closed");
-    } else if (this.#queue.length >= this.#options.maxQueued) {
-      this.#refuse(execution);
-    } else {
-      this.#queue.push(execution);
-      this.#recorded += 1;
-      this.#reportQueue();
+    if (this.#isClosed) {
+      this.#lose(execution, "closed");
+      return;
+    }
+    try {
+      this.#spool.record(execution);
       this.#schedule();
+    } catch (error) {
+      this.#lose(execution, "rejected", error);
     }
   }
 
+  whenSafe(): Promise<void> | undefined {
+    return this.#isClosed ? undefined : this.#spool.whenSafe();
+  }
+
   flush(): Promise<void> {
-    if (this.#settled === this.#recorded) return Promise.resolve();
+    if (this.#spool.size === 0) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push({ settled: this.#recorded, resolve });
+    this.#waiting.push({ settled: this.#spool.taken, resolve });
     this.#schedule();
     return promise;
   }
 
   async close({ timeoutMs = CLOSE_MS } = {}): Promise<void> {
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     await Promise.race([this.flush(), sleep(timeoutMs, undefined, { ref: false })]);
     this.#stopping.abort();
     clearTimeout(this.#timer);
     await this.#draining;
-    this.#lose(this.#queue, "closed");
-    this.#settle(this.#queue.length);
+    const left = this.#spool.size;
+    if (left > 0)
+      this.#options.log.warn("Execution records wait on the disk for the next start", { records: left });
+    await this.#spool.close();
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
   }
 
   /** A full batch goes at once, and so does anything that somebody waits for; the rest waits for company. */
   #isUrgent(): boolean {
-    return this.#queue.length >= this.#options.maxBatch || this.#waiting.length > 0;
+    return this.#spool.size >= this.#options.maxBatch || this.#waiting.length > 0;
   }
 
   #schedule(): void {
-    if (this.#queue.length === 0 || this.#stopping.signal.aborted) return;
+    if (this.#spool.size === 0 || this.#stopping.signal.aborted || this.#draining !== undefined) return;
     if (this.#isUrgent()) this.#drainNow();
     else this.#timer ??= setTimeout(() => this.#drainNow(), this.#options.flushIntervalMs);
   }
@@ -120,10 +137,29 @@ class BatchRecorder implements DatabaseRecorder {
   }
 
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0 && !this.#stopping.signal.aborted) {
-      const settled = await this.#writeBatch(this.#queue.slice(0, this.#options.maxBatch));
-      this.#settle(settled);
+    while (this.#spool.size > 0 && !this.#stopping.signal.aborted) {
+      const batch = await this.#take();
+      const settled = await this.#writeBatch(batch);
+      this.#spool.settle(settled);
+      this.#wakeWaiting();
       if (!this.#isUrgent()) return;
+    }
+    this.#wakeWaiting();
+  }
+
+  /** The next batch, as soon as it can be read. */
+  async #take(): Promise<readonly RecordText[]> {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await this.#spool.take(this.#options.maxBatch);
+      } catch (error) {
+        if (isWorthALine(failures)) {
+          const fields = { ...failureFields(error), failures };
+          this.#options.log.error("Execution records cannot be read from the disk; trying again", fields);
+        }
+        await backOff(failures, this.#options.random(), this.#stopping.signal);
+        if (this.#stopping.signal.aborted) return [];
+      }
     }
   }
 
@@ -132,13 +168,14 @@ class BatchRecorder implements DatabaseRecorder {
    * row stands alone.
    * @returns how many records, from the first, are written or given up; all of them unless the recorder is stopping
    */
-  async #writeBatch(batch: readonly ExecutionRecord[]): Promise<number> {
-    const parts = [batch];
+  async #writeBatch(batch: readonly RecordText[]): Promise<number> {
+    const parts = batch.length > 0 ? [batch] : [];
     let failures = 0;
     for (let part = parts.pop(); part; part = parts.pop()) {
       const failure = await this.#tryToWrite(part);
+      const [first] = part;
       if (!failure) {
-        this.#reportRecovery(failures);
+        if (failures > 0) this.#options.log.info("Execution records are written again", { failures });
         failures = 0;
       } else if (!isRowAtFault(failure.error)) {
         parts.push(part);
@@ -146,8 +183,8 @@ class BatchRecorder implements DatabaseRecorder {
         this.#reportFailure(failure.error, failures);
         await backOff(failures, this.#options.random(), this.#stopping.signal);
         if (this.#stopping.signal.aborted) return batch.length - parts.flat().length;
-      } else if (part.length === 1) {
-        this.#lose(part, "rejected", failure.error);
+      } else if (part.length === 1 && first !== undefined) {
+        this.#bury(first, failure.error);
       } else {
         const middle = part.length >> 1;
         parts.push(part.slice(middle), part.slice(0, middle));
@@ -156,7 +193,7 @@ class BatchRecorder implements DatabaseRecorder {
     return batch.length;
   }
 
-  async #tryToWrite(records: readonly ExecutionRecord[]): Promise<{ error: unknown } | undefined> {
+  async #tryToWrite(records: readonly RecordText[]): Promise<{ error: unknown } | undefined> {
     try {
       await writeRecords(this.#options.db, records);
       return undefined;
@@ -165,70 +202,34 @@ class BatchRecorder implements DatabaseRecorder {
     }
   }
 
-  #settle(count: number): void {
-    this.#queue.splice(0, count);
-    this.#settled += count;
-    while (this.#waiting[0] && this.#waiting[0].settled <= this.#settled) this.#waiting.shift()?.resolve();
-    this.#reportQueue();
-  }
-
-  /** One line at the first loss and one when there is room again; the metric counts in between. */
-  #refuse(execution: ExecutionRecord): void {
-    this.#lostToFullQueue += 1;
-    if (this.#lostToFullQueue === 1) this.#lose([execution], "queue_full");
-    else this.#options.metrics?.recordsDropped.inc({ reason: "queue_full" });
-  }
-
-  #lose(records: readonly ExecutionRecord[], reason: Loss, error?: unknown): void {
-    if (records.length === 0) return;
-    this.#options.metrics?.recordsDropped.inc({ reason }, records.length);
-    const ids = records.map(({ executionId }) => executionId);
-    const cause = error === undefined ? {} : failureFields(error);
-    for (let from = 0; from < ids.length; from += IDS_PER_LINE) {
-      const executionIds = ids.slice(from, from + IDS_PER_LINE).join(" ");
-      this.#options.log.error("Execution records are lost", { reason, executionIds, ...cause });
+  #wakeWaiting(): void {
+    const { settled, size } = this.#spool;
+    while (this.#waiting[0] && (size === 0 || this.#waiting[0].settled <= settled)) {
+      this.#waiting.shift()?.resolve();
     }
   }
 
-  #reportQueue(): void {
-    this.#options.metrics?.spoolRecords.set(this.#queue.length);
+  /** The row's values go to the file of dead letters and nowhere else. */
+  #bury(text: RecordText, error: unknown): void {
+    const isKept = this.#spool.keepDeadLetter(text, isServerAnswer(error) ? error.code : undefined);
+    this.#lose(text, "rejected", error, isKept);
+  }
+
+  #lose({ executionId }: { executionId: string }, reason: Loss, error?: unknown, isKept = false): void {
+    this.#options.metrics?.recordsDropped.inc({ reason });
+    const cause = error === undefined ? {} : failureFields(error);
+    const message = isKept
+      ? "The database refuses an execution record; it is in the file of dead letters"
+      : "An execution record is lost";
+    this.#options.log.error(message, { reason, executionId, ...cause });
   }
 
   #reportFailure(error: unknown, failures: number): void {
     if (!isWorthALine(failures)) return;
-    const counts = { failures, queued: this.queued, lost: this.#lostToFullQueue };
     this.#options.log.warn("Execution records cannot be written; trying again", {
       ...failureFields(error),
-      ...counts,
+      failures,
+      queued: this.queued,
     });
-  }
-
-  #reportRecovery(failures: number): void {
-    if (failures > 0) this.#options.log.info("Execution records are written again", { failures });
-    if (this.#lostToFullQueue === 0) return;
-    this.#options.log.error("Execution records were lost while the queue was full", {
-      lost: this.#lostToFullQueue,
-    });
-    this.#lostToFullQueue = 0;
   }
 }
-
-/**
- * Executions, their attempts, their part of the rollups and what they cost their budgets, all or none. Writing them again
- * changes nothing: rows that are new are counted and charged. Both lock rows that other replicas want, and so come last;
- * charges after all else, because calls wait for those rows.
- */
-const writeRecords = (db: Kysely<Database>, records: readonly ExecutionRecord[]): Promise<void> =>
-  db.transaction().execute(async (tx) => {
-    const inserted = new Set(await insertExecutions(tx, records));
-    await insertAttempts(
-      tx,
-      records.flatMap(({ attempts }) => attempts),
-    );
-    await rollUp(tx, [...inserted]);
-    const added = records.filter(({ executionId }) => inserted.has(executionId));
-    await chargeBudgets(
-      tx,
-      added.flatMap(({ charges = [] }) => charges),
-    );
-  });

@@ -86,7 +86,39 @@ export type ExecutionRecord = Readonly<{
   createdAt: Date;
 }>;
 
-/** Takes a record and returns at once; what happens to it is the recorder's business. */
+/** What is known of an execution when its call is accepted. */
+export type ExecutionIntent = Pick<
+  ExecutionRecord,
+  | "executionId"
+  | "agentId"
+  | "sessionId"
+  | "userTier"
+  | "intent"
+  | "decision"
+  | "decisionId"
+  | "scoringInputs"
+  | "labels"
+  | "keyId"
+  | "createdAt"
+> &
+  Readonly<{
+    /** The target to be asked first. */
+    planned: ModelTarget;
+  }>;
+
+/** Why no further call can be recorded. */
+export type RecordObstacle = "spool_full" | "disk_full" | "disk_failing";
+
+/** Takes what is told and returns at once; what happens to it is the recorder's business. */
 export interface Recorder {
+  /** Asked before a call is accepted; undefined: it can be recorded, whatever happens to the database. */
+  findObstacle(): RecordObstacle | undefined;
+  /** A call is accepted. Followed by `record` once it has ended, unless the process ends first. */
+  begin(intent: ExecutionIntent): void;
   record(execution: ExecutionRecord): void;
+  /**
+   * To be waited for before a caller is told that a call has ended: its record is then as safe as was asked for. Never
+   * rejects; undefined: it is already.
+   */
+  whenSafe(): Promise<void> | undefined;
 }

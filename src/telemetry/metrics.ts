@@ -144,12 +144,28 @@ export function createMetrics() {
     }),
     spoolRecords: new Gauge({
       name: "modeltier_spool_records",
-      help: "Execution records waiting to be written to the database.",
+      help: "Execution records on disk that the database does not have yet.",
+      registers,
+    }),
+    spoolBytes: new Gauge({
+      name: "modeltier_spool_bytes",
+      help: "What the spool takes on the disk, room set aside for calls in flight included.",
+      registers,
+    }),
+    spoolRefusals: new Counter({
+      name: "modeltier_spool_refusals_total",
+      help: "Calls refused because their records could not be kept, by why.",
+      labelNames: ["reason"],
+      registers,
+    }),
+    spoolSyncFailures: new Counter({
+      name: "modeltier_spool_sync_failures_total",
+      help: "Times that records may not have reached the disk and were written again to a new segment.",
       registers,
     }),
     recordsDropped: new Counter({
       name: "modeltier_records_dropped_total",
-      help: "Execution records that could not be kept, by why.",
+      help: "Execution records that do not reach the database, by why; those it rejects are in the file of dead letters.",
       labelNames: ["reason"],
       registers,
     }),

@@ -10,6 +10,10 @@ import { type OtlpReceiver, startOtlpReceiver } from "../support/otlp-receiver.t
 import { type RunningService, startService } from "../support/service.ts";
 import { ask, overGrpc, overHttp } from "../support/workers.ts";
 
+const TOKEN = "the-admin-token";
+/** The service that is open to this machine alone asks for none. */
+const headers = { authorization: `Bearer ${TOKEN}` };
+
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -30,6 +34,7 @@ describe("a setting of the process", () => {
       env: {
         MODELTIER_DATA_DIR: dataDir,
         MODELTIER_HOST: "0.0.0.0",
+        MODELTIER_ADMIN_TOKEN: TOKEN, // nobody listens to other machines without saying who may call
         MODELTIER_SANDBOX_PORT: String(sandboxPort),
         MODELTIER_ALLOW_IMAGE_URLS: "true",
         LOG_LEVEL: "silent",
@@ -69,15 +74,18 @@ describe("a setting of the process", () => {
       mediaType: "image/png",
     };
     const see = (service: RunningService) =>
-      overGrpc(service).completeOnce({
-        request: {
-          routing: { case: "route", value: { agentId: "a" } },
-          messages: [
-            { role: Role.USER, parts: [{ content: { case: "image", value: url } }] },
-            { role: Role.USER, parts: [{ content: { case: "text", value: "What is it?" } }] },
-          ],
+      overGrpc(service).completeOnce(
+        {
+          request: {
+            routing: { case: "route", value: { agentId: "a" } },
+            messages: [
+              { role: Role.USER, parts: [{ content: { case: "image", value: url } }] },
+              { role: Role.USER, parts: [{ content: { case: "text", value: "What is it?" } }] },
+            ],
+          },
         },
-      });
+        { headers },
+      );
     const refused = await see(usual).catch(ConnectError.from);
     expect(refused).toMatchObject({ code: Code.InvalidArgument });
     expect(String(refused)).toContain("MODELTIER_ALLOW_IMAGE_URLS");
@@ -85,7 +93,8 @@ describe("a setting of the process", () => {
   });
 
   it("LOG_LEVEL: a call is in the log, or nothing is", async () => {
-    for (const service of [usual, other]) await overHttp(service).completeOnce({ request: ask("hello") });
+    for (const service of [usual, other])
+      await overHttp(service).completeOnce({ request: ask("hello") }, { headers });
     await expect.poll(() => usual.output().stderr).toContain("an execution ended");
     await other.stop();
     expect(other.output().stderr).toBe("");

@@ -15,6 +15,7 @@ import { type Database, type OpenDatabase, openDatabase } from "../../src/store/
 import { createRecorder } from "../../src/store/recorder.ts";
 import { anExecution } from "../support/executions.ts";
 import { silentLog } from "../support/memory-log.ts";
+import { aSpool } from "../support/spool.ts";
 import { ENGINES, type TestEngine } from "./engines.ts";
 
 const LONG_MS = 60_000;
@@ -84,7 +85,7 @@ describe.each(ENGINES)("budgets on $name", ({ name: engineName, start }) => {
   });
 
   async function record(executionId: string, charges: readonly BudgetCharge[]): Promise<void> {
-    const recorder = createRecorder({ db, log: silentLog });
+    const recorder = createRecorder({ db, spool: await aSpool(), log: silentLog });
     recorder.record(anExecution(executionId, { charges }));
     await recorder.close();
   }

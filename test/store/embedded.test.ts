@@ -13,6 +13,7 @@ import { copyCluster, type EmbeddedFolder, makeEmbeddedFolder } from "../support
 import { anExecution } from "../support/executions.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";
 import { type StartedProcess, startProcess } from "../support/process.ts";
+import { aSpool } from "../support/spool.ts";
 import { startup } from "../support/wire.ts";
 
 const HOLDER = new URL("./processes/hold-folder.ts", import.meta.url);
@@ -113,7 +114,7 @@ describe("the embedded database", () => {
     const log = createMemoryLog();
     const { db, migrate } = await open(folder.path, log);
     await migrate();
-    const recorder = createRecorder({ db, log: silentLog });
+    const recorder = createRecorder({ db, spool: await aSpool(), log: silentLog });
     recorder.record(anExecution("before"));
     await recorder.flush();
     const visitor = connect(join(folder.path, SOCKET_NAME));
@@ -125,6 +126,29 @@ describe("the embedded database", () => {
     expect(await findExecution(db, "before")).toBeDefined();
     expect(await findExecution(db, "after")).toBeDefined();
     expect(log.lines.map(({ message }) => message)).toContain("The embedded database is back");
+  });
+
+  it("writes a checkpoint and brings its files to the disk when asked, once nobody is in the middle of something", async () => {
+    const { db, persist } = await open();
+    await sql`create table notes (text text)`.execute(db);
+    const lastCheckpoint = async (): Promise<unknown> =>
+      (
+        await sql<{ lsn: string }>`select checkpoint_lsn::text as lsn from pg_control_checkpoint()`.execute(
+          db,
+        )
+      ).rows[0]?.lsn;
+    const before = await lastCheckpoint();
+    const steps: string[] = [];
+    const persisting = db.transaction().execute(async (tx) => {
+      await sql`insert into notes values ('one')`.execute(tx);
+      const persisted = persist?.().then(() => steps.push("persisted"));
+      await sql`select pg_sleep(0.2)`.execute(tx);
+      steps.push("committed");
+      return { persisted };
+    });
+    await (await persisting).persisted;
+    expect(steps).toEqual(["committed", "persisted"]);
+    expect(await lastCheckpoint()).not.toBe(before);
   });
 
   it("is shut down in good order when it is closed", async () => {

@@ -17,6 +17,7 @@ import { startDatabaseProxy } from "../support/database-proxy.ts";
 import { anAttempt, anExecution } from "../support/executions.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";
 import { startProcess } from "../support/process.ts";
+import { aSpool } from "../support/spool.ts";
 import { ENGINES, type TestEngine } from "./engines.ts";
 
 const NAMES = MIGRATIONS.map(({ name }) => name);
@@ -100,7 +101,7 @@ describe.each(ENGINES)("migrations on $name", ({ name: engineName, start }) => {
     ];
     await migrate(db, { migrations: [...MIGRATIONS, ...newer] });
     expect(await run()).toEqual([]);
-    const recorder = createRecorder({ db, log: silentLog });
+    const recorder = createRecorder({ db, spool: await aSpool(), log: silentLog });
     recorder.record(anExecution("from-the-older-release"));
     await recorder.close();
     const { rows } = await sql`select execution_id, region from ai_analytics`.execute(db);

@@ -13,6 +13,7 @@ import { createRecorder } from "../../src/store/recorder.ts";
 import { anExecution } from "../support/executions.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { aSpool } from "../support/spool.ts";
 
 const TIGHT: Limits = {
   connections: 2,
@@ -93,7 +94,7 @@ describe("a Postgres of one's own", () => {
     const log = createMemoryLog();
     const { db, engine, close } = await openDatabase({ url: away, dataDir: "unused", log });
     expect(engine).toBe("postgres");
-    const recorder = createRecorder({ db, log });
+    const recorder = createRecorder({ db, spool: await aSpool(), log });
     recorder.record(anExecution("exec-1"));
     await expect.poll(() => log.lines.length).toBeGreaterThan(0);
     await recorder.close({ timeoutMs: 0 });

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Kysely, sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Database, type OpenDatabase, openDatabase } from "../../src/store/database.ts";
@@ -5,10 +7,13 @@ import { findExecution } from "../../src/store/executions.ts";
 import { connect, type Limits, SERVING_LIMITS } from "../../src/store/pool.ts";
 import { createRecorder, type DatabaseRecorder, type RecorderOptions } from "../../src/store/recorder.ts";
 import type { ExecutionRecord } from "../../src/store/records.ts";
+import { DEAD_LETTERS } from "../../src/store/spool/dead-letters.ts";
+import type { Spool } from "../../src/store/spool/spool.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.ts";
 import { anAttempt, anExecution } from "../support/executions.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";
+import { aSpool, makeSpoolFolder } from "../support/spool.ts";
 import { ENGINES, type TestEngine } from "./engines.ts";
 
 /** So that a connection that fell silent is given up within a test's patience. */
@@ -23,6 +28,8 @@ describe.each(ENGINES)("the recorder on $name", ({ start }) => {
   let proxy: DatabaseProxy;
   let throughProxy: Kysely<Database>;
   let recorder: DatabaseRecorder;
+  let spool: Spool;
+  let root: string;
   let log = createMemoryLog();
   let metrics = createMetrics();
 
@@ -44,11 +51,13 @@ describe.each(ENGINES)("the recorder on $name", ({ start }) => {
     await sql`truncate orchestration_executions, ai_analytics`.execute(database.db);
     log = createMemoryLog();
     metrics = createMetrics();
+    root = makeSpoolFolder();
+    spool = await aSpool({ root, log, metrics });
   });
   afterEach(() => recorder.close({ timeoutMs: 0 }));
 
   function record(records: readonly ExecutionRecord[], options: Partial<RecorderOptions> = {}) {
-    recorder = createRecorder({ db: database.db, log, metrics, random: () => 0, ...options });
+    recorder = createRecorder({ db: database.db, spool, log, metrics, random: () => 0, ...options });
     for (const execution of records) recorder.record(execution);
     return recorder;
   }
@@ -104,10 +113,10 @@ describe.each(ENGINES)("the recorder on $name", ({ start }) => {
     expect(log.lines).toEqual([
       {
         level: "error",
-        message: "Execution records are lost",
+        message: "The database refuses an execution record; it is in the file of dead letters",
         fields: expect.objectContaining({
           reason: "rejected",
-          executionIds: "poison",
+          executionId: "poison",
           sqlState: "23514",
           constraint: "orchestration_executions_cost_nano_usd_check",
         }),
@@ -115,6 +124,13 @@ describe.each(ENGINES)("the recorder on $name", ({ start }) => {
     ]);
     expect(await lost("rejected")).toBe(1);
     expect(JSON.stringify(log.lines)).not.toContain("confidential");
+    const letter = JSON.parse(readFileSync(join(root, DEAD_LETTERS), "utf8"));
+    expect(letter).toMatchObject({
+      sqlState: "23514",
+      execution: { execution_id: "poison", agent_id: "confidential", cost_nano_usd: "-1" },
+      attempts: [{ execution_id: "poison" }],
+      charges: [],
+    });
   });
 
   it("gives up an execution whole when one of its attempts is refused", async () => {
@@ -131,7 +147,7 @@ describe.each(ENGINES)("the recorder on $name", ({ start }) => {
     await proxy.comeBack();
     await recorder.flush();
     expect(await counts()).toEqual({ executions: 1_200, attempts: 1_200 });
-    expect(log.lines.at(0)).toMatchObject({ level: "warn", fields: { queued: 1_200, lost: 0 } });
+    expect(log.lines.at(0)).toMatchObject({ level: "warn", fields: { queued: 1_200 } });
     expect(log.lines.at(-1)).toMatchObject({
       level: "info",
       message: "Execution records are written again",
@@ -168,43 +184,27 @@ describe.each(ENGINES)("the recorder on $name", ({ start }) => {
     expect(await counts()).toEqual({ executions: 3, attempts: 3 });
   });
 
-  it("keeps what fits while the database is away, and counts and names what does not", async () => {
-    await proxy.goDown();
-    record(executions(15), { db: throughProxy, maxQueued: 10 });
-    expect(recorder.queued).toBe(10);
-    expect(log.lines).toMatchObject([
-      { level: "error", fields: { reason: "queue_full", executionIds: "exec-10" } },
-    ]);
-    expect(await lost("queue_full")).toBe(5);
-    await proxy.comeBack();
-    await recorder.flush();
-    expect(await counts()).toEqual({ executions: 10, attempts: 10 });
-    expect(log.lines.at(-1)).toMatchObject({ level: "error", fields: { lost: 5 } });
-  });
-
   it("writes what is left when it is closed", async () => {
     await record(executions(700), { flushIntervalMs: 60_000 }).close();
     expect(await counts()).toEqual({ executions: 700, attempts: 700 });
   });
 
-  it("names every record it could not write before it was closed", async () => {
+  it("leaves on the disk what it could not write before it was closed, for the next one (O05)", async () => {
     await proxy.goDown();
     record(executions(150), { db: throughProxy });
     await recorder.close({ timeoutMs: 1 });
     await proxy.comeBack();
-    expect(recorder.queued).toBe(0);
-    expect(await lost("closed")).toBe(150);
-    const named = log.lines
-      .filter(({ fields }) => fields.reason === "closed")
-      .flatMap(({ fields }) => String(fields.executionIds).split(" "));
-    expect(named).toEqual(executions(150).map(({ executionId }) => executionId));
+    expect(log.lines.at(-1)).toMatchObject({ level: "warn", fields: { records: 150 } });
     expect(await counts()).toEqual({ executions: 0, attempts: 0 });
+    spool = await aSpool({ root, log, metrics });
+    await record([]).flush();
+    expect(await counts()).toEqual({ executions: 150, attempts: 150 });
   });
 
   it("does not take what comes after it was closed, and says so", async () => {
     await record([]).close();
     recorder.record(anExecution("late"));
-    expect(log.lines).toMatchObject([{ level: "error", fields: { reason: "closed", executionIds: "late" } }]);
+    expect(log.lines).toMatchObject([{ level: "error", fields: { reason: "closed", executionId: "late" } }]);
     expect(await lost("closed")).toBe(1);
   });
 

@@ -7,6 +7,7 @@ import { createRecorder } from "../../src/store/recorder.ts";
 import type { AttemptRecord, ExecutionRecord } from "../../src/store/records.ts";
 import { aDecision, anAttempt, anExecution } from "../support/executions.ts";
 import { silentLog } from "../support/memory-log.ts";
+import { aSpool } from "../support/spool.ts";
 import { ENGINES, type TestEngine } from "./engines.ts";
 
 const HOUR_MS = 3_600_000;
@@ -168,7 +169,7 @@ describe.each(ENGINES)("the rollups on $name", ({ start }) => {
   beforeEach(emptyTables);
 
   async function write(executions: readonly ExecutionRecord[], maxBatch = 7): Promise<void> {
-    const recorder = createRecorder({ db: database.db, log: silentLog, maxBatch });
+    const recorder = createRecorder({ db: database.db, spool: await aSpool(), log: silentLog, maxBatch });
     for (const one of executions) recorder.record(one);
     await recorder.flush();
     await recorder.close();

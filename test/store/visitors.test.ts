@@ -9,6 +9,7 @@ import { createRecorder } from "../../src/store/recorder.ts";
 import { type EmbeddedFolder, makeEmbeddedFolder } from "../support/embedded-folder.ts";
 import { anExecution } from "../support/executions.ts";
 import { silentLog } from "../support/memory-log.ts";
+import { aSpool } from "../support/spool.ts";
 import { answered, execute, SYNC, startup } from "../support/wire.ts";
 
 describe("the embedded database with visitors on its socket", () => {
@@ -42,7 +43,12 @@ describe("the embedded database with visitors on its socket", () => {
   }
 
   it("answers a visitor while the service writes", async () => {
-    const recorder = createRecorder({ db: database.db, log: silentLog, flushIntervalMs: 1 });
+    const recorder = createRecorder({
+      db: database.db,
+      spool: await aSpool(),
+      log: silentLog,
+      flushIntervalMs: 1,
+    });
     const visitor = await visit();
     const count = async (): Promise<number> => {
       const { rows } = await visitor.query("select count(*)::int as count from orchestration_executions");

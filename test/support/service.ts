@@ -30,6 +30,8 @@ export type ServiceOptions = Readonly<{
   dataDir?: string;
   /** Runs in its data folder, where it finds `.env` files of its own. */
   inOwnFolder?: boolean;
+  /** A command that ends by executing its last arguments, which are the service's. */
+  under?: readonly string[];
 }>;
 
 /** Starts the service and waits until it says where to call. @throws with its output when it exits before */
@@ -37,10 +39,12 @@ export async function startService({
   env = {},
   dataDir,
   inOwnFolder,
+  under = [],
 }: ServiceOptions = {}): Promise<RunningService> {
   const folder = dataDir ?? mkdtempSync(join(tmpdir(), "mt-"));
   if (dataDir === undefined && env.DATABASE_URL === undefined) await copyCluster(folder);
-  const child = spawn(process.execPath, [join(ROOT, "src/main.ts")], {
+  const [command, ...parameters] = [...under, process.execPath, join(ROOT, "src/main.ts")] as const;
+  const child = spawn(command ?? "", parameters, {
     cwd: inOwnFolder ? folder : ROOT,
     env: {
       PATH: process.env.PATH,

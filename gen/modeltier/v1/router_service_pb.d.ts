@@ -36,6 +36,8 @@ export declare const RouterService: GenService<{
    * As Route, with the budgets of the call's labels, and: UNAVAILABLE (BUDGET_STORE_UNAVAILABLE): a budget applies and the
    * database is away. UNAVAILABLE: every attempt failed, or the answer broke off after pieces were delivered (the detail's
    * metadata says partial=true). RESOURCE_EXHAUSTED: rate limits or credit at every target, with RetryInfo where known.
+   * RESOURCE_EXHAUSTED (RECORDS_SPOOL_FULL, RECORDS_DISK_FULL, RECORDS_DISK_FAILING): nothing more can be recorded, so the call
+   * was not made; with RetryInfo.
    * FAILED_PRECONDITION (CONTENT_FILTERED): a provider refused the content. DEADLINE_EXCEEDED, CANCELLED: the caller's doing.
    * With a decision token, INVALID_ARGUMENT: it is not this server's, the field says why. FAILED_PRECONDITION: it has expired
    * (DECISION_EXPIRED), what it rests on was reconfigured (DECISION_CONFIG_CHANGED), or none of its targets can serve the

@@ -76,7 +76,12 @@ export function harness(
     health,
     retryBudget: new RetryBudget(),
     hedgeBudget: new HedgeBudget(),
-    recorder: { record: (execution) => seen.executions.push(execution) },
+    recorder: {
+      findObstacle: () => undefined,
+      begin: () => {},
+      record: (execution) => seen.executions.push(execution),
+      whenSafe: () => undefined,
+    },
     observer: {
       onDecision: (_, decisionId) => seen.decisions.push(decisionId),
       onAttempt: (record, report) => {

@@ -6,8 +6,14 @@ export type WorkerInput = Readonly<{
   socketPath: string;
 }>;
 
-/** "broken": the engine stopped in the middle of a message, and the thread with it. */
-export type WorkerMessage = "ready" | "broken" | "checkpoint_failed";
+/**
+ * "broken": the engine stopped in the middle of a message, and the thread with it. "persisted" and "not_persisted" answer
+ * PERSIST, in the order in which it was sent.
+ */
+export type WorkerMessage = "ready" | "broken" | "checkpoint_failed" | "persisted" | "not_persisted";
 
 /** Sent once, to end the thread in good order. */
 export const CLOSE = "close";
+
+/** Asks for everything that is committed to be brought to the disk. */
+export const PERSIST = "persist";

@@ -10,6 +10,8 @@ import { startSupervised } from "./supervisor.ts";
 export type EmbeddedServer = Readonly<{
   /** For `psql -h`. Absolute. */
   socketFolder: string;
+  /** Brings everything committed so far to the disk. One at a time. */
+  persist(): Promise<void>;
   /** Writes a checkpoint, ends the thread and frees the folder. */
   close(): Promise<void>;
 }>;
@@ -30,6 +32,7 @@ export async function startEmbeddedServer(options: { dataDir: string; log: Log }
     }
     return {
       socketFolder,
+      persist: () => supervised.persist(),
       async close() {
         await supervised.close();
         if (socketFolder !== dataDir) rmSync(socketFolder, { recursive: true, force: true });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type ExecProtocolOptionsStream,
   PGlite,
@@ -7,6 +8,9 @@ import {
 
 /** Frontend messages after which a pipeline is still open; it ends with Sync, and a simple Query ends it too. */
 const PIPELINE_MESSAGES: ReadonlySet<number> = new Set(Buffer.from("PBDECH"));
+
+/** How often a busy session is looked at. */
+const BUSY_MS = 5;
 
 /** The default is 128 MB of buffers, all of it resident after a while; the rows of a day fit in far less. */
 const SETTINGS = ["-c", "shared_buffers=32MB"];
@@ -66,6 +70,12 @@ export class SharedPGlite extends PGlite {
   async checkpointIfUseful(): Promise<void> {
     if (!this.#isUsed || this.isInTransaction()) return;
     this.#isUsed = false;
+    await this.exec("CHECKPOINT");
+  }
+
+  /** Writes a checkpoint as soon as no client is in the middle of something. */
+  async checkpoint(): Promise<void> {
+    while (this.isInTransaction()) await sleep(BUSY_MS);
     await this.exec("CHECKPOINT");
   }
 }

@@ -3,17 +3,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Log } from "../../telemetry/log.ts";
 import { backOff, isWorthALine } from "../retry.ts";
-import { CLOSE, type WorkerInput, type WorkerMessage } from "./protocol.ts";
+import { CLOSE, PERSIST, type WorkerInput, type WorkerMessage } from "./protocol.ts";
 
 /** A checkpoint of what was written in the last minute takes far less. */
 const CLOSE_MS = 10_000;
 
-const COMPLAINTS: Readonly<Record<Exclude<WorkerMessage, "ready">, string>> = {
+const COMPLAINTS: Readonly<Partial<Record<WorkerMessage, string>>> = {
   broken: "The embedded database's engine broke on a message that it cannot take",
   checkpoint_failed: "The embedded database could not write a checkpoint; its log grows until one succeeds",
 };
 
-export type SupervisedWorker = Readonly<{ close(): Promise<void> }>;
+export type SupervisedWorker = Readonly<{
+  /** Everything committed so far is on the disk when it resolves. One at a time. */
+  persist(): Promise<void>;
+  close(): Promise<void>;
+}>;
 
 /** Resolves when the database takes connections. Rejects when the first start fails; later ones are repeated. */
 export async function startSupervised(input: WorkerInput, log: Log): Promise<SupervisedWorker> {
@@ -35,6 +39,7 @@ export async function startSupervised(input: WorkerInput, log: Log): Promise<Sup
   }
 
   return {
+    persist: () => persist(worker),
     async close() {
       closing.abort();
       await stop(worker, log);
@@ -65,7 +70,8 @@ function startWorker(input: WorkerInput, log: Log): Promise<Worker> {
   return new Promise((resolve, reject) => {
     worker.on("message", (message: WorkerMessage) => {
       if (message === "ready") resolve(worker);
-      else log.error(COMPLAINTS[message]);
+      const complaint = COMPLAINTS[message];
+      if (complaint !== undefined) log.error(complaint);
     });
     worker.on("error", (error) => {
       log.error("The embedded database's thread failed", { failure: String(error) });
@@ -74,6 +80,26 @@ function startWorker(input: WorkerInput, log: Log): Promise<Worker> {
     worker.once("exit", (code) =>
       reject(new Error(`The embedded database's thread ended with code ${code}`)),
     );
+  });
+}
+
+function persist(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const answered = (message: WorkerMessage): void => {
+      if (message !== "persisted" && message !== "not_persisted") return;
+      worker.off("message", answered);
+      worker.off("exit", gone);
+      if (message === "persisted") resolve();
+      else reject(new Error("the embedded database's files could not be brought to the disk"));
+    };
+    const gone = (): void => {
+      worker.off("message", answered);
+      reject(new Error("the embedded database's thread is gone"));
+    };
+    worker.on("message", answered);
+    worker.once("exit", gone);
+    if (worker.threadId === -1) gone();
+    else worker.postMessage(PERSIST);
   });
 }
 

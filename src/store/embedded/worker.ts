@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
 import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
-import type { WorkerInput, WorkerMessage } from "./protocol.ts";
+import { PERSIST, type WorkerInput, type WorkerMessage } from "./protocol.ts";
 import { SharedPGlite } from "./shared-pglite.ts";
+import { syncTree } from "./sync-tree.ts";
 
 /** Our own pool, a few `psql`, a dashboard. */
 const MAX_CONNECTIONS = 50;
@@ -24,7 +25,10 @@ const server = await listen(database, input);
 const checkpoints = setInterval(() => {
   database.checkpointIfUseful().catch(() => tell("checkpoint_failed"));
 }, CHECKPOINT_EVERY_MS);
-parentPort?.once("message", close);
+parentPort?.on("message", (message: unknown) => {
+  if (message === PERSIST) void persist();
+  else void close();
+});
 tell("ready");
 
 function tell(message: WorkerMessage): void {
@@ -56,6 +60,17 @@ async function listen(db: PGlite, { privateFolder, socketPath }: WorkerInput): P
   chmodSync(path, 0o600);
   renameSync(path, socketPath);
   return socketServer;
+}
+
+/** PGlite writes its files and never brings them to the disk, so that is done for it, once they are complete. */
+async function persist(): Promise<void> {
+  try {
+    await database.checkpoint();
+    await syncTree(input.clusterFolder);
+    tell("persisted");
+  } catch {
+    tell("not_persisted");
+  }
 }
 
 function stopBroken(): void {

@@ -102,13 +102,15 @@ async function startReplica(
 export const accessOf = ({ grpcAddress }: Pick<RunningService, "grpcAddress">) =>
   createClient(AccessService, createGrpcTransport({ baseUrl: `http://${grpcAddress}` }));
 
-const providersOf = ({ baseUrls }: Sandbox): Readonly<Record<string, string>> => ({
+export const PROVIDER_KEY = "sk-test-of-every-provider";
+
+export const providersOf = ({ baseUrls }: Sandbox): Readonly<Record<string, string>> => ({
   MODELTIER_SANDBOX: "false",
   MODELTIER_RETIRED_MODELS: "try",
   OPENAI_BASE_URL: baseUrls.openai,
-  OPENAI_API_KEY: "sk-test",
+  OPENAI_API_KEY: PROVIDER_KEY,
   ANTHROPIC_BASE_URL: baseUrls.anthropic,
-  ANTHROPIC_API_KEY: "sk-test",
+  ANTHROPIC_API_KEY: PROVIDER_KEY,
   KIMI_BASE_URL: baseUrls.kimi,
-  KIMI_API_KEY: "sk-test",
+  KIMI_API_KEY: PROVIDER_KEY,
 });
