@@ -46,7 +46,7 @@ describe("the audit log", () => {
 
   it("has configurations, budgets and reloads, newest first, with who did it", async () => {
     const { configs, access, providers } = clients;
-    const { config } = await configs.getConfig({});
+    const { config } = await configs.getConfig({}, ADMIN);
     await configs.publishConfig({ config, basedOn: 0n, author: "ana" }, ADMIN);
     const scope = { kind: { case: "global" as const, value: {} } };
     const budget = { budgetId: "all", scope, period: BudgetPeriod.DAY, limitTokens: 9_007_199_254_740_993n };

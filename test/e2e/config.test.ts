@@ -147,23 +147,23 @@ describe("a change of the balanced tier", () => {
   });
 
   it("says so before and when it is published, of the fields that differ from what the variables make them", async () => {
-    const { config, versionInForce } = await anyone.getConfig({ version: 0n });
+    const { config, versionInForce } = await admin.getConfig({ version: 0n });
     if (config === undefined) throw new Error("no configuration");
     const overridden = (warnings: readonly ConfigWarning[]) =>
       warnings
         .filter(({ kind }) => kind === ConfigWarningKind.OVERRIDDEN_VARIABLE)
         .map(({ field, description }) => [field, /MODELTIER_\w+/.exec(description)?.[0]]);
-    expect(overridden((await anyone.validateConfig({ config })).warnings)).toEqual([]);
+    expect(overridden((await admin.validateConfig({ config })).warnings)).toEqual([]);
     const other = clone(RoutingConfigSchema, config);
     if (other.hedging !== undefined) other.hedging.enabled = !other.hedging.enabled;
-    expect(overridden((await anyone.validateConfig({ config: other })).warnings)).toEqual([
+    expect(overridden((await admin.validateConfig({ config: other })).warnings)).toEqual([
       ["hedging", "MODELTIER_HEDGING"],
     ]);
     const published = await admin.publishConfig({ config: other, basedOn: versionInForce });
     expect(overridden(published.warnings)).toEqual([["hedging", "MODELTIER_HEDGING"]]);
-    expect(overridden((await anyone.getConfig({})).warnings)).toEqual([["hedging", "MODELTIER_HEDGING"]]);
+    expect(overridden((await admin.getConfig({})).warnings)).toEqual([["hedging", "MODELTIER_HEDGING"]]);
     const back = await admin.rollbackConfig({ version: versionInForce });
-    expect(overridden(back.warnings)).toEqual(overridden((await anyone.getConfig({})).warnings));
+    expect(overridden(back.warnings)).toEqual(overridden((await admin.getConfig({})).warnings));
   });
 
   it("does not touch what is not there: NOT_FOUND for a version nobody published", async () => {

@@ -133,20 +133,32 @@ it("O05 the process ends in time while Postgres is down, and what it left is rec
 });
 
 it("O04 killed while it drains: every call is recorded, those that were still running as INTERRUPTED", async () => {
-  const { database, start } = await setStage(stack);
-  const service = await start({ MODELTIER_GRACE_SECONDS: "30" });
+  const { database, start, openAiUrl } = await setStage(stack);
+  const service = await start({
+    MODELTIER_GRACE_SECONDS: "30",
+    MODELTIER_PROVIDERS: "primary",
+    PRIMARY_BASE_URL: openAiUrl,
+    PRIMARY_API_KEY: "key",
+  });
   await hasTables(database);
   const { router } = callerOf(service);
-  const model = "openai/gpt-4o-mini!stall";
+  const model = "primary/one!stall=5";
   const running = Array.from({ length: 20 }, () =>
     call(router, "agent", "", { model, maxOutputTokens: 2_000 }),
   );
-  await holdsWithin(10_000, async () => (await metric(service, "modeltier_routing_decisions_total")) > 0);
+  const isRouted = async () =>
+    (await metric(service, "modeltier_routing_decisions_total")) === running.length;
+  expect(await holdsWithin(10_000, isRouted)).toBe(true);
   await sleep(300);
   void service.stop();
   await sleep(200);
   process.kill(service.pid, "SIGKILL");
   const accepted = (await Promise.all(running)).filter(({ decision }) => decision !== undefined).length;
+  expect(accepted).toBe(20);
   await start();
   expect(await holdsWithin(30_000, async () => (await countRows(database)) >= accepted)).toBe(true);
+  const { rows } = await database.query(
+    "select distinct status, failure_reason from orchestration_executions",
+  );
+  expect(rows).toEqual([{ status: "failed", failure_reason: "INTERRUPTED" }]);
 });

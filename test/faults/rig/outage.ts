@@ -22,6 +22,8 @@ export type Stage = Readonly<{
   /** Past the proxy. */
   database: pg.Client;
   dataDir: string;
+  /** Where a provider of OpenAI's dialect answers; faults go by model name there. */
+  openAiUrl: string;
   start(env?: Readonly<Record<string, string>>, under?: readonly string[]): Promise<RunningService>;
 }>;
 
@@ -45,6 +47,7 @@ export async function setStage(stack: AsyncDisposableStack): Promise<Stage> {
     proxy,
     database,
     dataDir,
+    openAiUrl: sandbox.baseUrls.openai,
     async start(env = {}, under = []) {
       const service = await startService({
         dataDir,

@@ -55,6 +55,8 @@ export type RigOptions = Readonly<{
 }>;
 
 const TABLES_WITHIN_MS = 30_000;
+/** The embedded database lets a session go that asks nothing for 30 s. */
+const KEEP_ALIVE_MS = 10_000;
 const PROMPT_CANARY = "CANARY-PROMPT-51c8e0";
 const keyCanary = (provider: string): string => `sk-CANARY-${provider}-9f27d4`;
 
@@ -82,7 +84,9 @@ async function buildRig(options: RigOptions, stack: AsyncDisposableStack): Promi
   const service = await startServiceOver(sandbox, baseUrls, options, stack);
   const database = new pg.Client(databaseConfig(service, options.databaseUrl));
   await database.connect();
+  const keepAlive = setInterval(() => void database.query("select 1").catch(() => {}), KEEP_ALIVE_MS).unref();
   stack.defer(() => database.end());
+  stack.defer(() => clearInterval(keepAlive));
   await holdsWithin(TABLES_WITHIN_MS, () => hasTables(database));
   const providers = ["openai", "anthropic", "kimi", ...Object.keys(baseUrls)];
   return {
