@@ -1,5 +1,5 @@
 /**
- * D: the process is killed, again and again, while it answers. Twenty times on each engine; MODELTIER_FAULTS=all makes it two
+ * D: the process is killed, again and again, while it answers. Five times on each engine; MODELTIER_FAULTS=all makes it two
  * hundred.
  */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -20,7 +20,7 @@ import { providersOf } from "./rig/replicas.ts";
 import { holdsWithin } from "./rig/rig.ts";
 import { isThorough } from "./rig/thorough.ts";
 
-const KILLS = isThorough ? 200 : 20;
+const KILLS = isThorough ? 200 : 5;
 const CALLERS = 8;
 const LIMIT_MS = KILLS * 30_000;
 
