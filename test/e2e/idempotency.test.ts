@@ -284,7 +284,10 @@ describe("while the database is away", () => {
     expect(infoOf(refused)?.reason).toBe("IDEMPOTENCY_STORE_UNAVAILABLE");
     expect(await upstreamCalls(service)).toBe(0);
     expect((await overGrpc(service).completeOnce({ request: ask("") })).completed?.replayed).toBe(false);
-    expect(service.output().stderr).toContain("Calls with an idempotency key are refused");
+    await vi.waitFor(
+      () => expect(service.output().stderr).toContain("Calls with an idempotency key are refused"),
+      PATIENTLY,
+    );
     expect(service.output().stderr).not.toContain("canary-key");
   });
 });

@@ -85,7 +85,9 @@ it.skipIf(!CAN_TRACE)(
       expect(new Set(refused)).toSatisfy(isDiskFailing);
     }
     expect(answered).toBeGreaterThan(0);
-    expect(service.output().stderr).toContain("may not have reached the disk");
+    await expect
+      .poll(() => service.output().stderr, { timeout: 10_000 })
+      .toContain("may not have reached the disk");
     const [traced = ""] = readFileSync(`/proc/${service.pid}/task/${service.pid}/children`, "utf8").split(
       " ",
     );

@@ -23,6 +23,8 @@ const KEYS = fileURLToPath(new URL("../../src/cli/keys-main.ts", import.meta.url
 const PEPPER = "the-pepper-of-this-test-which-is-long-enough";
 /** What the fault list promises, at every replica. */
 const WITHIN_MS = 5_000;
+/** A log line is written behind what it tells of. */
+const PATIENTLY = { timeout: 10_000 };
 
 /** Runs `npm run keys` as a person would, without npm. */
 async function keys(words: readonly string[], env: Readonly<Record<string, string>>) {
@@ -209,7 +211,7 @@ describe("X14 keys on two replicas of one Postgres", () => {
     });
     try {
       expect(await isLetIn(stranger, admin)).toBe(false);
-      expect(stranger.output().stderr).toContain("another MODELTIER_KEY_PEPPER");
+      await expect.poll(() => stranger.output().stderr, PATIENTLY).toContain("another MODELTIER_KEY_PEPPER");
     } finally {
       await stranger.stop();
     }
@@ -241,7 +243,7 @@ describe("open mode", () => {
     const service = await startService({ dataDir: folder });
     try {
       expect(service.output().stdout).toContain("OPEN: everyone on this machine may do everything");
-      expect(service.output().stderr).toContain("nobody is asked for a key");
+      await expect.poll(() => service.output().stderr, PATIENTLY).toContain("nobody is asked for a key");
       expect(await isLetIn(service, "whatever")).toBe(true);
       expect(await accessOf(service).getIdentity({})).toMatchObject({ role: AccessRole.ADMIN, isOpen: true });
       const env = { MODELTIER_DATA_DIR: folder };
