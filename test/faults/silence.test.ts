@@ -1,6 +1,7 @@
 /** P and S: providers that fall silent. The limits are those of production, divided by ten or so. */
 import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { latenessMs } from "./rig/lateness.ts";
 import { FALLBACK, type Rig, startRig } from "./rig/rig.ts";
 import { attemptsAt, trial } from "./rig/trial.ts";
 
@@ -23,10 +24,9 @@ beforeAll(async () => {
 afterAll(() => rig?.stop());
 
 describe.each([1, 50])("at concurrency %i", (concurrency) => {
-  /** The rest of the call is quick: half a second is left for it, a whole one when fifty share two cores. */
   const expectDuration = (elapsedMs: number, limitMs: number): void => {
     expect(elapsedMs).toBeGreaterThanOrEqual(limitMs);
-    expect(elapsedMs).toBeLessThanOrEqual(limitMs + (concurrency === 1 ? 500 : 1_000));
+    expect(elapsedMs).toBeLessThanOrEqual(limitMs + latenessMs(concurrency));
   };
 
   it("P12 a host that accepts and never answers: the header limit, the next provider, no second try", async () => {
