@@ -32,7 +32,7 @@ describe("what a month is heading for", () => {
     expect(spentNanoUsd).toBe((13n * 24n * 10n + 7n * 24n) * USD);
     expect(projectedNanoUsd).toBe(spentNanoUsd + 10n * 24n * USD);
     expect(explanation).toBe(
-      "$3288 so far, and for the 10.0 days that are left $24 a day, the mean of the last 7.0 days.",
+      "$3,288.00 so far, and for the 10.0 days that are left $24.00 a day, the mean of the last 7.0 days.",
     );
   });
 

@@ -55,6 +55,10 @@ const hoursUntil = (from: Date, now: Date): Window => ({
   to: new Date(hourOf(now).getTime() + HOUR_MS),
 });
 
-/** To the hundredth of a cent, cut off. */
-const usd = (nanoUsd: bigint): string => `$${usdFromNano(nanoUsd - (nanoUsd % 100_000n))}`;
+/** To the cent, and amounts below a dollar to the hundredth of one, cut off. */
+function usd(nanoUsd: bigint): string {
+  const [whole = "0", fraction = ""] = usdFromNano(nanoUsd).split(".");
+  const digits = whole === "0" ? 4 : 2;
+  return `$${Number(whole).toLocaleString("en-US")}.${fraction.padEnd(digits, "0").slice(0, digits)}`;
+}
 const days = (ms: number): string => `${(ms / DAY_MS).toFixed(1)} days`;

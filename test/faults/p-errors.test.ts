@@ -3,7 +3,7 @@ import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FALLBACK, NO_FALLBACK, type Rig, startRig } from "./rig/rig.ts";
 import { sumOf } from "./rig/scrape.ts";
-import { attemptsAt, gapsMs, trial } from "./rig/trial.ts";
+import { attemptsAt, spacingsMs, trial } from "./rig/trial.ts";
 
 let rig: Rig;
 beforeAll(async () => {
@@ -23,7 +23,7 @@ describe.each([1, 50])("at concurrency %i", (concurrency) => {
       expect(completed).toBeDefined();
       expect([asked.length, failureClasses]).toEqual([2, ["server_error"]]);
     }
-    const waits = targets.flatMap((target) => gapsMs(attemptsAt(seen, target)));
+    const waits = targets.flatMap((target) => spacingsMs(attemptsAt(seen, target)));
     expect(waits.length).toBeGreaterThanOrEqual(Math.min(concurrency, 20));
     for (const waitMs of waits) expect(waitMs).toBeGreaterThanOrEqual(100);
     if (concurrency > 1) expect(new Set(waits.map(Math.round)).size).toBeGreaterThan(5);

@@ -6,10 +6,13 @@ import type { Dialect } from "../../src/providers/provider.ts";
 import { latenessMs } from "./rig/lateness.ts";
 import { FALLBACK, type Rig, startRig } from "./rig/rig.ts";
 import { sumOf } from "./rig/scrape.ts";
-import { attemptsAt, gapsMs, trial } from "./rig/trial.ts";
+import { attemptsAt, gapsMs, spacingsMs, trial } from "./rig/trial.ts";
 
 /** Stands still, so that a date in a header is exactly as far away as it was meant to be. */
 const providersMs = Date.now() + 3_600_000;
+
+/** Of second attempts, in ms. */
+type Waits = Readonly<{ spacings: readonly number[]; gaps: readonly number[] }>;
 
 let rig: Rig;
 beforeAll(async () => {
@@ -28,23 +31,24 @@ const OUT_OF_QUOTA: Readonly<Record<number, Readonly<Record<Dialect, string>>>> 
 
 describe.each([1, 50])("at concurrency %i", (concurrency) => {
   /** Calls at one target each, whose first attempt meets the faults; the waits before second attempts there. */
-  async function waitsAfter(faults: string): Promise<readonly number[]> {
+  async function waitsAfter(faults: string): Promise<Waits> {
     const targets = Array.from({ length: concurrency }, () => rig.primary(`${faults},once`));
     const seen = await trial(rig, concurrency, (index) => ({ model: targets[index] }));
     for (const { completed, asked } of seen.heard) {
       expect(completed).toBeDefined();
       expect(asked.length).toBe(2);
     }
-    return targets.flatMap((target) => gapsMs(attemptsAt(seen, target)));
+    const attempts = targets.map((target) => attemptsAt(seen, target));
+    return { spacings: attempts.flatMap(spacingsMs), gaps: attempts.flatMap(gapsMs) };
   }
 
   /** The retry budget allows thirty in ten seconds, or one for ten calls; the other calls move on. */
-  const expectWaits = (waits: readonly number[], leastMs: number, mostMs: number): void => {
-    if (concurrency === 1) expect(waits).toHaveLength(1);
-    expect(waits.length).toBeLessThanOrEqual(Math.max(30, rig.calls() / 10));
-    for (const waitMs of waits) {
-      expect(waitMs).toBeGreaterThanOrEqual(leastMs);
-      expect(waitMs).toBeLessThanOrEqual(concurrency === 1 ? mostMs : mostMs + latenessMs(concurrency));
+  const expectWaits = ({ spacings, gaps }: Waits, leastMs: number, mostMs: number): void => {
+    if (concurrency === 1) expect(gaps).toHaveLength(1);
+    expect(gaps.length).toBeLessThanOrEqual(Math.max(30, rig.calls() / 10));
+    for (const spacing of spacings) expect(spacing).toBeGreaterThanOrEqual(leastMs);
+    for (const gap of gaps) {
+      expect(gap).toBeLessThanOrEqual(concurrency === 1 ? mostMs : mostMs + latenessMs(concurrency));
     }
   };
 

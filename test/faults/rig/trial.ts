@@ -46,7 +46,11 @@ export const attemptsAt = ({ ledger }: Trial, target: string): readonly LedgerEn
   );
 };
 
-/** Between the end of each exchange and the beginning of the next, in ms. */
+/** Between the beginnings of each exchange and the next, in ms. */
+export const spacingsMs = (entries: readonly LedgerEntry[]): readonly number[] =>
+  entries.slice(1).map(({ startedAtMs }, index) => startedAtMs - (entries[index]?.startedAtMs ?? Number.NaN));
+
+/** Between the end of each exchange and the beginning of the next, in ms. A busy provider notes an end after the caller has read it. */
 export const gapsMs = (entries: readonly LedgerEntry[]): readonly number[] =>
   entries.slice(1).map(({ startedAtMs }, index) => startedAtMs - (entries[index]?.endedAtMs ?? Number.NaN));
 
