@@ -5,6 +5,7 @@ import { PRESETS } from "../routing/presets.ts";
 import type { BreakerConfig, ModelTarget, TargetState } from "../routing/types.ts";
 import { targetKey } from "../routing/types.ts";
 import { Breaker, type BreakerState, type Ticket } from "./breaker.ts";
+import { Bulkhead } from "./bulkhead.ts";
 import { FAILURE_POLICY } from "./failure-policy.ts";
 import { LatencySamples } from "./latency-samples.ts";
 
@@ -36,14 +37,17 @@ export class Permit {
   readonly #ticket: Ticket;
   readonly #nowMs: () => number;
   readonly #onSample: () => void;
+  readonly #bulkhead: Bulkhead;
   #ended = false;
   #hasFirstToken = false;
 
-  constructor(entry: Entry, ticket: Ticket, nowMs: () => number, onSample: () => void) {
+  constructor(entry: Entry, ticket: Ticket, nowMs: () => number, onSample: () => void, bulkhead: Bulkhead) {
     this.#entry = entry;
     this.#ticket = ticket;
     this.#nowMs = nowMs;
     this.#onSample = onSample;
+    this.#bulkhead = bulkhead;
+    bulkhead.enter(entry.target.provider);
   }
 
   /** @param ttftMs from the start of the attempt */
@@ -90,6 +94,7 @@ export class Permit {
   #end(): boolean {
     if (this.#ended) return false;
     this.#ended = true;
+    this.#bulkhead.leave(this.#entry.target.provider);
     return true;
   }
 }
@@ -98,6 +103,7 @@ export class TargetHealth {
   readonly #nowMs: () => number;
   readonly #onBreaker: (change: BreakerChange) => void;
   readonly #breakerConfig: () => BreakerConfig;
+  readonly #bulkhead: Bulkhead;
   readonly #entries = new Map<string, Entry>();
   #states: ReadonlyMap<string, TargetState> = new Map();
   #builtAtMs = 0;
@@ -108,18 +114,21 @@ export class TargetHealth {
     nowMs: () => number,
     onBreaker: (change: BreakerChange) => void = () => {},
     breakerConfig: () => BreakerConfig = () => PRESETS.classic.breaker,
+    bulkhead = new Bulkhead(),
   ) {
     this.#nowMs = nowMs;
     this.#onBreaker = onBreaker;
     this.#breakerConfig = breakerConfig;
+    this.#bulkhead = bulkhead;
   }
 
   /** Leave to make one attempt, or undefined when the target is to be left alone. */
   acquire(target: ModelTarget): Permit | undefined {
+    if (!this.#bulkhead.hasRoom(target.provider)) return undefined;
     const entry = this.#entry(target);
     entry.lastAskedMs = this.#nowMs();
     const ticket = entry.breaker.acquire(entry.lastAskedMs);
-    return ticket && new Permit(entry, ticket, this.#nowMs, this.#noteSample);
+    return ticket && new Permit(entry, ticket, this.#nowMs, this.#noteSample, this.#bulkhead);
   }
 
   /** In ms until the target may be tried; 0 now, Infinity when time alone does not help. */

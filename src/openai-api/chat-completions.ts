@@ -1,5 +1,6 @@
 /** POST /v1/chat/completions: one call of the engine, answered whole or in chunks. */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
+import type { Admission } from "../admission/admission.ts";
 import type { CompletionCall } from "../completion/call.ts";
 import type { OnceAnswer } from "../completion/complete-once.ts";
 import type { EngineEvent } from "../completion/events.ts";
@@ -21,6 +22,8 @@ export type ChatDeps = Readonly<{
   /** The configuration in force and what is known of the providers. */
   models(): ModelsDeps;
   rules: ImageRules;
+  /** Absent: there is always room. */
+  admission?: Pick<Admission, "enter">;
   /** Aborts the calls in flight when the grace of a shutdown is over. */
   shutdownSignal: AbortSignal;
   /** Unix time in ms. */

@@ -1,5 +1,6 @@
 /** From this service's failures to OpenAI's. What each failure leads to was decided before, in completion. */
 import { AccessError, type Refusal } from "../access/access-error.ts";
+import { OverloadError } from "../admission/overload-error.ts";
 import { CompletionError } from "../completion/completion-error.ts";
 import type { CallerCode } from "../completion/failure-policy.ts";
 import { isIncapability } from "../routing/candidates.ts";
@@ -77,12 +78,16 @@ const NOT_LET_IN: Readonly<Record<Refusal, Shape>> = {
 const notLetIn = ({ refusal, message, retryAfterMs }: AccessError): ApiError =>
   new ApiError({ ...NOT_LET_IN[refusal], message, ...(retryAfterMs !== undefined && { retryAfterMs }) });
 
+const overloaded = ({ message, retryAfterMs }: OverloadError): ApiError =>
+  new ApiError({ ...server(503, "overloaded"), message, retryAfterMs });
+
 /** Any failure as the caller may see it. What nobody foresaw is a 500, logged without its message. */
 export function toApiError(error: unknown, log: Log): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof InvalidRequestError) return invalidRequest(error);
   if (error instanceof CompletionError) return ofCompletion(error);
   if (error instanceof AccessError) return notLetIn(error);
+  if (error instanceof OverloadError) return overloaded(error);
   log.error("a call of the OpenAI-compatible API failed in a way nobody foresaw", describe(error));
   return new ApiError({ ...BY_CODE.INTERNAL, message: "An internal error; the service's log names it." });
 }

@@ -5,6 +5,7 @@ import type { OpenAI } from "openai";
 import { targetKey } from "../routing/types.ts";
 import type { CallTracer } from "../rpc/call-tracer.ts";
 import { identityOfRequest } from "../rpc/http-gate.ts";
+import { bytesOfBody } from "../rpc/request-bytes.ts";
 import { ApiError, modelNotFound } from "./api-error.ts";
 import { answerChat, type ChatCaller, type ChatDeps } from "./chat-completions.ts";
 import { ofHttp } from "./errors.ts";
@@ -19,7 +20,8 @@ export function addOpenAiApi(app: FastifyInstance, deps: ChatDeps): void {
       api.removeContentTypeParser("text/plain"); // which Fastify would take for a body that is a string
       api.setErrorHandler((error, _, reply) => send(reply, ofHttp(error, deps.log)));
       api.setNotFoundHandler(({ method, url }, reply) => send(reply, notServed(`${method} ${url}`)));
-      api.post("/chat/completions", (request, reply) => {
+      const preParsing = holdPlace(deps.admission);
+      api.post("/chat/completions", { preParsing }, (request, reply) => {
         reply.hijack();
         return deps.tracer === undefined
           ? answerChat(request.body, request.headers, reply.raw, deps, callerOf(request))
@@ -33,6 +35,17 @@ export function addOpenAiApi(app: FastifyInstance, deps: ChatDeps): void {
     { prefix: "/v1" },
   );
 }
+
+/** Before the body is read: a request that is refused costs nothing more. Its place is held until the response is over. */
+const holdPlace =
+  (admission: ChatDeps["admission"]) =>
+  async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (admission === undefined) return;
+    const bytes = bytesOfBody(request.headers["content-length"]);
+    const place = await admission.enter(callerOf(request).keyId ?? "", bytes);
+    if (reply.raw.destroyed) place.leave();
+    else reply.raw.once("close", () => place.leave());
+  };
 
 /** Answers, and traces that with the status that the caller got. */
 async function answerTraced(

@@ -9,6 +9,7 @@ import {
 } from "../../gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.js";
 import { AccessError, type Refusal } from "../access/access-error.ts";
+import { OverloadError } from "../admission/overload-error.ts";
 import { CompletionError } from "../completion/completion-error.ts";
 import type { CallerCode } from "../completion/failure-policy.ts";
 import { IdempotencyError, type IdempotencyFailure } from "../idempotency/idempotency-error.ts";
@@ -44,6 +45,7 @@ type Detail = Readonly<{ desc: DescMessage; value: MessageInitShape<DescMessage>
 export function toConnectError(error: unknown, { style, method, log, signal }: ErrorContext): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof AccessError) return notLetIn(error);
+  if (error instanceof OverloadError) return overloaded(error);
   if (error instanceof InvalidRequestError) return invalidRequest(error, style);
   // A call that ends because the service goes away is not the caller's cancellation, whatever the engine made of it.
   if (isShutdown(signal)) return signal.reason;
@@ -79,6 +81,15 @@ export function notLetIn({ refusal: why, message, retryAfterMs }: AccessError): 
   return new ConnectError(message, code, undefined, [
     errorInfo(reason),
     ...(retryAfterMs === undefined ? [] : [retryInfo(retryAfterMs)]),
+  ]);
+}
+
+/** Clients of gRPC that retry by themselves keep to the pushback. */
+function overloaded({ overload, message, retryAfterMs }: OverloadError): ConnectError {
+  const metadata = { "grpc-retry-pushback-ms": String(retryAfterMs) };
+  return new ConnectError(message, Code.ResourceExhausted, metadata, [
+    errorInfo("OVERLOADED", { cause: overload }),
+    retryInfo(retryAfterMs),
   ]);
 }
 

@@ -17,6 +17,7 @@ import { grpcStatusOf } from "./errors.ts";
 import { type Frames, framesOf } from "./frames.ts";
 import { GrpcHandlerContext } from "./grpc-context.ts";
 import { LIMITS } from "./limits.ts";
+import { noteBytes } from "./request-bytes.ts";
 import type { ServiceEntry } from "./service-entry.ts";
 import { undecodable } from "./undecodable.ts";
 import { asSerialized } from "./write-ahead.ts";
@@ -53,7 +54,9 @@ const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.
 /** grpc-js answers a decoding error with INTERNAL; the caller's bad bytes are INVALID_ARGUMENT, so they are carried on. */
 function decode(method: DescMethod, bytes: Uint8Array): Message | Undecodable {
   try {
-    return fromBinary(method.input, bytes);
+    const message = fromBinary(method.input, bytes);
+    noteBytes(message, bytes.length);
+    return message;
   } catch {
     return new Undecodable(undecodable(method));
   }

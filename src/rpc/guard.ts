@@ -2,28 +2,39 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import type { Log } from "../telemetry/log.ts";
+import type { Admit } from "./admit.ts";
 import { type Batched, batchesOf } from "./batched.ts";
 import { toConnectError } from "./errors.ts";
+import { heldStream, heldUnary } from "./held.ts";
 import type { AnyMethod, ServiceEntry } from "./service-entry.ts";
 import type { FieldStyle } from "./validate/violations.ts";
 
 export type GuardOptions = Readonly<{
   /** What stands before a method: throws when the caller may not call it. Throws at once for a method without a rule. */
   authorize: (method: DescMethod) => (context: HandlerContext) => void;
+  /** What a method waits for beside that: room, while the service is short of it. Absent: no method does. */
+  admit?: (method: DescMethod) => Admit | undefined;
   log: Log;
 }>;
 
 /** The same service with every method guarded. */
 export function guard({ service, implementation }: ServiceEntry, options: GuardOptions): ServiceEntry {
   const guarded = service.methods.map((method) => {
-    const run = implementation[method.localName];
-    if (run === undefined) throw new Error(`${service.typeName}.${method.name} has no implementation`);
+    const plain = implementation[method.localName];
+    if (plain === undefined) throw new Error(`${service.typeName}.${method.name} has no implementation`);
+    const run = held(method, plain, options);
     return [
       method.localName,
       method.methodKind === "unary" ? guardUnary(method, run, options) : guardStream(method, run, options),
     ];
   });
   return { service, implementation: Object.fromEntries(guarded) };
+}
+
+function held(method: DescMethod, run: AnyMethod, { admit: admitFor }: GuardOptions): AnyMethod {
+  const admit = admitFor?.(method);
+  if (admit === undefined) return run;
+  return method.methodKind === "unary" ? heldUnary(run, admit) : heldStream(run, admit);
 }
 
 /** Adds no promise of its own: an implementation that answers at once is answered at once. */

@@ -1,6 +1,7 @@
 /** The engine over this process's configuration, providers and records. */
 import { performance } from "node:perf_hooks";
 import type { Budgets } from "../budgets/budgets.ts";
+import { Bulkhead } from "../completion/bulkhead.ts";
 import type { EngineDeps } from "../completion/call.ts";
 import { HedgeBudget } from "../completion/hedge-budget.ts";
 import { RetryBudget } from "../completion/retry-budget.ts";
@@ -24,13 +25,24 @@ type EngineParts = Readonly<{
   budgets: Budgets;
   recorder: EngineDeps["recorder"];
   metrics: Metrics;
+  /** Attempts under way at one provider, at most. */
+  attemptsPerProvider: number;
   log: Log;
 }>;
 
-export function engineOf({ config, hub, budgets, recorder, metrics, log }: EngineParts) {
+export function engineOf(parts: EngineParts) {
+  const { config, hub, budgets, recorder, metrics, log } = parts;
   const clock = { nowMs: () => performance.now(), wallDate: () => new Date() };
   const engineMetrics = new EngineMetrics(metrics, config);
-  const health = new TargetHealth(clock.nowMs, logBreaker(engineMetrics, log), () => config().breaker);
+  const bulkhead = new Bulkhead(parts.attemptsPerProvider, (provider) =>
+    metrics.bulkheadRefusals.inc({ provider }),
+  );
+  const health = new TargetHealth(
+    clock.nowMs,
+    logBreaker(engineMetrics, log),
+    () => config().breaker,
+    bulkhead,
+  );
   const state = providerStateOf(hub, health, clock.wallDate);
   const warm = warmStateOf(state, clock.nowMs);
   const deps: EngineDeps = {

@@ -14,6 +14,7 @@ import { ProviderHub } from "../providers/hub.ts";
 import { createTransport } from "../providers/transport.ts";
 import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
 import { accessService } from "../rpc/access-service.ts";
+import { admitter } from "../rpc/admit.ts";
 import { authorizer } from "../rpc/authorize.ts";
 import { configCodec } from "../rpc/convert/config-codec.ts";
 import { listenGrpc } from "../rpc/grpc.ts";
@@ -31,6 +32,7 @@ import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { addTargetGauge } from "../telemetry/target-metrics.ts";
 import { startAccess } from "./access.ts";
+import { startAdmission } from "./admission.ts";
 import { startAnalytics } from "./analytics.ts";
 import type { Running } from "./banner.ts";
 import { startBudgets } from "./budgets.ts";
@@ -106,7 +108,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { budgets, admin, ...ofBudgets } = await startBudgets({ settings, database, metrics, log });
   await ofAccess.ready();
   sayOpen(access, log);
-  const engine = engineOf({ config, hub, budgets, recorder, metrics, log });
+  const { attemptsPerProvider } = settings.admission;
+  const engine = engineOf({ config, hub, budgets, recorder, metrics, attemptsPerProvider, log });
+  const { admission, ...ofAdmission } = startAdmission(settings.admission, metrics);
   const idempotency = createIdempotency({ db: database.db, log });
   const analytics = startAnalytics({ database, config, log });
   addTargetGauge(metrics.registry, config);
@@ -155,12 +159,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     accessService({ budgets: admin, keys, log }),
     ...analytics.services,
   ]
-    .map((entry) => guard(entry, { authorize: authorizer(access), log }))
+    .map((entry) => guard(entry, { authorize: authorizer(access), admit: admitter(admission), log }))
     .map((entry) => (tracing === undefined ? entry : traced(entry, tracing.tracer)));
 
   const openAi = {
     ...calls,
     models: () => ({ config: config(), state: engine.state() }),
+    admission,
     shutdownSignal: life.shutdownSignal,
     wallMs: Date.now,
     log,
@@ -210,6 +215,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.race([drained, sleep(settings.graceMs, undefined, { ref: false })]);
     life.shutDown();
     await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
+    ofAdmission.close();
     grpc.close();
     http.close();
     tls?.close();

@@ -12,6 +12,7 @@ import {
 } from "../routing/types.ts";
 import { DURABILITIES, type Durability, LEAST_CAP_BYTES } from "../store/spool/limits.ts";
 import { ACCESS_VARIABLES, type AccessSettings, readAccess } from "./access.ts";
+import { ADMISSION_VARIABLES, type AdmissionSettings, readAdmission } from "./admission.ts";
 import type { Environment } from "./environment.ts";
 import { type LimitSettings, readLimits } from "./limits.ts";
 import { type ProviderSettings, readCustomKeys, readProviders } from "./providers.ts";
@@ -66,6 +67,7 @@ export type Settings = Readonly<{
   /** Of a call that names none; absent: as the preset says. */
   delivery?: Delivery;
   access: AccessSettings;
+  admission: AdmissionSettings;
   /** Signs decision tokens, at least 32 characters; absent: a random one, known to this service alone. */
   tokenSecret?: string;
   /** How long a decision token holds. */
@@ -88,6 +90,7 @@ const KNOWN = new Set(
     "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
     "DURABILITY SPOOL_DIR SPOOL_BYTES BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
     ACCESS_VARIABLES,
+    ADMISSION_VARIABLES,
   ]
     .join(" ")
     .split(" ")
@@ -127,6 +130,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     allowImageUrls: reader.flag("MODELTIER_ALLOW_IMAGE_URLS", false),
     delivery: readDelivery(reader),
     access: readAccess(reader),
+    admission: readAdmission(reader),
     tokenSecret: readTokenSecret(reader),
     tokenLifetimeMs: 1_000 * reader.positive("MODELTIER_TOKEN_LIFETIME_SECONDS", 300),
     budgetWithoutDatabase: reader.choice("MODELTIER_BUDGET_WITHOUT_DATABASE", ["refuse", "allow"], "refuse"),

@@ -7,6 +7,7 @@ import { MoneyCounter, MoneyGauge } from "./money-counter.ts";
 
 const LATENCY_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300];
 const OVERHEAD_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1];
+const ADMISSION_WAIT_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -140,6 +141,24 @@ export function createMetrics() {
       help: "The share of calls that a provider is meant to have, by its lowest and its highest bound.",
       labelNames: ["provider", "bound"],
       aggregator: "max",
+      registers,
+    }),
+    admissionWait: new Histogram({
+      name: "modeltier_admission_wait_seconds",
+      help: "How long calls waited for a place, of those that had to and got one.",
+      buckets: ADMISSION_WAIT_BUCKETS,
+      registers,
+    }),
+    admissionRefusals: new Counter({
+      name: "modeltier_admission_refusals_total",
+      help: "Calls refused for lack of room, by what was short: lag, heap, bytes, calls.",
+      labelNames: ["cause"],
+      registers,
+    }),
+    bulkheadRefusals: new Counter({
+      name: "modeltier_bulkhead_refusals_total",
+      help: "Times that a target was passed over because its provider had as many attempts under way as it may.",
+      labelNames: ["provider"],
       registers,
     }),
     spoolRecords: new Gauge({
