@@ -42,7 +42,7 @@ const oneMutation: fc.Arbitrary<Mutation> = fc.oneof(
   fc.tuple(share, invalidUtf8).map(
     ([where, bytes]): Mutation =>
       (body) =>
-        Buffer.concat([body.subarray(0, at(body, where)), Buffer.from(bytes), body.subarray(at(body, where))]),
+        insert(body, at(body, where), Buffer.from(bytes)),
   ),
   fc.tuple(share, share, fc.constantFrom("repeat", "swap", "drop")).map(
     ([one, other, way]): Mutation =>
@@ -83,3 +83,6 @@ function replaceValue(body: Buffer, where: number, value: string): Buffer {
   const end = match.index + match[0].length;
   return Buffer.from(text.slice(0, match.index) + value + text.slice(end), "latin1");
 }
+
+const insert = (body: Buffer, index: number, bytes: Buffer): Buffer =>
+  Buffer.concat([body.subarray(0, index), bytes, body.subarray(index)]);
