@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** Tests that hold the service to its limits in time have the machine to themselves. */
 const TO_THE_CLOCK = [
-  "test/faults/{dialects,g-fallback,g-replicas,m-budgets,m-money,p-*,r-*,s-*,silence}.test.ts",
+  "test/faults/{dialects,g-fallback,g-replicas,m-budgets,m-money,c-short-deadlines,p-*,r-*,s-*,silence}.test.ts",
   "test/admin/operator-story.test.ts",
 ];
 
