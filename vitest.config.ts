@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** Tests that hold the service to its limits in time have the machine to themselves. */
 const TO_THE_CLOCK = [
-  "test/faults/{g-fallback,g-replicas,p-outages,r-*}.test.ts",
+  "test/faults/{c-short-deadlines,g-fallback,g-replicas,p-outages,r-*}.test.ts",
   "test/admin/operator-story.test.ts",
 ];
 
