@@ -14,6 +14,7 @@ const SCREENS = {
   costs: "/costs",
   playground: "/playground",
   budgets: "/budgets",
+  keys: "/keys",
 } as const;
 const TOKEN = "only-for-pictures";
 
@@ -43,6 +44,13 @@ try {
       await page.getByLabel("Money, in USD").fill("25");
       await page.getByRole("button", { name: "Set the budget" }).click();
       await page.getByRole("cell", { name: "support-day" }).first().waitFor();
+      await open("/keys");
+      for (const name of ["support-reply", "invoice-reader"]) {
+        await page.getByLabel("Who or what uses it").fill(name);
+        await page.getByLabel("Role").selectOption({ label: "caller" });
+        await page.getByRole("button", { name: "Make the key" }).click();
+        await page.getByText(`The key of ${name}, shown this once.`).waitFor();
+      }
     }
     for (const [name, path] of Object.entries(SCREENS)) {
       await open(path);

@@ -18,5 +18,6 @@ export function sayKeys(keys: readonly ApiKey[]): string {
   const admins = keys.filter(({ role }) => role === AccessRole.ADMIN).length;
   if (keys.length === 0) return "There is no key.";
   const all = keys.length === 1 ? "One key holds" : `${keys.length} keys hold`;
-  return `${all}; ${admins === 1 ? "one is" : `${admins} are`} an admin's.`;
+  const ofAdmins = admins === 0 ? "none is" : admins === 1 ? "one is" : `${admins} are`;
+  return `${all}; ${ofAdmins} an admin's.`;
 }
