@@ -51,13 +51,14 @@ export function spentError(
   });
 }
 
-/** Every usable target is cooling down. */
+/** Every usable target is cooling down or full. */
 export function unavailable(targets: readonly ModelTarget[], health: TargetHealth): CompletionErrorDetails {
   const retryAfterMs = health.findRetryAfterMs(targets);
   return {
     code: "UNAVAILABLE",
     reason: "TARGETS_UNAVAILABLE",
-    message: "Every target for this call has failed lately and is left alone for a while.",
+    message:
+      "Every target for this call has failed lately, or has as many attempts under way as it may, and is left alone for a while.",
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   };
 }

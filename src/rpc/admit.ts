@@ -1,6 +1,6 @@
 /**
  * Which RPCs wait for room: those that wait for providers. Operators, admins and probes are never turned away by the callers' load, and
- * a `Route` is decided in the time that refusing it would take.
+ * a `Route` is decided in microseconds.
  */
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
