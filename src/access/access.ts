@@ -1,3 +1,5 @@
+    case "private":
+      return keyId !== "" || role === "admin";
 /** The one place that decides who may do what, whatever the door. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { AccessError } from "./access-error.ts";

@@ -2,7 +2,7 @@
  * Encrypts what is stored: `format byte | IV, 12 bytes | tag, 16 bytes | ciphertext`, AES-256-GCM. Whose text it is goes into the tag, so
  * that a row beside another execution or another caller's key does not open.
  */
-import { createCipheriv, createDecipheriv, createHash, type randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
 
 const FORMAT = 1;
 const IV_BYTES = 12;
@@ -21,7 +21,7 @@ export type SealOptions = Readonly<{
   /** These and `key` open. */
   oldKeys: readonly Buffer[];
   /** Cryptographically random; never the same twice under one key. */
-  randomBytes: (count: number) => ReturnType<typeof randomBytes>;
+  randomBytes: (count: number) => Buffer;
 }>;
 
 /** The key that a text was sealed with is not among ours. */

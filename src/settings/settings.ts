@@ -14,6 +14,7 @@ import { DURABILITIES, type Durability, LEAST_CAP_BYTES } from "../store/spool/l
 import { ACCESS_VARIABLES, type AccessSettings, readAccess } from "./access.ts";
 import type { Environment } from "./environment.ts";
 import { type LimitSettings, readLimits } from "./limits.ts";
+import { PROMPT_VARIABLES, type PromptSettings, readPrompts } from "./prompts.ts";
 import { type ProviderSettings, readCustomKeys, readProviders } from "./providers.ts";
 import { SettingsReader } from "./reader.ts";
 import { listRoutingVariables } from "./routing-variables.ts";
@@ -75,6 +76,8 @@ export type Settings = Readonly<{
   /** How long a slice of a budget outlives the replica that holds it. */
   budgetLeaseMs: number;
   logLevel: LogLevel;
+  /** What becomes of the texts of prompts and answers. */
+  prompts: PromptSettings;
   /** How long calls in flight may take to end at a stop. */
   graceMs: number;
   /** Absent: calls are not traced. */
@@ -88,6 +91,7 @@ const KNOWN = new Set(
     "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
     "DURABILITY SPOOL_DIR SPOOL_BYTES BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
     ACCESS_VARIABLES,
+    PROMPT_VARIABLES,
   ]
     .join(" ")
     .split(" ")
@@ -127,6 +131,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     allowImageUrls: reader.flag("MODELTIER_ALLOW_IMAGE_URLS", false),
     delivery: readDelivery(reader),
     access: readAccess(reader),
+    prompts: readPrompts(reader),
     tokenSecret: readTokenSecret(reader),
     tokenLifetimeMs: 1_000 * reader.positive("MODELTIER_TOKEN_LIFETIME_SECONDS", 300),
     budgetWithoutDatabase: reader.choice("MODELTIER_BUDGET_WITHOUT_DATABASE", ["refuse", "allow"], "refuse"),

@@ -78,7 +78,7 @@ export async function isPromptStored(db: Kysely<Database>, executionId: string):
 const COLUMN = { execution: "execution_id", agent: "agent_id", key: "key_id" } as const;
 
 /**
- * Deletes stored texts, and notes in the audit log who did, also when there were none.
+ * Deletes stored texts, and notes in the audit log who did. Where there are none nothing is noted.
  * @param owner only this key's; absent: whosever they are
  * @returns how many
  */
@@ -92,6 +92,7 @@ export const deletePrompts = (
     const { numDeletedRows } = await (
       owner === undefined ? query : query.where("key_id", "=", owner)
     ).executeTakeFirst();
+    if (numDeletedRows === 0n) return 0n;
     await insertAuditEntry(tx, {
       action: "prompt.delete",
       author,
