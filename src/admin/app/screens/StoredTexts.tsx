@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@connectrpc/connect-query";
-import { useState } from "react";
+import { Fragment, useState } from "react";
 import { AccessService } from "../../../../gen/modeltier/v1/access_service_pb.js";
 import { AccessRole } from "../../../../gen/modeltier/v1/api_key_pb.js";
 import { type Message, type Part, Role } from "../../../../gen/modeltier/v1/completion_pb.js";
@@ -65,10 +65,10 @@ function Texts({ of: { messages, answer, expiresAt } }: { of: StoredPrompt }) {
       <dl className="facts">
         {said.map(({ who, text }, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: what was said has no other name than its place
-          <div key={index}>
+          <Fragment key={index}>
             <dt>{who}</dt>
             <dd style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>{text}</dd>
-          </div>
+          </Fragment>
         ))}
       </dl>
       <p className="muted">
