@@ -29,14 +29,21 @@ export function keepPrompts({ complete, completeOnce }: Calls, keeper: Pick<Prom
 
   async function* followed(call: CompletionCall): AsyncGenerator<readonly EngineEvent[], void, undefined> {
     const gathered = new Gathered();
+    let isKept = false;
+    const end = (): void => {
+      const { decided, completed, answer } = gathered;
+      if (!isKept) keep(call, decided?.executionId, answerOf(answer, completed !== undefined));
+      isKept = true;
+    };
     try {
       for await (const events of complete(call)) {
         for (const event of events) gathered.add(event);
+        // Before its caller can know of the end, and ask for the texts to be deleted.
+        if (gathered.completed !== undefined) end();
         yield events;
       }
     } finally {
-      const { decided, completed, answer } = gathered;
-      keep(call, decided?.executionId, answerOf(answer, completed !== undefined));
+      end();
     }
   }
 

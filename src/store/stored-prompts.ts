@@ -31,8 +31,8 @@ export async function insertPrompt(
       key_id: keyId,
       sealed,
       sealing_key_id: sealingKeyId,
-      created_at: inMs(-ageMs),
-      expires_at: inMs(keptMs - ageMs),
+      created_at: inMs(-Math.round(ageMs)),
+      expires_at: inMs(Math.round(keptMs - ageMs)),
     })
     .onConflict((conflict) => conflict.doNothing())
     .execute();

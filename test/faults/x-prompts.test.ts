@@ -16,6 +16,7 @@ import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
 import { PromptService } from "../../gen/modeltier/v1/prompt_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { accessOf, bearer, makeKey, refusalOf, transportTo } from "../support/access.ts";
+import { copyCluster } from "../support/embedded-folder.ts";
 import { type RunningService, startService } from "../support/service.ts";
 import { metric, setStage } from "./rig/outage.ts";
 import { holdsWithin } from "./rig/rig.ts";
@@ -57,12 +58,9 @@ function clientsOf(service: RunningService, key?: string) {
     },
     /** Leaves after the first piece of the answer. */
     leave: async (agentId: string) => {
-      let executionId = "";
       for await (const { event } of router.complete(request(agentId), as)) {
-        if (event.case === "decision") executionId = event.value.decisionId;
         if (event.case === "textDelta") break;
       }
-      return executionId;
     },
     read: (executionId: string) => prompts.getPrompt({ executionId }, as),
     remove: async (which: Parameters<typeof prompts.deletePrompts>[0]["which"]) =>
@@ -87,6 +85,13 @@ const embeddedIn = (service: RunningService): pg.ClientConfig => ({
 const countStored = async (connection: pg.ClientConfig): Promise<number> =>
   Number((await query(connection, "select count(*)::text as row from stored_prompts"))[0]?.row);
 
+/** With a cluster in it already. */
+async function newFolder(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "mt-"));
+  await copyCluster(folder);
+  return folder;
+}
+
 const filesBelow = (folder: string): readonly Buffer[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -94,7 +99,7 @@ const filesBelow = (folder: string): readonly Buffer[] =>
 
 describe("X20 where nobody asks for it", () => {
   it("no text of prompt or answer is in the database or in any file", async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), "mt-"));
+    const dataDir = await newFolder();
     const service = await startService({ dataDir });
     try {
       const { ask, read } = clientsOf(service);
@@ -131,7 +136,7 @@ describe("X20 where it is asked for, on the embedded database", () => {
   let callerKeyId: string;
 
   beforeAll(async () => {
-    dataDir = mkdtempSync(join(tmpdir(), "mt-"));
+    dataDir = await newFolder();
     service = await startService({ dataDir, env: { MODELTIER_ADMIN_TOKEN: ADMIN, ...on(newKey()) } });
     const mine = await makeKey(accessOf(service), ADMIN, "caller", "mine");
     const theirs = await makeKey(accessOf(service), ADMIN, "operator", "theirs");
