@@ -12,6 +12,7 @@ import { executionDetails } from "./0008-execution-details.ts";
 import { feedback } from "./0009-feedback.ts";
 import { rollups } from "./0010-rollups.ts";
 import { apiKeys } from "./0011-api-keys.ts";
+import { storedPrompts } from "./0013-stored-prompts.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -36,6 +37,7 @@ export const MIGRATIONS: readonly Migration[] = [
   feedback,
   rollups,
   apiKeys,
+  storedPrompts,
 ];
 
 /** Any number will do, as long as it is the same in every replica and every release. */

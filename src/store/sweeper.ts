@@ -1,12 +1,12 @@
 /** Deletes what has expired, a little at a time. */
-import type { Kysely } from "kysely";
-import type { Database } from "../store/database.ts";
-import { failureFields } from "../store/failure.ts";
-import { deleteExpiredKeys } from "../store/idempotency-keys.ts";
 import type { Log } from "../telemetry/log.ts";
+import { failureFields } from "./failure.ts";
 
 export type SweeperOptions = Readonly<{
-  db: Kysely<Database>;
+  /** For the log: "Expired idempotency keys". */
+  what: string;
+  /** Deletes up to so many rows in one statement. @returns how many it were */
+  deleteExpired: (limit: number) => Promise<number>;
   log: Log;
   /** In [0, 1); keeps replicas from sweeping in step. */
   random: () => number;
@@ -17,16 +17,17 @@ export type SweeperOptions = Readonly<{
 }>;
 
 /** Sweeps now and then until it is stopped. Its timer keeps no process alive. */
-export function startSweeper({ db, log, random, intervalMs = 600_000, batch = 500 }: SweeperOptions) {
+export function startSweeper(options: SweeperOptions) {
+  const { what, deleteExpired, log, random, intervalMs = 600_000, batch = 500 } = options;
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
 
   async function sweep(): Promise<void> {
     try {
       let deleted = batch;
-      while (deleted === batch && !isStopped) deleted = await deleteExpiredKeys(db, batch);
+      while (deleted === batch && !isStopped) deleted = await deleteExpired(batch);
     } catch (error) {
-      log.warn("Expired idempotency keys could not be deleted", failureFields(error));
+      log.warn(`${what} could not be deleted`, failureFields(error));
     }
     schedule();
   }
