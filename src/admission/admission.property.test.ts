@@ -106,6 +106,17 @@ describe("a call for which there is no room", () => {
   });
 });
 
+describe("a key that holds more than its share of what is in flight", () => {
+  it("is refused at once where there is no room, and leaves the waiting to the others", async () => {
+    const { enter, places } = setUp({ calls: 3, bytes: 100 });
+    for (const key of ["flood", "flood", "quiet"]) await enter(key);
+    const quiet = enter("quiet");
+    expect(await enter("flood")).toBe("calls"); // the clock stands still
+    places[0]?.leave();
+    expect(await quiet).toMatchObject({ key: "quiet" });
+  });
+});
+
 describe("while the event loop is late", () => {
   it("refuses whoever holds his share or more, and takes the others", async () => {
     const { enter, state } = setUp({ calls: 100, bytes: 1_000 });

@@ -57,7 +57,7 @@ class HeldStream implements AsyncIterableIterator<Message>, Batched<Message> {
 
   async next(): Promise<IteratorResult<Message>> {
     try {
-      const result = await (await this.#begun()).next();
+      const result = (await (await this.#begun())?.next()) ?? END;
       if (result.done) this.leave();
       return result;
     } catch (error) {
@@ -70,7 +70,9 @@ class HeldStream implements AsyncIterableIterator<Message>, Batched<Message> {
   nextBatch(): Promise<readonly Message[] | undefined> {
     if (this.#batches !== undefined) return this.#batches.nextBatch();
     const begun = this.#begun();
-    return begun instanceof Promise ? begun.then(() => this.#nextBatch()) : this.#nextBatch();
+    return begun instanceof Promise
+      ? begun.then((events) => this.#nextBatch(events))
+      : this.#nextBatch(begun);
   }
 
   async return(): Promise<IteratorResult<Message>> {
@@ -79,21 +81,23 @@ class HeldStream implements AsyncIterableIterator<Message>, Batched<Message> {
     } finally {
       this.leave();
     }
-    return { done: true, value: undefined };
+    return END;
   }
 
-  #nextBatch(): Promise<readonly Message[] | undefined> {
-    this.#batches ??= batchesOf(this.#events as AsyncIterator<Message>);
+  async #nextBatch(events: AsyncIterator<Message> | undefined): Promise<readonly Message[] | undefined> {
+    if (events === undefined) return undefined;
+    this.#batches ??= batchesOf(events);
     return this.#batches.nextBatch();
   }
 
-  #begun(): AsyncIterator<Message> | Promise<AsyncIterator<Message>> {
+  #begun(): AsyncIterator<Message> | undefined | Promise<AsyncIterator<Message> | undefined> {
     if (this.#events !== undefined) return this.#events;
     return this.#place instanceof Promise ? this.#place.then(() => this.#begin()) : this.#begin();
   }
 
-  #begin(): AsyncIterator<Message> {
-    if (this.#isOver) throw new Error("the stream was returned before it had a place");
+  /** Undefined: whoever asked went away while it waited for a place. */
+  #begin(): AsyncIterator<Message> | undefined {
+    if (this.#isOver) return undefined;
     try {
       this.#events ??= this.#start();
       return this.#events;
@@ -111,3 +115,4 @@ class HeldStream implements AsyncIterableIterator<Message>, Batched<Message> {
 }
 
 const noPlace = (): void => {};
+const END = { done: true, value: undefined } as const;

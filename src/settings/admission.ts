@@ -1,16 +1,14 @@
 /** How much the service takes at a time, for this process. */
+import type { AdmissionLimits } from "../admission/admission.ts";
 import type { SettingsReader } from "./reader.ts";
 
-export type AdmissionSettings = Readonly<{
-  /** Calls in flight. */
-  calls: number;
-  /** Of their requests, together. */
-  bytes: number;
-  /** How late the event loop may run, in ms. */
-  mostLagMs: number;
-  /** Attempts under way at one provider. */
-  attemptsPerProvider: number;
-}>;
+export type AdmissionSettings = AdmissionLimits &
+  Readonly<{
+    /** How late the event loop may run, in ms. */
+    mostLagMs: number;
+    /** Attempts under way at one provider. */
+    attemptsPerProvider: number;
+  }>;
 
 /** By their names without MODELTIER_. */
 export const ADMISSION_VARIABLES = "MAX_CALLS MAX_REQUEST_BYTES MAX_LAG_MS MAX_ATTEMPTS_PER_PROVIDER";

@@ -136,7 +136,7 @@ function ledgerTokens({ usage }: LedgerEntry): Tokens {
   };
 }
 
-/** Within a second nothing of the fault is open any more: no exchange, no timer, and no socket but those kept for later. */
+/** Within a second nothing of the fault is open any more: no exchange, no place, no timer, and no socket but those kept for later. */
 export async function checkOpen({ sandbox, proxy, mostAtOnce, metrics }: Rig, before: string): Promise<void> {
   const mostKept = KEPT_SOCKETS_PER_CALL * mostAtOnce() + SPARE_SOCKETS;
   const timers = (page: string): number => sumOf(page, "nodejs_active_resources", { type: "Timeout" });
@@ -144,15 +144,18 @@ export async function checkOpen({ sandbox, proxy, mostAtOnce, metrics }: Rig, be
     sandbox.ledger.openExchanges === 0 &&
     proxy.stuckConnections() === 0 &&
     sandbox.openConnections() <= mostKept;
-  const recovered = await holdsWithin(
-    RECOVERED_WITHIN_MS,
-    async () => isClosed() && timers(await metrics()) <= timers(before) + SPARE_TIMERS,
-  );
+  const isBack = (page: string): boolean =>
+    timers(page) <= timers(before) + SPARE_TIMERS &&
+    sumOf(page, "modeltier_calls_in_flight") === 0 &&
+    sumOf(page, "modeltier_request_bytes_in_flight") === 0;
+  const recovered = await holdsWithin(RECOVERED_WITHIN_MS, async () => isClosed() && isBack(await metrics()));
+  const page = await metrics();
   const left = [
     `${sandbox.ledger.openExchanges} exchanges`,
     `${proxy.stuckConnections()} stuck sockets`,
     `${sandbox.openConnections()} sockets of at most ${mostKept}`,
-    `timers ${timers(before)} before, ${timers(await metrics())} now`,
+    `timers ${timers(before)} before, ${timers(page)} now`,
+    `places of ${sumOf(page, "modeltier_calls_in_flight")} calls`,
   ];
   assert.ok(recovered, `open after a second: ${left.join(", ")}`);
 }
