@@ -8,7 +8,7 @@ import {
   ScalarType,
   toJson,
 } from "@bufbuild/protobuf";
-import { Document, isMap, isScalar, isSeq, type Node, parseDocument, Scalar, YAMLMap } from "yaml";
+import { Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, Scalar, YAMLMap } from "yaml";
 import { type RoutingConfig, RoutingConfigSchema } from "../../gen/modeltier/v1/routing_config_pb.js";
 
 export type ConfigFile = Readonly<{
@@ -55,9 +55,14 @@ export function toYaml({ config, basedOn }: ConfigFile): string {
 
 /** @throws ConfigFileError that names the line or the field */
 export function fromYaml(text: string): ConfigFile {
-  const document = parseDocument(text, { uniqueKeys: true, strict: true });
+  const lineCounter = new LineCounter();
+  // Pretty errors quote their line, each of them: in a long line full of mistakes that is work by the square.
+  const document = parseDocument(text, { uniqueKeys: true, strict: true, prettyErrors: false, lineCounter });
   const [problem] = document.errors;
-  if (problem !== undefined) throw new ConfigFileError(problem.message);
+  if (problem !== undefined) {
+    const { line, col } = lineCounter.linePos(problem.pos[0]);
+    throw new ConfigFileError(`${problem.message} at line ${line}, column ${col}`);
+  }
   const value: unknown = document.toJS({ maxAliasCount: 100 });
   if (!isRecord(value) || !isRecord(value.config)) {
     throw new ConfigFileError("the file must hold based_on and config");

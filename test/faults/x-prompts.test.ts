@@ -56,10 +56,18 @@ function clientsOf(service: RunningService, key?: string) {
       const { completed, text: said } = await router.completeOnce({ request: request(agentId, more) }, as);
       return { executionId: completed?.executionId ?? "", said };
     },
-    /** Leaves after the first piece of the answer. */
+    /** Leaves after the first piece of an answer that never ends. */
     leave: async (agentId: string) => {
-      for await (const { event } of router.complete(request(agentId), as)) {
-        if (event.case === "textDelta") break;
+      const leaving = new AbortController();
+      const routing = {
+        case: "route" as const,
+        value: { agentId, constraints: { model: "openai/gpt-4o-mini!stall=5" } },
+      };
+      const events = router.complete(request(agentId, { routing }), { ...as, signal: leaving.signal });
+      try {
+        for await (const { event } of events) if (event.case === "textDelta") leaving.abort();
+      } catch (error) {
+        if (!leaving.signal.aborted) throw error;
       }
     },
     read: (executionId: string) => prompts.getPrompt({ executionId }, as),
@@ -381,6 +389,7 @@ describe("X20 on Postgres", () => {
     await ask("before");
     const stored = async () => (await database.query("select 1 from stored_prompts")).rows.length;
     await expect.poll(stored, PATIENTLY).toBe(1);
+    await expect.poll(() => metric(service, "modeltier_spool_records"), PATIENTLY).toBe(0);
     await proxy.goDown();
     const calls = await Promise.all(Array.from({ length: 20 }, () => ask("during")));
     expect(calls.every(({ said }) => said !== "")).toBe(true);

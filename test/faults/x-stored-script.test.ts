@@ -12,13 +12,12 @@ import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { Tier } from "../../gen/modeltier/v1/routing_pb.js";
 import { accessOf, bearer, makeKey, transportTo } from "../support/access.ts";
 import { type OpenPage, openBrowser, openPage } from "../support/browser.ts";
-import { type Rig, startRig } from "./rig/rig.ts";
+import { holdsWithin, type Rig, startRig } from "./rig/rig.ts";
 
 /** Breaks out of an attribute and of an element, and runs where text is taken for markup. */
 const HOSTILE = `"'><img src=x onerror=alert(1)><script>alert(2)</script>`;
 /** The same without spaces, as names of models have to be. */
 const HOSTILE_MODEL = `"><svg/onload=alert(3)>`;
-const PATIENTLY = { timeout: 20_000 };
 
 let rig: Rig;
 let browser: Browser;
@@ -61,19 +60,20 @@ beforeAll(async () => {
   const configs = createClient(ConfigService, transport);
   const { config } = await configs.getConfig({}, as);
   await configs.publishConfig({ config, basedOn: 0n, author: HOSTILE, comment: HOSTILE }, as);
-  await expect
-    .poll(async () => (await analytics.listExecutions({}, as)).executions.length, PATIENTLY)
-    .toBe(2);
+  await mustHold(async () => (await analytics.listExecutions({}, as)).executions.length === 2);
   const { executions } = await analytics.listExecutions({}, as);
   failed = executions.find(({ executionId }) => executionId !== answered)?.executionId ?? "";
-  await expect
-    .poll(async () => (await analytics.getExecution({ executionId: answered }, as)).promptStored, PATIENTLY)
-    .toBe(true);
+  await mustHold(async () => (await analytics.getExecution({ executionId: answered }, as)).promptStored);
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
   await rig?.stop();
 });
+
+/** Records and texts are written behind their calls. */
+async function mustHold(isSo: () => Promise<boolean>): Promise<void> {
+  if (!(await holdsWithin(20_000, isSo))) throw new Error("what was written did not come");
+}
 
 /** Opens a screen, does what is to be done there, and looks for anything that became more than text. */
 async function visit(path: string, look: (opened: OpenPage) => Promise<void>): Promise<void> {

@@ -116,7 +116,8 @@ function fail({ response, echo }: Exchange, status: number): void {
   };
   response.writeHead(status, {
     "content-type": "application/json",
-    "x-request-id": SAID.error,
+    "x-request-id": "req-of-the-provider", // it is logged, and meant to be
+    "x-ratelimit-limit": SAID.error,
     "retry-after": "1",
   });
   response.end(JSON.stringify({ error }));
