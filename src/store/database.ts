@@ -300,7 +300,8 @@ function openPlace(place: Place, log: Log, afterwards?: () => Promise<void>) {
   };
 }
 
-const migrateApart = (place: Place, log: Log): Promise<readonly string[]> => apart(place, log, (db) => migrate(db));
+const migrateApart = (place: Place, log: Log): Promise<readonly string[]> =>
+  apart(place, log, (db) => migrate(db));
 
 /** No autovacuum runs in a single process. */
 const vacuumApart = (place: Place, tables: readonly (keyof Database & string)[], log: Log): Promise<void> =>

@@ -3,8 +3,8 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
 import { BudgetPeriod } from "../../gen/modeltier/v1/access_pb.js";
+import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
 import { Role } from "../../gen/modeltier/v1/completion_pb.js";
 import type { Database } from "../../src/store/database.ts";
 import { MIGRATIONS, migrate } from "../../src/store/migrations/migrate.ts";
@@ -13,13 +13,7 @@ import { silentLog } from "../support/memory-log.ts";
 import { HAS_PGBOUNCER, startPgBouncer } from "../support/pgbouncer.ts";
 import { startProcess } from "../support/process.ts";
 import { hashSchema } from "../support/schema.ts";
-import {
-  type ConfigRig,
-  msUntil,
-  publishNext,
-  type Replica,
-  startConfigRig,
-} from "./rig/config-replicas.ts";
+import { type ConfigRig, msUntil, publishNext, type Replica, startConfigRig } from "./rig/config-replicas.ts";
 import { countRows } from "./rig/outage.ts";
 import { holdsWithin } from "./rig/rig.ts";
 import { isThorough } from "./rig/thorough.ts";
@@ -89,7 +83,9 @@ it(`D17 ${PROCESSES} processes migrate an empty Postgres at once and one is kill
   const others = Array.from({ length: PROCESSES - 1 }, () => startProcess(MIGRATING, url));
   const ended = Promise.all(others);
   expect(await holdsWithin(PATIENCE_MS, async () => (await countLocks(false)) === others.length)).toBe(true);
-  const { rows } = await database.query("select count(*)::int as tables from pg_tables where schemaname = 'public'");
+  const { rows } = await database.query(
+    "select count(*)::int as tables from pg_tables where schemaname = 'public'",
+  );
   expect(rows, "nothing of an unfinished migration is seen").toEqual([{ tables: 0 }]);
   await victim.kill();
   const ran = (await ended).map(({ firstLine }) => JSON.parse(firstLine));
@@ -118,6 +114,7 @@ it.skipIf(!HAS_PGBOUNCER)(
   async () => {
     const pooled = await throughPgBouncer();
     const [one, other] = await Promise.all([rig.start({}, pooled), rig.start({}, pooled)]);
+    for (const { service } of [one, other]) stack.defer(async () => void (await service.stop()));
     const calls = Array.from({ length: 40 }, (_, number) => complete(number % 2 === 0 ? one : other, "a"));
     await Promise.all(calls);
     const [first, repeated] = [await complete(one, "a", "once"), await complete(other, "a", "once")];
@@ -152,7 +149,9 @@ it.skipIf(!HAS_PGBOUNCER)(
     const client = await clientOf(pooled);
     await expect(client.query("select pg_sleep(60)")).rejects.toMatchObject({ code: "57014" });
     const slow = { name: "slow", statements: ["select pg_sleep(0.6)"] };
-    expect(await migrate(replica(pooled), { migrations: [slow] }), "a migration has its own").toEqual(["slow"]);
+    expect(await migrate(replica(pooled), { migrations: [slow] }), "a migration has its own").toEqual([
+      "slow",
+    ]);
   },
 );
 
@@ -171,9 +170,7 @@ const complete = ({ router }: Replica, agentId: string, idempotencyKey = "") =>
   router.completeOnce({
     request: {
       routing: { case: "route", value: { agentId } },
-      messages: [
-        { role: Role.USER, parts: [{ content: { case: "text", value: "Say hello [tokens=10]" } }] },
-      ],
+      messages: [{ role: Role.USER, parts: [{ content: { case: "text", value: "Say hello [tokens=10]" } }] }],
       idempotencyKey,
     },
   });

@@ -3,8 +3,8 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
 import { BudgetPeriod } from "../../gen/modeltier/v1/access_pb.js";
+import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
 import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
 import { AccessRole } from "../../gen/modeltier/v1/api_key_pb.js";
 import { Role } from "../../gen/modeltier/v1/completion_pb.js";
@@ -106,7 +106,12 @@ it("D19 an old release serves on tables that a newer one has added to", async ()
 
 async function useAccess(access: Client<typeof AccessService>): Promise<void> {
   await access.setBudget({
-    budget: { budgetId: "all", scope: { kind: { case: "agentId", value: "other" } }, period: BudgetPeriod.DAY, limitTokens: 9n },
+    budget: {
+      budgetId: "all",
+      scope: { kind: { case: "agentId", value: "other" } },
+      period: BudgetPeriod.DAY,
+      limitTokens: 9n,
+    },
   });
   expect((await access.listBudgets({})).budgets).toMatchObject([{ budget: { budgetId: "all" } }]);
   const { secret } = await access.createApiKey({ name: "first", role: AccessRole.ADMIN });

@@ -98,7 +98,7 @@ it("D22 reads that would take 30 s end, and calls are recorded while they hold a
   expect(failures(await Promise.all(Array.from({ length: 20 }, () => call())))).toEqual([]);
   expect(await holdsWithin(PATIENCE_MS, async () => (await countRows(database)) === 21)).toBe(true);
   expect(ended).toBe(0);
-  for (const answer of await Promise.all(reads)) expect(answer).toMatch(/unavailable|deadline/i);
+  for (const answer of await Promise.all(reads)) expect(answer).toContain("the answer takes too long");
 });
 
 /** Copies of the first row, so many days old. */

@@ -180,7 +180,13 @@ describe.each(ENGINES)("idempotency keys on $name", ({ start }) => {
     for (const key of ["a", "b", "c", "d", "e"]) await keys.begin(keyed(key));
     await expire(opened.db);
     await keys.begin(keyed("alive"));
-    const sweeper = startKeySweeper({ db: opened.db, log: silentLog, random: () => 0, intervalMs: 1, batch: 2 });
+    const sweeper = startKeySweeper({
+      db: opened.db,
+      log: silentLog,
+      random: () => 0,
+      intervalMs: 1,
+      batch: 2,
+    });
     await expect.poll(() => countKeys(opened.db), PATIENTLY).toBe(1);
     sweeper.stop();
     expect(await outcomeOf(keys.begin(keyed("alive")))).toBe("IDEMPOTENCY_IN_FLIGHT");

@@ -22,7 +22,10 @@ const daysAgo = (days: number): Date => new Date(Date.now() - days * DAY_MS);
 /** With two attempts. */
 function anOldExecution(id: string, days: number): ExecutionRecord {
   const startedAt = daysAgo(days);
-  const attempts = [anAttempt(id, { outcome: "overloaded", startedAt }), anAttempt(id, { attempt: 2, startedAt })];
+  const attempts = [
+    anAttempt(id, { outcome: "overloaded", startedAt }),
+    anAttempt(id, { attempt: 2, startedAt }),
+  ];
   return anExecution(id, { attempts, createdAt: startedAt });
 }
 
@@ -41,7 +44,13 @@ describe.each(ENGINES)("retention on $name", ({ name: engineName, start }) => {
     await engine?.stop();
   });
   beforeEach(async () => {
-    const tables = ["orchestration_executions", "ai_analytics", "feedback", "execution_rollups", "attempt_rollups"];
+    const tables = [
+      "orchestration_executions",
+      "ai_analytics",
+      "feedback",
+      "execution_rollups",
+      "attempt_rollups",
+    ];
     for (const table of tables) await sql`truncate ${sql.table(table)}`.execute(database.db);
   });
   afterEach(() => stop?.());
@@ -67,7 +76,12 @@ describe.each(ENGINES)("retention on $name", ({ name: engineName, start }) => {
     await say("young", 6);
     await say("never-came", 9);
     await say("still-on-its-way", 0);
-    const budget = { budgetId: "b", scope: { kind: "global" }, period: "total", limits: { tokens: 5n } } as const;
+    const budget = {
+      budgetId: "b",
+      scope: { kind: "global" },
+      period: "total",
+      limits: { tokens: 5n },
+    } as const;
     await setBudget(database.db, budget, "ana");
     await insertAuditEntry(database.db, { action: "a", author: "ana", subject: "s", detail: {} });
     await sql`update audit_log set created_at = ${daysAgo(900)}`.execute(database.db);
@@ -130,38 +144,41 @@ describe.each(ENGINES)("retention on $name", ({ name: engineName, start }) => {
     expect(await deleteOld(database.analytics, 7, 1)).toMatchObject({ orchestration_executions: 1 });
   });
 
-  it.runIf(engineName === "pglite")("has the room of what went used again, where no autovacuum does that", async () => {
-    const round = async (name: string): Promise<number> => {
-      await record(Array.from({ length: 600 }, (_, number) => anOldExecution(`${name}-${number}`, 3)));
-      const { rows } = await sql<{ pages: number }>`select
+  it.runIf(engineName === "pglite")(
+    "has the room of what went used again, where no autovacuum does that",
+    async () => {
+      const round = async (name: string): Promise<number> => {
+        await record(Array.from({ length: 600 }, (_, number) => anOldExecution(`${name}-${number}`, 3)));
+        const { rows } = await sql<{ pages: number }>`select
         (pg_relation_size('orchestration_executions') + pg_relation_size('ai_analytics'))::int as pages`.execute(
-        database.db,
-      );
-      const metrics = createMetrics();
-      let isVacuumed = false;
-      const { stop: end } = startRetention({
-        database: {
-          analytics: database.analytics,
-          vacuum: async (tables) => {
-            await database.vacuum?.(tables);
-            isVacuumed = true;
+          database.db,
+        );
+        const metrics = createMetrics();
+        let isVacuumed = false;
+        const { stop: end } = startRetention({
+          database: {
+            analytics: database.analytics,
+            vacuum: async (tables) => {
+              await database.vacuum?.(tables);
+              isVacuumed = true;
+            },
           },
-        },
-        metrics,
-        log: silentLog,
-        settings: { retentionDays: 2 },
-        firstMs: 1,
-        vacuumAfter: 600,
-      });
-      await expect.poll(() => isVacuumed, PATIENTLY).toBe(true);
-      end();
-      return rows[0]?.pages ?? 0;
-    };
-    const first = await round("first");
-    const sizes = [await round("second"), await round("third")];
-    expect(first).toBeGreaterThan(0);
-    for (const size of sizes) expect(size).toBeLessThan(1.2 * first);
-  });
+          metrics,
+          log: silentLog,
+          settings: { retentionDays: 2 },
+          firstMs: 1,
+          vacuumAfter: 600,
+        });
+        await expect.poll(() => isVacuumed, PATIENTLY).toBe(true);
+        end();
+        return rows[0]?.pages ?? 0;
+      };
+      const first = await round("first");
+      const sizes = [await round("second"), await round("third")];
+      expect(first).toBeGreaterThan(0);
+      for (const size of sizes) expect(size).toBeLessThan(1.2 * first);
+    },
+  );
 });
 
 async function idsIn(db: Kysely<Database>, table: string): Promise<readonly string[]> {

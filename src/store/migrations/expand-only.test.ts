@@ -7,7 +7,9 @@ import { listContractions } from "./testing/expand-only.ts";
 const before: readonly Migration[] = [
   {
     name: "0001-jobs",
-    statements: ["create table jobs (id text primary key, state text not null check (state in ('new', 'done')))"],
+    statements: [
+      "create table jobs (id text primary key, state text not null check (state in ('new', 'done')))",
+    ],
   },
 ];
 const contractions = (...statements: readonly string[]) =>

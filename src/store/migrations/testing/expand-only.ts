@@ -5,10 +5,7 @@
 import type { Migration } from "../migrate.ts";
 
 /** @returns the statements, or parts of one, that take something away or cannot be told not to; empty: none does */
-export function listContractions(
-  { statements }: Migration,
-  before: readonly Migration[],
-): readonly string[] {
+export function listContractions({ statements }: Migration, before: readonly Migration[]): readonly string[] {
   const history = before.flatMap((migration) => migration.statements.map(flat));
   const isOwn = ownTables(statements.map(flat));
   return statements.map(flat).flatMap((statement) => contractionsOf(statement, isOwn, history));
@@ -41,7 +38,9 @@ function isExpansion(part: string, parts: readonly string[], wordsBefore: WordsO
   const [, dropped] = /^drop constraint (\w+)$/.exec(part) ?? [];
   if (dropped !== undefined) return parts.some((other) => isWider(other, dropped, wordsBefore));
   const [, added] = /^add constraint (\w+) /.exec(part) ?? [];
-  return added !== undefined && parts.includes(`drop constraint ${added}`) && isWider(part, added, wordsBefore);
+  return (
+    added !== undefined && parts.includes(`drop constraint ${added}`) && isWider(part, added, wordsBefore)
+  );
 }
 
 /** A row that says nothing of the column can be written, as often as one likes. */
@@ -67,7 +66,9 @@ const wordsOf =
   (column) => {
     const checks = history
       .filter((statement) => new RegExp(`^(create|alter) table ${table} `).test(statement))
-      .flatMap((statement) => [...statement.matchAll(new RegExp(`check \\(${column} in \\(([^)]*)\\)\\)`, "g"))]);
+      .flatMap((statement) => [
+        ...statement.matchAll(new RegExp(`check \\(${column} in \\(([^)]*)\\)\\)`, "g")),
+      ]);
     const last = checks.at(-1)?.[1];
     return last === undefined ? undefined : wordsIn(last);
   };
