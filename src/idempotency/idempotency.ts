@@ -16,7 +16,7 @@ import {
 import { backOff, isWorthALine } from "../store/retry.ts";
 import type { Log } from "../telemetry/log.ts";
 import { IdempotencyError } from "./idempotency-error.ts";
-import { startSweeper } from "./sweeper.ts";
+import { startKeySweeper } from "./sweeper.ts";
 
 /** How long an outcome is kept. */
 export const KEPT_MS = 24 * 3_600_000;
@@ -68,7 +68,7 @@ const MOST_CLAIMS = 3;
 export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const { db, log, random = Math.random, patienceMs = 1_000 } = options;
   const keys = new Keys({ db, log, random, patienceMs });
-  const sweeper = startSweeper({ db, log, random });
+  const sweeper = startKeySweeper({ db, log, random });
   return {
     begin: (call) => keys.begin(call),
     async close() {

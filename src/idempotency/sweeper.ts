@@ -1,14 +1,14 @@
-/** Deletes what has expired, a little at a time. */
+/** Deletes keys that have expired. */
 import type { Kysely } from "kysely";
 import type { Database } from "../store/database.ts";
-import { failureFields } from "../store/failure.ts";
 import { deleteExpiredKeys } from "../store/idempotency-keys.ts";
+import { startSweeper } from "../store/sweeper.ts";
 import type { Log } from "../telemetry/log.ts";
 
-export type SweeperOptions = Readonly<{
+export type KeySweeperOptions = Readonly<{
   db: Kysely<Database>;
   log: Log;
-  /** In [0, 1); keeps replicas from sweeping in step. */
+  /** In [0, 1). */
   random: () => number;
   /** Between two sweeps, half of it random. */
   intervalMs?: number;
@@ -16,31 +16,17 @@ export type SweeperOptions = Readonly<{
   batch?: number;
 }>;
 
-/** Sweeps now and then until it is stopped. Its timer keeps no process alive. */
-export function startSweeper({ db, log, random, intervalMs = 600_000, batch = 500 }: SweeperOptions) {
-  let isStopped = false;
-  let timer: NodeJS.Timeout | undefined;
-
-  async function sweep(): Promise<void> {
-    try {
-      let deleted = batch;
-      while (deleted === batch && !isStopped) deleted = await deleteExpiredKeys(db, batch);
-    } catch (error) {
-      log.warn("Expired idempotency keys could not be deleted", failureFields(error));
-    }
-    schedule();
-  }
-
-  function schedule(): void {
-    if (isStopped) return;
-    timer = setTimeout(sweep, (intervalMs * (1 + random())) / 2).unref();
-  }
-
-  schedule();
-  return {
-    stop(): void {
-      isStopped = true;
-      clearTimeout(timer);
-    },
-  };
-}
+export const startKeySweeper = ({
+  db,
+  log,
+  random,
+  intervalMs = 600_000,
+  batch = 500,
+}: KeySweeperOptions): Readonly<{ stop(): void }> =>
+  startSweeper({
+    deleteSome: async () => (await deleteExpiredKeys(db, batch)) === batch,
+    complaint: "Expired idempotency keys could not be deleted",
+    log,
+    random,
+    intervalMs,
+  });

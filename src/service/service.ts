@@ -45,6 +45,7 @@ import { openRecorder } from "./open-recorder.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { openTracing } from "./open-tracing.ts";
 import { reloadProviders } from "./reload-providers.ts";
+import { startRetention } from "./retention.ts";
 import { collectStartupGarbage } from "./startup-garbage.ts";
 
 export type Service = Readonly<{
@@ -112,6 +113,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const engine = engineOf({ config, hub, budgets, recorder, metrics, attemptsPerProvider, log });
   const { admission, ...ofAdmission } = startAdmission(settings.admission, metrics);
   const idempotency = createIdempotency({ db: database.db, log });
+  const retention = startRetention({ settings, database, metrics, log });
   const analytics = startAnalytics({ database, config, log });
   addTargetGauge(metrics.registry, config);
   const life = new Lifecycle();
@@ -213,6 +215,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     analytics.endWatching();
     const drained = Promise.all([grpc.drain(), http.drain()]);
     await Promise.race([drained, sleep(settings.graceMs, undefined, { ref: false })]);
+    retention.stop();
     life.shutDown();
     await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
     ofAdmission.close();

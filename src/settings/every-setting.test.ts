@@ -100,6 +100,7 @@ const SEEN_BY: Readonly<Record<string, string>> = {
   MODELTIER_DURABILITY: "test/faults/d-spool.test.ts",
   MODELTIER_SPOOL_DIR: "test/store/spool.test.ts",
   MODELTIER_SPOOL_BYTES: "test/faults/d-spool.test.ts",
+  MODELTIER_RETENTION_DAYS: "test/faults/d-retention.test.ts",
   MODELTIER_KEY_PEPPER: "test/faults/x-keys.test.ts",
   MODELTIER_METRICS_TOKEN: "test/faults/x-access.test.ts",
   MODELTIER_ALLOWED_HOSTS: "test/faults/x-browser.test.ts",

@@ -39,6 +39,8 @@ export type Settings = Readonly<{
   spoolDir: string;
   /** The most that they may take there, for this process. */
   spoolBytes: number;
+  /** For how long executions are kept in the database; absent: for good. */
+  retentionDays?: number;
   preset: "classic" | "current";
   /** What to do with models past their retirement day; absent: as the preset says. */
   retiredModels?: "substitute" | "skip" | "try";
@@ -88,7 +90,7 @@ const KNOWN = new Set(
     "ADDRESS KEY GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
     "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
     "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
-    "DURABILITY SPOOL_DIR SPOOL_BYTES BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
+    "DURABILITY SPOOL_DIR SPOOL_BYTES RETENTION_DAYS BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
     ACCESS_VARIABLES,
     ADMISSION_VARIABLES,
   ]
@@ -113,6 +115,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     durability: reader.choice("MODELTIER_DURABILITY", DURABILITIES, "os"),
     spoolDir: absolute(reader.text("MODELTIER_SPOOL_DIR") ?? join(dataDir, "spool"), folder),
     spoolBytes: readSpoolBytes(reader),
+    retentionDays: readRetention(reader),
     preset: reader.choice("MODELTIER_PRESET", ["classic", "current"], "classic"),
     retiredModels: readRetiredModels(reader),
     tierTargets: readTierTargets(reader, ids),
@@ -161,6 +164,14 @@ function readSpoolBytes(reader: SettingsReader): number {
   if (bytes < LEAST_CAP_BYTES)
     reader.problem("MODELTIER_SPOOL_BYTES", `is ${bytes}; use at least ${LEAST_CAP_BYTES}`);
   return bytes;
+}
+
+/** A century. */
+const MOST_DAYS = 36_525;
+
+function readRetention(reader: SettingsReader): number | undefined {
+  const name = "MODELTIER_RETENTION_DAYS";
+  return reader.text(name) === undefined ? undefined : reader.count(name, 1, MOST_DAYS);
 }
 
 const MOST_WORKERS = 256;

@@ -188,5 +188,11 @@ export function createMetrics() {
       labelNames: ["reason"],
       registers,
     }),
+    retentionDeletedRows: new Counter({
+      name: "modeltier_retention_deleted_rows_total",
+      help: "Rows deleted because they were older than they are to be kept, by table.",
+      labelNames: ["table"],
+      registers,
+    }),
   };
 }

@@ -10,7 +10,7 @@ import {
   type KeyedCall,
   MAX_OUTCOME_BYTES,
 } from "../../src/idempotency/idempotency.ts";
-import { startSweeper } from "../../src/idempotency/sweeper.ts";
+import { startKeySweeper } from "../../src/idempotency/sweeper.ts";
 import {
   type Database,
   type DatabaseOptions,
@@ -180,7 +180,13 @@ describe.each(ENGINES)("idempotency keys on $name", ({ start }) => {
     for (const key of ["a", "b", "c", "d", "e"]) await keys.begin(keyed(key));
     await expire(opened.db);
     await keys.begin(keyed("alive"));
-    const sweeper = startSweeper({ db: opened.db, log: silentLog, random: () => 0, intervalMs: 1, batch: 2 });
+    const sweeper = startKeySweeper({
+      db: opened.db,
+      log: silentLog,
+      random: () => 0,
+      intervalMs: 1,
+      batch: 2,
+    });
     await expect.poll(() => countKeys(opened.db), PATIENTLY).toBe(1);
     sweeper.stop();
     expect(await outcomeOf(keys.begin(keyed("alive")))).toBe("IDEMPOTENCY_IN_FLIGHT");

@@ -1,0 +1,44 @@
+/** Deletes what is no longer wanted, a little at a time. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Log } from "../telemetry/log.ts";
+import { failureFields } from "./failure.ts";
+
+export type SweeperOptions = Readonly<{
+  /** Deletes some. @returns whether more may be left */
+  deleteSome(): Promise<boolean>;
+  /** What is said when that fails; the next sweep tries again. */
+  complaint: string;
+  log: Log;
+  /** In [0, 1); keeps replicas from sweeping in step. */
+  random: () => number;
+  /** Between two sweeps, half of it random. */
+  intervalMs: number;
+  /** Before the first sweep, half of it random; absent: as between two. */
+  firstMs?: number;
+  /** Between two deletes of one sweep, half of it random, so that others get their turn; absent: none. */
+  pauseMs?: number;
+}>;
+
+/** Sweeps now and then until it is stopped. Its timers keep no process alive. */
+export function startSweeper(options: SweeperOptions): Readonly<{ stop(): void }> {
+  const { deleteSome, complaint, log, random, intervalMs, firstMs = intervalMs, pauseMs = 0 } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const wait = (ms: number): Promise<void> =>
+    sleep((ms * (1 + random())) / 2, undefined, { signal, ref: false }).catch(() => undefined);
+
+  async function sweep(): Promise<void> {
+    try {
+      while (!signal.aborted && (await deleteSome())) await wait(pauseMs);
+    } catch (error) {
+      if (!signal.aborted) log.warn(complaint, failureFields(error));
+    }
+  }
+
+  async function run(): Promise<void> {
+    for (await wait(firstMs); !signal.aborted; await wait(intervalMs)) await sweep();
+  }
+
+  void run();
+  return { stop: () => stopping.abort() };
+}
