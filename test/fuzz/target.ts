@@ -1,0 +1,85 @@
+/** The real service in a process of its own, and what must hold of it after whatever it was sent. */
+import assert from "node:assert/strict";
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
+import { RouteRequestSchema } from "../../gen/modeltier/v1/routing_pb.js";
+import { holdsWithin } from "../faults/rig/rig.ts";
+import { sumOf } from "../faults/rig/scrape.ts";
+import { type RunningService, startService } from "../support/service.ts";
+
+/** Generous: how soon is no part of what is promised here. */
+const WELL_WITHIN_MS = 60_000;
+/** What a healthy call may hear when the fuzzing itself set a budget or published a configuration. */
+const REFUSALS: readonly Code[] = [Code.ResourceExhausted, Code.FailedPrecondition];
+/** The service's words for a failure that nobody foresaw, and those of the runtime. */
+const UNFORESEEN = /nobody foresaw|could not be answered|Unhandled|uncaught/i;
+
+export class Target {
+  #service: RunningService | undefined;
+  #readTo = 0;
+
+  /** The service; started, or started again when the last one has died. */
+  async service(): Promise<RunningService> {
+    if (this.#service !== undefined && !isAlive(this.#service.pid)) await this.stop();
+    if (this.#service === undefined) {
+      this.#service = await startService({ env: { MODELTIER_SANDBOX_TOKENS_PER_SECOND: "100000" } });
+      this.#readTo = 0;
+    }
+    return this.#service;
+  }
+
+  /** The process lives, said nothing that it should not, answers another caller, and holds nothing of the calls before. */
+  async checkWell(): Promise<void> {
+    const service = this.#service;
+    assert.ok(service !== undefined, "the service was started");
+    this.#checkOutput(service);
+    await checkAnswers(service);
+    assert.ok(isAlive(service.pid), "the process lives");
+    const isBack = await holdsWithin(WELL_WITHIN_MS, async () => isIdle(await metricsOf(service)));
+    assert.ok(isBack, "calls in flight go back to 0");
+    this.#checkOutput(service);
+  }
+
+  async stop(): Promise<void> {
+    await this.#service?.stop();
+    this.#service = undefined;
+  }
+
+  #checkOutput({ pid, output }: RunningService): void {
+    const { stderr } = output();
+    const grown = stderr.slice(this.#readTo);
+    assert.ok(isAlive(pid), `the process has died: ${grown.slice(-2_000)}`);
+    this.#readTo = stderr.length;
+    assert.doesNotMatch(grown, UNFORESEEN);
+    for (const line of grown.split("\n").slice(0, -1)) assert.match(line, /^\{.*\}$/, "a line of the log");
+  }
+}
+
+async function checkAnswers({ grpcAddress }: RunningService): Promise<void> {
+  const router = createClient(RouterService, createGrpcTransport({ baseUrl: `http://${grpcAddress}` }));
+  const request = create(RouteRequestSchema, { agentId: "healthy" });
+  try {
+    const { decision } = await router.route(request, { timeoutMs: WELL_WITHIN_MS });
+    assert.ok(decision !== undefined, "a healthy call has its decision");
+  } catch (error) {
+    assert.ok(error instanceof ConnectError && REFUSALS.includes(error.code), `a healthy call failed: ${error}`);
+  }
+}
+
+const metricsOf = async ({ httpUrl }: RunningService): Promise<string> =>
+  (await fetch(`${httpUrl}/metrics`)).text();
+
+function isIdle(page: string): boolean {
+  assert.match(page, /^modeltier_calls_in_flight /m);
+  return sumOf(page, "modeltier_calls_in_flight") === 0 && sumOf(page, "modeltier_request_bytes_in_flight") === 0;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
