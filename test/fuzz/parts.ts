@@ -1,16 +1,18 @@
 /** All that is fuzzed, and how much of each. */
 import { framesPart } from "./parts/frames.ts";
+import { httpPart } from "./parts/http.ts";
 import type { Part } from "./part.ts";
 import { recordConversation } from "./recorded-http2.ts";
 import { Target } from "./target.ts";
 
 /** Of `npm run fuzz`. */
-const WHOLE = { frames: 1_000_000 } as const;
+const WHOLE = { frames: 1_000_000, http: 100_000 } as const;
 export type PartName = keyof typeof WHOLE;
 export const PART_NAMES = Object.keys(WHOLE) as readonly PartName[];
 
 const MAKE: Readonly<Record<PartName, (target: Target) => Promise<Part<never>> | Part<never>>> = {
   frames: async (target) => framesPart(target, await recordConversation()) as Part<never>,
+  http: (target) => httpPart(target) as Part<never>,
 };
 
 /** @param run is given each part, one after the other, against a service of its own, and the size of its whole run */

@@ -1,5 +1,6 @@
 /** The real service in a process of its own, and what must hold of it after whatever it was sent. */
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -11,6 +12,8 @@ import { type RunningService, startService } from "../support/service.ts";
 
 /** Generous: how soon is no part of what is promised here. */
 const WELL_WITHIN_MS = 60_000;
+/** What a process that died wrote last may come after it is gone. */
+const LAST_WORDS_MS = 500;
 /** What a healthy call may hear when the fuzzing itself set a budget or published a configuration. */
 const REFUSALS: readonly Code[] = [Code.ResourceExhausted, Code.FailedPrecondition];
 /** The service's words for a failure that nobody foresaw, and those of the runtime. */
@@ -34,11 +37,17 @@ export class Target {
   async checkWell(): Promise<void> {
     const service = this.#service;
     assert.ok(service !== undefined, "the service was started");
-    this.#checkOutput(service);
-    await checkAnswers(service);
-    assert.ok(isAlive(service.pid), "the process lives");
-    const isBack = await holdsWithin(WELL_WITHIN_MS, async () => isIdle(await metricsOf(service)));
-    assert.ok(isBack, "calls in flight go back to 0");
+    try {
+      await checkAnswers(service);
+      const isBack = await holdsWithin(WELL_WITHIN_MS, async () => isIdle(await metricsOf(service)));
+      assert.ok(isBack, "calls in flight go back to 0");
+    } catch (error) {
+      await sleep(LAST_WORDS_MS); if (isAlive(service.pid)) throw error;
+    }
+    if (!isAlive(service.pid)) {
+      await sleep(LAST_WORDS_MS);
+      assert.fail(`the process has died: ${service.output().stderr.slice(-2_000)}`);
+    }
     this.#checkOutput(service);
   }
 
@@ -47,13 +56,16 @@ export class Target {
     this.#service = undefined;
   }
 
-  #checkOutput({ pid, output }: RunningService): void {
+  /** Whole lines only: the rest of one that is being written comes with the next look. */
+  #checkOutput({ output }: RunningService): void {
     const { stderr } = output();
-    const grown = stderr.slice(this.#readTo);
-    assert.ok(isAlive(pid), `the process has died: ${grown.slice(-2_000)}`);
-    this.#readTo = stderr.length;
-    assert.doesNotMatch(grown, UNFORESEEN);
-    for (const line of grown.split("\n").slice(0, -1)) assert.match(line, /^\{.*\}$/, "a line of the log");
+    const end = stderr.lastIndexOf("\n") + 1;
+    const lines = stderr.slice(this.#readTo, end).split("\n").slice(0, -1);
+    this.#readTo = end;
+    for (const line of lines) {
+      assert.match(line, /^\{.*\}$/, `on stderr, and no line of the log: ${line}`);
+      assert.doesNotMatch(line, UNFORESEEN);
+    }
   }
 }
 

@@ -15,7 +15,7 @@ type Mutation = (frames: Frames) => Frames;
 const MOST_CONNECTIONS = 80;
 const USUAL_FRAMES = 28;
 const ADDED = { minLength: 8, maxLength: 20, size: "max" } as const;
-const SILENCE_MS = 60;
+const SILENCE_MS = 100;
 /** A PING after all else: whoever answers it has heard the whole conversation. */
 const MARK = Buffer.from("fuzzmark", "latin1");
 
