@@ -4,8 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { RouteRequestSchema } from "../../gen/modeltier/v1/routing_pb.js";
+import type { RoutingConfig } from "../../gen/modeltier/v1/routing_config_pb.js";
 import { holdsWithin } from "../faults/rig/rig.ts";
 import { sumOf } from "../faults/rig/scrape.ts";
 import { type RunningService, startService } from "../support/service.ts";
@@ -19,15 +21,27 @@ const REFUSALS: readonly Code[] = [Code.ResourceExhausted, Code.FailedPreconditi
 /** The service's words for a failure that nobody foresaw, and those of the runtime. */
 const UNFORESEEN = /nobody foresaw|could not be answered|Unhandled|uncaught/i;
 
+/** With whose key a service is called that asks for one. */
+export const ADMIN = "the-admin-token-of-the-fuzzing";
+
 export class Target {
+  readonly #env: Readonly<Record<string, string>>;
   #service: RunningService | undefined;
   #readTo = 0;
+
+  /** @param isOpen whoever calls may do everything, as on a machine of one's own; else only ADMIN may */
+  constructor({ isOpen }: Readonly<{ isOpen: boolean }>) {
+    this.#env = {
+      MODELTIER_SANDBOX_TOKENS_PER_SECOND: "100000",
+      ...(!isOpen && { MODELTIER_ADMIN_TOKEN: ADMIN }),
+    };
+  }
 
   /** The service; started, or started again when the last one has died. */
   async service(): Promise<RunningService> {
     if (this.#service !== undefined && !isAlive(this.#service.pid)) await this.stop();
     if (this.#service === undefined) {
-      this.#service = await startService({ env: { MODELTIER_SANDBOX_TOKENS_PER_SECOND: "100000" } });
+      this.#service = await startService({ env: this.#env });
       this.#readTo = 0;
     }
     return this.#service;
@@ -69,11 +83,21 @@ export class Target {
   }
 }
 
+const AS_ADMIN = { headers: { authorization: `Bearer ${ADMIN}` } };
+
+/** The configuration in force. */
+export async function configIn({ grpcAddress }: RunningService): Promise<RoutingConfig> {
+  const client = createClient(ConfigService, createGrpcTransport({ baseUrl: `http://${grpcAddress}` }));
+  const { config } = await client.getConfig({}, AS_ADMIN);
+  if (config === undefined) throw new Error("there is no configuration");
+  return config;
+}
+
 async function checkAnswers({ grpcAddress }: RunningService): Promise<void> {
   const router = createClient(RouterService, createGrpcTransport({ baseUrl: `http://${grpcAddress}` }));
   const request = create(RouteRequestSchema, { agentId: "healthy" });
   try {
-    const { decision } = await router.route(request, { timeoutMs: WELL_WITHIN_MS });
+    const { decision } = await router.route(request, { timeoutMs: WELL_WITHIN_MS, ...AS_ADMIN });
     assert.ok(decision !== undefined, "a healthy call has its decision");
   } catch (error) {
     assert.ok(error instanceof ConnectError && REFUSALS.includes(error.code), `a healthy call failed: ${error}`);
@@ -81,7 +105,7 @@ async function checkAnswers({ grpcAddress }: RunningService): Promise<void> {
 }
 
 const metricsOf = async ({ httpUrl }: RunningService): Promise<string> =>
-  (await fetch(`${httpUrl}/metrics`)).text();
+  (await fetch(`${httpUrl}/metrics`, AS_ADMIN)).text();
 
 function isIdle(page: string): boolean {
   assert.match(page, /^modeltier_calls_in_flight /m);
