@@ -56,7 +56,7 @@ export function toYaml({ config, basedOn }: ConfigFile): string {
 
 /** @throws ConfigFileError that names the line or the field */
 export function fromYaml(text: string): ConfigFile {
-  const document = parseDocument(text, { uniqueKeys: true, strict: true });
+  const document = parseDocument(text, { uniqueKeys: true, strict: true, logLevel: "error" });
   const [problem] = document.errors;
   if (problem !== undefined) throw new ConfigFileError(inOwnWords(problem.message));
   const value = plainValueOf(document);

@@ -5,6 +5,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { CompleteRequestSchema, Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { RouteRequestSchema } from "../../gen/modeltier/v1/routing_pb.js";
 import { holdsWithin } from "../faults/rig/rig.ts";
+import { AS_ADMIN } from "./target.ts";
 
 const HEAD_BYTES = 9;
 export const PREFACE_BYTES = 24;
@@ -49,6 +50,7 @@ export async function recordConversation(): Promise<readonly Buffer[]> {
       "content-type": "application/grpc",
       te: "trailers",
       "user-agent": "fuzz",
+      ...AS_ADMIN.headers,
       ...metadata,
     });
     stream.on("error", () => {});

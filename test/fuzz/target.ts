@@ -21,27 +21,20 @@ const REFUSALS: readonly Code[] = [Code.ResourceExhausted, Code.FailedPreconditi
 /** The service's words for a failure that nobody foresaw, and those of the runtime. */
 const UNFORESEEN = /nobody foresaw|could not be answered|Unhandled|uncaught/i;
 
-/** With whose key a service is called that asks for one. */
+/** The key that every healthy call has, and most of the spoilt ones: what gets in can do more harm. */
 export const ADMIN = "the-admin-token-of-the-fuzzing";
 
 export class Target {
-  readonly #env: Readonly<Record<string, string>>;
   #service: RunningService | undefined;
   #readTo = 0;
-
-  /** @param isOpen whoever calls may do everything, as on a machine of one's own; else only ADMIN may */
-  constructor({ isOpen }: Readonly<{ isOpen: boolean }>) {
-    this.#env = {
-      MODELTIER_SANDBOX_TOKENS_PER_SECOND: "100000",
-      ...(!isOpen && { MODELTIER_ADMIN_TOKEN: ADMIN }),
-    };
-  }
 
   /** The service; started, or started again when the last one has died. */
   async service(): Promise<RunningService> {
     if (this.#service !== undefined && !isAlive(this.#service.pid)) await this.stop();
     if (this.#service === undefined) {
-      this.#service = await startService({ env: this.#env });
+      this.#service = await startService({
+        env: { MODELTIER_SANDBOX_TOKENS_PER_SECOND: "100000", MODELTIER_ADMIN_TOKEN: ADMIN },
+      });
       this.#readTo = 0;
     }
     return this.#service;
@@ -83,7 +76,7 @@ export class Target {
   }
 }
 
-const AS_ADMIN = { headers: { authorization: `Bearer ${ADMIN}` } };
+export const AS_ADMIN = { headers: { authorization: `Bearer ${ADMIN}` } };
 
 /** The configuration in force. */
 export async function configIn({ grpcAddress }: RunningService): Promise<RoutingConfig> {

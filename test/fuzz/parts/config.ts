@@ -13,7 +13,7 @@ import { at, flipAt, insertAt, position } from "../bytes.ts";
 import { LEAKS } from "../leaks.ts";
 import { VALUES } from "../mutate.ts";
 import { Outcomes, type Part } from "../part.ts";
-import { configIn, type Target } from "../target.ts";
+import { AS_ADMIN, configIn, type Target } from "../target.ts";
 
 type Mutation = (text: string) => string;
 type Clients = Readonly<{ config: Client<typeof ConfigService>; router: Client<typeof RouterService> }>;
@@ -120,7 +120,7 @@ export async function configPart(target: Target): Promise<Part<readonly string[]
 async function outcomeOf(text: string, { config: client, router }: Clients): Promise<string> {
   const config = readFile(text);
   if (config === undefined) return "refused as a file";
-  const { violations } = await client.validateConfig({ config });
+  const { violations } = await client.validateConfig({ config }, AS_ADMIN);
   for (const { field, description } of violations) {
     assert.match(field, /^[a-z_]/, `a violation names its field: ${description}`);
     assert.notEqual(description, "");
@@ -129,7 +129,7 @@ async function outcomeOf(text: string, { config: client, router }: Clients): Pro
   if (violations.length > 0) return "refused as a configuration";
   await publish(config, client);
   try {
-    const { decision } = await router.route({ agentId: "fuzz" });
+    const { decision } = await router.route({ agentId: "fuzz" }, AS_ADMIN);
     assert.ok(decision !== undefined && decision.model !== "", "a published configuration decides");
     return "published, decided";
   } catch (error) {
@@ -151,6 +151,6 @@ function readFile(text: string): RoutingConfig | undefined {
 }
 
 async function publish(config: RoutingConfig, client: Client<typeof ConfigService>): Promise<void> {
-  const { versionInForce } = await client.getConfig({});
-  await client.publishConfig({ config, basedOn: versionInForce, author: "fuzz", comment: "fuzz" });
+  const { versionInForce } = await client.getConfig({}, AS_ADMIN);
+  await client.publishConfig({ config, basedOn: versionInForce, comment: "fuzz" }, AS_ADMIN);
 }

@@ -9,7 +9,7 @@ import { type Json, jsonOf } from "../json-of.ts";
 import { LEAKS } from "../leaks.ts";
 import { Outcomes, type Part } from "../part.ts";
 import { spoiltJson } from "../spoil-json.ts";
-import { ADMIN, configIn, type Target } from "../target.ts";
+import { AS_ADMIN, configIn, type Target } from "../target.ts";
 
 /** Many calls at once are one input. */
 type Call = Readonly<{ rpc: string; body: string }>;
@@ -83,7 +83,7 @@ async function ask(httpUrl: string, { rpc, body }: Call): Promise<Answer> {
     headers: {
       "content-type": isUnary ? "application/json" : "application/connect+json",
       "connect-timeout-ms": "20000",
-      authorization: `Bearer ${ADMIN}`,
+      ...AS_ADMIN.headers,
     },
     body: isUnary ? body : envelope(body),
   });

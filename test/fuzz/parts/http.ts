@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { at, flipAt, insertAt, position } from "../bytes.ts";
 import { LEAKS } from "../leaks.ts";
 import { Outcomes, type Part } from "../part.ts";
-import type { Target } from "../target.ts";
+import { ADMIN, type Target } from "../target.ts";
 import { send } from "../wire.ts";
 
 /** What one connection sends, in base64, and whether its sender says that nothing follows. Many at once are one input. */
@@ -18,7 +18,7 @@ const SILENCE_MS = 100;
 const SERVER_ERRORS = /^HTTP\/1\.1 (?:500|502|504)/m;
 
 const request = (line: string, fields: readonly string[], body = ""): Buffer =>
-  Buffer.from([`${line} HTTP/1.1`, "host: 127.0.0.1", ...fields, "", body].join("\r\n"), "latin1");
+  Buffer.from([`${line} HTTP/1.1`, "host: 127.0.0.1", `authorization: Bearer ${ADMIN}`, ...fields, "", body].join("\r\n"), "latin1");
 
 const post = (path: string, body: unknown, ...more: readonly string[]): Buffer => {
   const text = JSON.stringify(body);
