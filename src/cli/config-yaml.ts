@@ -73,7 +73,9 @@ export function fromYaml(text: string): ConfigFile {
       basedOn: BigInt(basedOn as number),
     };
   } catch (error) {
-    const place = ["config", findMisfit(RoutingConfigSchema, config as JsonObject)].filter((part) => part !== "");
+    const place = ["config", findMisfit(RoutingConfigSchema, config as JsonObject)].filter(
+      (part) => part !== "",
+    );
     const reason = error instanceof Error ? error.message : "it cannot be read";
     throw new ConfigFileError(`${place.join(".")}: ${reason}`);
   }

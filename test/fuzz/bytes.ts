@@ -4,7 +4,8 @@ import fc from "fast-check";
 /** In millionths of a length, so that one position fits any input. */
 export const position = fc.integer({ min: 0, max: 999_999 });
 
-export const at = (length: number, millionths: number): number => Math.floor((millionths * length) / 1_000_000);
+export const at = (length: number, millionths: number): number =>
+  Math.floor((millionths * length) / 1_000_000);
 
 export const insertAt = (bytes: Buffer, index: number, more: Uint8Array): Buffer =>
   Buffer.concat([bytes.subarray(0, index), more, bytes.subarray(index)]);

@@ -32,7 +32,11 @@ it("R18 HTTP/1.1 of any kind: the service goes on", async () => {
 });
 
 it("R18 configuration files are read, or refused by the place that is wrong; what is valid decides", async () => {
-  await check(await configPart(target), 60, ["published, decided", "refused as a configuration", "refused as a file"]);
+  await check(await configPart(target), 60, [
+    "published, decided",
+    "refused as a configuration",
+    "refused as a file",
+  ]);
 });
 
 it("R18 the JSON of every RPC is answered, or refused by the field that is wrong", async () => {

@@ -5,7 +5,17 @@ import fc from "fast-check";
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
 const DEEPEST = 5;
-const WORDS = ["fuzz", "", "openai", "gpt-4o", "openai/gpt-4o-mini", "default", "2026-01-01", "24h", "a".repeat(300)];
+const WORDS = [
+  "fuzz",
+  "",
+  "openai",
+  "gpt-4o",
+  "openai/gpt-4o-mini",
+  "default",
+  "2026-01-01",
+  "24h",
+  "a".repeat(300),
+];
 const UUID = "01a2190a-98ad-71e8-953f-75ea3d5f4fc7";
 
 const text = fc.constantFrom(...WORDS, UUID);
@@ -29,14 +39,22 @@ const scalarOf = (scalar: ScalarType): fc.Arbitrary<Json> => SCALARS[scalar] ?? 
 /** Types whose JSON is not that of their fields. */
 const WELL_KNOWN: Readonly<Record<string, fc.Arbitrary<Json>>> = {
   "google.protobuf.Duration": fc.constantFrom("1s", "0.25s", "0s", "-1s", "315576000000s"),
-  "google.protobuf.Timestamp": fc.constantFrom("2026-11-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"),
+  "google.protobuf.Timestamp": fc.constantFrom(
+    "2026-11-01T00:00:00Z",
+    "1970-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+  ),
   "google.protobuf.Struct": fc.constantFrom<Json>({}, { a: [1, { b: null }] }),
   "google.protobuf.Value": fc.constantFrom<Json>(null, 1, "a", [], { a: 1 }),
   "google.protobuf.ListValue": fc.constantFrom<Json>([], [1, "a"]),
 };
 
 /** @param good JSON of messages that chance would not make right, by type: three of four are that */
-export function jsonOf(desc: DescMessage, good: Readonly<Record<string, Json>>, depth = 0): fc.Arbitrary<Json> {
+export function jsonOf(
+  desc: DescMessage,
+  good: Readonly<Record<string, Json>>,
+  depth = 0,
+): fc.Arbitrary<Json> {
   const known = WELL_KNOWN[desc.typeName];
   if (known !== undefined) return known;
   const right = good[desc.typeName];
@@ -52,7 +70,7 @@ function messageJson(
 ): fc.Arbitrary<Json> {
   const fields = desc.fields.filter((field) => depth < DEEPEST || messageOf(field) === undefined);
   const present = fields.map((field) =>
-    fc.tuple(fc.integer({ min: 0, max: 9 }), valueOf(field, good, depth)).map(([draw, value]) => ({
+    fc.tuple(fc.integer({ min: 0, max: 9 }), fieldJson(field, good, depth)).map(([draw, value]) => ({
       field,
       draw,
       value,
@@ -70,7 +88,7 @@ function messageJson(
   });
 }
 
-function valueOf(
+function fieldJson(
   field: DescField,
   good: Readonly<Record<string, Json>>,
   depth: number,

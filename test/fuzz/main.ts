@@ -1,7 +1,7 @@
 /** `npm run fuzz`: what the service takes from callers and providers, spoilt at random, in the numbers the promises speak of. */
 import { parseArgs } from "node:util";
-import { PART_NAMES, type PartName, withParts } from "./parts.ts";
 import { checkSeeds, fuzz, type Part } from "./part.ts";
+import { PART_NAMES, type PartName, withParts } from "./parts.ts";
 
 const USAGE = `npm run fuzz -- [--seed N] [--runs N] [--only ${PART_NAMES.join("|")}]`;
 

@@ -1,16 +1,22 @@
 /** All that is fuzzed, and how much of each. */
 import { METHODS } from "../support/access.ts";
+import type { Part } from "./part.ts";
 import { answersPart } from "./parts/answers.ts";
 import { configPart } from "./parts/config.ts";
 import { connectPart } from "./parts/connect.ts";
 import { framesPart } from "./parts/frames.ts";
 import { httpPart } from "./parts/http.ts";
-import type { Part } from "./part.ts";
 import { recordConversation } from "./recorded-http2.ts";
 import { Target } from "./target.ts";
 
 /** Of `npm run fuzz`. */
-const WHOLE = { frames: 1_000_000, http: 100_000, connect: 1_000 * METHODS.length, config: 10_000, answers: 100_000 } as const;
+const WHOLE = {
+  frames: 1_000_000,
+  http: 100_000,
+  connect: 1_000 * METHODS.length,
+  config: 10_000,
+  answers: 100_000,
+} as const;
 export type PartName = keyof typeof WHOLE;
 export const PART_NAMES = Object.keys(WHOLE) as readonly PartName[];
 

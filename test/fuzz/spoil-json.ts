@@ -27,7 +27,16 @@ const RAW = [
   `"${"x".repeat(100_000)}"`,
   `${'{"a":'.repeat(500)}1${"}".repeat(500)}`,
 ];
-const NAMES = ["__proto__", "constructor", "toString", "hasOwnProperty", "no_such_field", "", "@type", "agent_id"];
+const NAMES = [
+  "__proto__",
+  "constructor",
+  "toString",
+  "hasOwnProperty",
+  "no_such_field",
+  "",
+  "@type",
+  "agent_id",
+];
 
 /** Stands for raw text until the whole is written out. */
 const holder = (index: number): string => `@@raw-${index}@@`;
@@ -38,8 +47,13 @@ type Spot = Readonly<{ parent: Parent; key: string | number }>;
 function spotsIn(value: Json): readonly Spot[] {
   if (typeof value !== "object" || value === null) return [];
   const parent = value as Parent;
-  const keys: (string | number)[] = Array.isArray(value) ? value.map((_, index) => index) : Object.keys(value);
-  return keys.flatMap((key) => [{ parent, key }, ...spotsIn((parent as Record<string | number, Json>)[key] as Json)]);
+  const keys: (string | number)[] = Array.isArray(value)
+    ? value.map((_, index) => index)
+    : Object.keys(value);
+  return keys.flatMap((key) => [
+    { parent, key },
+    ...spotsIn((parent as Record<string | number, Json>)[key] as Json),
+  ]);
 }
 
 type Edit = Readonly<{ where: number; way: "replace" | "add" | "drop" | "wrap"; raw: string; name: string }>;
@@ -59,7 +73,12 @@ function apply(root: { root: Json }, { where, way, name }: Edit, index: number):
   else if (way === "wrap") fields[key] = [value];
   else if (way === "drop" && key !== "root") delete fields[key];
   else if (way === "add" && typeof value === "object" && value !== null && !Array.isArray(value))
-    Object.defineProperty(value, name, { value: holder(index), enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(value, name, {
+      value: holder(index),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
 }
 
 /** A body: most are JSON still, some are cut or struck in their text. */

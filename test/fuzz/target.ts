@@ -6,8 +6,8 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
-import { RouteRequestSchema } from "../../gen/modeltier/v1/routing_pb.js";
 import type { RoutingConfig } from "../../gen/modeltier/v1/routing_config_pb.js";
+import { RouteRequestSchema } from "../../gen/modeltier/v1/routing_pb.js";
 import { holdsWithin } from "../faults/rig/rig.ts";
 import { sumOf } from "../faults/rig/scrape.ts";
 import { type RunningService, startService } from "../support/service.ts";
@@ -49,7 +49,8 @@ export class Target {
       const isBack = await holdsWithin(WELL_WITHIN_MS, async () => isIdle(await metricsOf(service)));
       assert.ok(isBack, "calls in flight go back to 0");
     } catch (error) {
-      await sleep(LAST_WORDS_MS); if (isAlive(service.pid)) throw error;
+      await sleep(LAST_WORDS_MS);
+      if (isAlive(service.pid)) throw error;
     }
     if (!isAlive(service.pid)) {
       await sleep(LAST_WORDS_MS);
@@ -93,7 +94,10 @@ async function checkAnswers({ grpcAddress }: RunningService): Promise<void> {
     const { decision } = await router.route(request, { timeoutMs: WELL_WITHIN_MS, ...AS_ADMIN });
     assert.ok(decision !== undefined, "a healthy call has its decision");
   } catch (error) {
-    assert.ok(error instanceof ConnectError && REFUSALS.includes(error.code), `a healthy call failed: ${error}`);
+    assert.ok(
+      error instanceof ConnectError && REFUSALS.includes(error.code),
+      `a healthy call failed: ${error}`,
+    );
   }
 }
 
@@ -102,7 +106,9 @@ const metricsOf = async ({ httpUrl }: RunningService): Promise<string> =>
 
 function isIdle(page: string): boolean {
   assert.match(page, /^modeltier_calls_in_flight /m);
-  return sumOf(page, "modeltier_calls_in_flight") === 0 && sumOf(page, "modeltier_request_bytes_in_flight") === 0;
+  return (
+    sumOf(page, "modeltier_calls_in_flight") === 0 && sumOf(page, "modeltier_request_bytes_in_flight") === 0
+  );
 }
 
 function isAlive(pid: number): boolean {

@@ -52,7 +52,12 @@ export function answersPart(): Part<Answer> {
   };
 }
 
-async function checkStream({ dialect, body, pieceBytes, ending }: Answer): Promise<ProviderError | undefined> {
+async function checkStream({
+  dialect,
+  body,
+  pieceBytes,
+  ending,
+}: Answer): Promise<ProviderError | undefined> {
   const pieces = cut(Buffer.from(body, "base64"), pieceBytes);
   const { events, error } = await listen(providerOf(dialect, scriptedTransport({ pieces, ending })));
   const finishes = events.filter(({ kind }) => kind === "finish");

@@ -22,9 +22,62 @@ const MOST_FILES = 40;
 /** The line, the way to the field, or which part of the file. */
 const NAMES_A_PLACE = /line \d+|^config[.:]|based_on|the file holds|the file must/;
 
-const NUMBERS = ["0", "1", "2", "0.5", "0.25", "3", "10", "100", "1e3", "0x10", ".inf", "-.inf", ".nan", "-1", "0.1s", "1s", "30s"];
-const WORDS = ["~", "yes", "off", "fast", "classic", "current", "|", ">-", "!!binary AAAA", "!!float 1", "{}", "[]", "[1, 2", "'", '"', "*a"];
-const PIECES = ["\t", "\n", ": ", "- ", "#", "---\n", "...\n", "%YAML 1.1\n", "? ", "<<: ", "!!set ", "\0", "\u2028", "\ufeff", "&a ", "{", "]"];
+const NUMBERS = [
+  "0",
+  "1",
+  "2",
+  "0.5",
+  "0.25",
+  "3",
+  "10",
+  "100",
+  "1e3",
+  "0x10",
+  ".inf",
+  "-.inf",
+  ".nan",
+  "-1",
+  "0.1s",
+  "1s",
+  "30s",
+];
+const WORDS = [
+  "~",
+  "yes",
+  "off",
+  "fast",
+  "classic",
+  "current",
+  "|",
+  ">-",
+  "!!binary AAAA",
+  "!!float 1",
+  "{}",
+  "[]",
+  "[1, 2",
+  "'",
+  '"',
+  "*a",
+];
+const PIECES = [
+  "\t",
+  "\n",
+  ": ",
+  "- ",
+  "#",
+  "---\n",
+  "...\n",
+  "%YAML 1.1\n",
+  "? ",
+  "<<: ",
+  "!!set ",
+  "\0",
+  "\u2028",
+  "\ufeff",
+  "&a ",
+  "{",
+  "]",
+];
 
 const onLine =
   (millionths: number, change: (line: string) => string[]): Mutation =>
@@ -59,23 +112,19 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc
-      .tuple(position, fc.constantFrom(...PIECES))
-      .map(
-        ([where, piece]): Mutation =>
-          (text) =>
-            insertAt(Buffer.from(text), at(Buffer.byteLength(text), where), Buffer.from(piece)).toString(),
-      ),
+    arbitrary: fc.tuple(position, fc.constantFrom(...PIECES)).map(
+      ([where, piece]): Mutation =>
+        (text) =>
+          insertAt(Buffer.from(text), at(Buffer.byteLength(text), where), Buffer.from(piece)).toString(),
+    ),
   },
   {
     weight: 1,
-    arbitrary: fc
-      .tuple(position, fc.integer({ min: 1, max: 127 }))
-      .map(
-        ([where, bits]): Mutation =>
-          (text) =>
-            flipAt(Buffer.from(text, "latin1"), at(text.length, where), bits).toString("latin1"),
-      ),
+    arbitrary: fc.tuple(position, fc.integer({ min: 1, max: 127 })).map(
+      ([where, bits]): Mutation =>
+        (text) =>
+          flipAt(Buffer.from(text, "latin1"), at(text.length, where), bits).toString("latin1"),
+    ),
   },
 );
 

@@ -22,7 +22,8 @@ const MESSAGES = 3;
 /** Whoever gets one of these did nothing wrong, or nobody knows what. */
 const BLAMELESS = ["internal", "unknown", "data_loss"];
 /** What is no JSON, or not this message's, is told by the library that reads it: with the field where it knows one. */
-const UNDECODABLE = /cannot decode (?:field |message |modeltier|google)|JSON|invalid base64|field .* is unknown|unknown field/i;
+const UNDECODABLE =
+  /cannot decode (?:field |message |modeltier|google)|JSON|invalid base64|field .* is unknown|unknown field/i;
 
 const QUESTION: Json = {
   route: { agentId: "fuzz" },

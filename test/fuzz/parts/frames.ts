@@ -112,7 +112,7 @@ const conversationOf = (recorded: Frames): fc.Arbitrary<Conversation> =>
     .map(([door, added, mutations]) => {
       const [preface, ...rest] = recorded as readonly [Buffer, ...Buffer[]];
       const longer = added.reduce<Frames>((frames, [where, one]) => put(where, () => one)(frames), rest);
-      const spoilt = mutations.reduce((frames, mutate) => mutate(frames), [preface, ...longer]);
+      const spoilt = mutations.reduce<Frames>((frames, mutate) => mutate(frames), [preface, ...longer]);
       return {
         door: door === 0 ? "HTTP" : "gRPC",
         frames: spoilt.map((one) => one.toString("hex")),
@@ -149,6 +149,7 @@ const talk = (address: string, frames: readonly string[]): Promise<Reply> =>
     Buffer.concat([...frames.map((hex) => Buffer.from(hex, "hex")), frame(FRAME.ping, 0, 0, MARK)]),
     {
       silenceMs: SILENCE_MS,
-      isAnswered: (received) => received.includes(Buffer.concat([Buffer.from([FRAME.ping, FLAG.ack, 0, 0, 0, 0]), MARK])),
+      isAnswered: (received) =>
+        received.includes(Buffer.concat([Buffer.from([FRAME.ping, FLAG.ack, 0, 0, 0, 0]), MARK])),
     },
   );

@@ -18,7 +18,12 @@ const SILENCE_MS = 100;
 const SERVER_ERRORS = /^HTTP\/1\.1 (?:500|502|504)/m;
 
 const request = (line: string, fields: readonly string[], body = ""): Buffer =>
-  Buffer.from([`${line} HTTP/1.1`, "host: 127.0.0.1", `authorization: Bearer ${ADMIN}`, ...fields, "", body].join("\r\n"), "latin1");
+  Buffer.from(
+    [`${line} HTTP/1.1`, "host: 127.0.0.1", `authorization: Bearer ${ADMIN}`, ...fields, "", body].join(
+      "\r\n",
+    ),
+    "latin1",
+  );
 
 const post = (path: string, body: unknown, ...more: readonly string[]): Buffer => {
   const text = JSON.stringify(body);
@@ -90,36 +95,49 @@ const onLines =
     Buffer.from(change(bytes.toString("latin1").split("\r\n")).join("\r\n"), "latin1");
 
 const mutation: fc.Arbitrary<Mutation> = fc.oneof(
-  fc
-    .tuple(position, fc.integer({ min: 1, max: 255 }))
-    .map(([where, bits]): Mutation => (bytes) => flipAt(bytes, at(bytes.length, where), bits)),
-  position.map((where): Mutation => (bytes) => bytes.subarray(0, at(bytes.length, where))),
-  fc
-    .tuple(position, fc.constantFrom(...PIECES))
-    .map(([where, piece]): Mutation => (bytes) => insertAt(bytes, at(bytes.length, where), piece)),
+  fc.tuple(position, fc.integer({ min: 1, max: 255 })).map(
+    ([where, bits]): Mutation =>
+      (bytes) =>
+        flipAt(bytes, at(bytes.length, where), bits),
+  ),
+  position.map(
+    (where): Mutation =>
+      (bytes) =>
+        bytes.subarray(0, at(bytes.length, where)),
+  ),
   fc.tuple(position, fc.constantFrom(...PIECES)).map(
     ([where, piece]): Mutation =>
-      onLines((lines) => lines.toSpliced(at(lines.length, where), 0, piece.toString("latin1").trimEnd())),
+      (bytes) =>
+        insertAt(bytes, at(bytes.length, where), piece),
   ),
+  fc
+    .tuple(position, fc.constantFrom(...PIECES))
+    .map(
+      ([where, piece]): Mutation =>
+        onLines((lines) => lines.toSpliced(at(lines.length, where), 0, piece.toString("latin1").trimEnd())),
+    ),
+  fc
+    .tuple(position, position)
+    .map(
+      ([from, to]): Mutation =>
+        onLines((lines) => lines.toSpliced(at(lines.length, to), 0, lines[at(lines.length, from)] ?? "")),
+    ),
+  position.map((where): Mutation => onLines((lines) => lines.toSpliced(at(lines.length, where), 1))),
   fc.tuple(position, position).map(
     ([from, to]): Mutation =>
-      onLines((lines) => lines.toSpliced(at(lines.length, to), 0, lines[at(lines.length, from)] ?? "")),
+      (bytes) => {
+        const [first, last] = [at(bytes.length, from), at(bytes.length, to)];
+        return Buffer.concat([bytes.subarray(0, last), bytes.subarray(first)]);
+      },
   ),
-  position.map((where): Mutation => onLines((lines) => lines.toSpliced(at(lines.length, where), 1))),
-  fc.tuple(position, position).map(([from, to]): Mutation => (bytes) => {
-    const [first, last] = [at(bytes.length, from), at(bytes.length, to)];
-    return Buffer.concat([bytes.subarray(0, last), bytes.subarray(first)]);
-  }),
-  fc
-    .tuple(position, fc.integer({ min: 0, max: 100_000 }))
-    .map(
-      ([, length]): Mutation =>
-        (bytes) =>
-          Buffer.from(
-            bytes.toString("latin1").replace(/content-length: \d+/, `content-length: ${length}`),
-            "latin1",
-          ),
-    ),
+  fc.tuple(position, fc.integer({ min: 0, max: 100_000 })).map(
+    ([, length]): Mutation =>
+      (bytes) =>
+        Buffer.from(
+          bytes.toString("latin1").replace(/content-length: \d+/, `content-length: ${length}`),
+          "latin1",
+        ),
+  ),
 );
 
 const exchange: fc.Arbitrary<Exchange> = fc
@@ -130,7 +148,7 @@ const exchange: fc.Arbitrary<Exchange> = fc
   )
   .map(([requests, mutations, halfClose]) => ({
     bytes: mutations
-      .reduce((bytes, mutate) => mutate(bytes), Buffer.concat(requests))
+      .reduce<Buffer>((bytes, mutate) => mutate(bytes), Buffer.concat(requests))
       .toString("base64"),
     halfClose,
   }));
@@ -152,7 +170,10 @@ export function httpPart(target: Target): Part<readonly Exchange[]> {
       const address = new URL(httpUrl).host;
       await Promise.all(
         exchanges.map(async ({ bytes, halfClose }) => {
-          const reply = await send(address, Buffer.from(bytes, "base64"), { silenceMs: SILENCE_MS, halfClose });
+          const reply = await send(address, Buffer.from(bytes, "base64"), {
+            silenceMs: SILENCE_MS,
+            halfClose,
+          });
           const text = reply.bytes.toString("latin1");
           outcomes.count(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? `no answer, ${reply.ending}`);
           assert.doesNotMatch(text, SERVER_ERRORS);
