@@ -32,8 +32,8 @@ export type FuzzOptions = Readonly<{
 const SEEDS = new URL("seeds/", import.meta.url);
 /** Where the smallest failing inputs are written. Moved to `seeds/`, with a word of what it found, an input is tried by every run. */
 const FAILURES = new URL("failures/", import.meta.url);
-/** Making an input smaller ends after as many tries. */
-const MOST_TRIES = 300;
+/** How long an input is made smaller; a try may need a new service. */
+const SHRINKING_MS = 90_000;
 
 /** Tries again what failed once, and gives how many that were. @throws when one fails again */
 export async function checkSeeds<Input>({ name, check }: Part<Input>): Promise<number> {
@@ -51,17 +51,16 @@ export async function checkSeeds<Input>({ name, check }: Part<Input>): Promise<n
 export async function fuzz<Input>(part: Part<Input>, options: FuzzOptions): Promise<number> {
   const { seed, size, onProgress } = options;
   let done = 0;
-  let triesAfterFailure = 0;
+  let failedAtMs: number | undefined;
   const property = fc.asyncProperty(part.inputs, async (input) => {
-    if (triesAfterFailure > MOST_TRIES) return;
-    if (triesAfterFailure > 0) triesAfterFailure += 1;
+    if (failedAtMs !== undefined && performance.now() > failedAtMs + SHRINKING_MS) return;
     try {
       await part.check(input);
-      if (triesAfterFailure > 0) return;
+      if (failedAtMs !== undefined) return;
       done += part.sizeOf(input);
       onProgress?.(done);
     } catch (error) {
-      triesAfterFailure = Math.max(triesAfterFailure, 1);
+      failedAtMs ??= performance.now();
       throw error;
     }
   });

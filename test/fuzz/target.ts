@@ -13,7 +13,7 @@ import { sumOf } from "../faults/rig/scrape.ts";
 import { type RunningService, startService } from "../support/service.ts";
 
 /** Generous: how soon is no part of what is promised here. */
-const WELL_WITHIN_MS = 60_000;
+const WELL_WITHIN_MS = 30_000;
 /** What a process that died wrote last may come after it is gone. */
 const LAST_WORDS_MS = 500;
 /** What a healthy call may hear when the fuzzing itself set a budget or published a configuration. */
@@ -40,10 +40,22 @@ export class Target {
     return this.#service;
   }
 
-  /** The process lives, said nothing that it should not, answers another caller, and holds nothing of the calls before. */
+  /**
+   * The process lives, said nothing that it should not, answers another caller, and holds nothing of the calls before. A service of
+   * which that does not hold is let go, so that the next input meets a new one.
+   */
   async checkWell(): Promise<void> {
     const service = this.#service;
     assert.ok(service !== undefined, "the service was started");
+    try {
+      await this.#check(service);
+    } catch (error) {
+      await this.stop("SIGKILL");
+      throw error;
+    }
+  }
+
+  async #check(service: RunningService): Promise<void> {
     try {
       await checkAnswers(service);
       const isBack = await holdsWithin(WELL_WITHIN_MS, async () => isIdle(await metricsOf(service)));
@@ -59,8 +71,8 @@ export class Target {
     this.#checkOutput(service);
   }
 
-  async stop(): Promise<void> {
-    await this.#service?.stop();
+  async stop(signal?: NodeJS.Signals): Promise<void> {
+    await this.#service?.stop(signal);
     this.#service = undefined;
   }
 
