@@ -19,8 +19,8 @@ type Detail = Readonly<{ type: string; value: string }>;
 const MOST_CALLS = 60;
 /** A stream that goes on by itself is left after so many messages. */
 const MESSAGES = 3;
-/** Whoever gets one of these did nothing wrong, or nobody knows what. */
-const BLAMELESS = ["internal", "unknown", "data_loss"];
+/** Whoever gets one of these is told nothing of what was wrong: the service and its database are well all the while. */
+const BLAMELESS = ["internal", "unknown", "data_loss", "unavailable"];
 /** What is no JSON, or not this message's, is told by the library that reads it: with the field where it knows one. */
 const UNDECODABLE =
   /cannot decode (?:field |message |modeltier|google)|JSON|invalid base64|field .* is unknown|unknown field/i;
