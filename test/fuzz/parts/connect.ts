@@ -25,8 +25,9 @@ const BLAMELESS = ["internal", "unknown", "data_loss", "unavailable"];
 const UNDECODABLE =
   /cannot decode (?:field |message |modeltier|google)|JSON|invalid base64|field .* is unknown|unknown field/i;
 
+const STEP: Json = { agentId: "fuzz", agentAis: { combinedScore: 5 }, budgetRemaining: "100000" };
 const QUESTION: Json = {
-  route: { agentId: "fuzz" },
+  route: STEP,
   messages: [{ role: "ROLE_USER", parts: [{ text: "[tokens=3] Hello" }] }],
   labels: { team: "a" },
 };
@@ -34,7 +35,11 @@ const BY_NAME = new Map(METHODS.map((method) => [nameOf(method), method]));
 
 export async function connectPart(target: Target): Promise<Part<readonly Call[]>> {
   const config = toJson(RoutingConfigSchema, await configIn(await target.service())) as Json;
-  const good = { [RoutingConfigSchema.typeName]: config, "modeltier.v1.CompleteRequest": QUESTION };
+  const good = {
+    [RoutingConfigSchema.typeName]: config,
+    "modeltier.v1.CompleteRequest": QUESTION,
+    "modeltier.v1.RouteRequest": STEP,
+  };
   const calls = METHODS.map((method) =>
     spoiltJson(jsonOf(method.input, good)).map((body): Call => ({ rpc: nameOf(method), body })),
   );
