@@ -10,6 +10,7 @@ import {
 } from "@bufbuild/protobuf";
 import { Document, isMap, isScalar, isSeq, type Node, parseDocument, Scalar, YAMLMap } from "yaml";
 import { type RoutingConfig, RoutingConfigSchema } from "../../gen/modeltier/v1/routing_config_pb.js";
+import { findMisfit } from "./find-misfit.ts";
 
 export type ConfigFile = Readonly<{
   config: RoutingConfig;
@@ -55,10 +56,10 @@ export function toYaml({ config, basedOn }: ConfigFile): string {
 
 /** @throws ConfigFileError that names the line or the field */
 export function fromYaml(text: string): ConfigFile {
-  const document = parseDocument(text, { uniqueKeys: true, strict: true });
+  const document = parseDocument(text, { uniqueKeys: true, strict: true, logLevel: "error" });
   const [problem] = document.errors;
-  if (problem !== undefined) throw new ConfigFileError(problem.message);
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  if (problem !== undefined) throw new ConfigFileError(inOwnWords(problem.message));
+  const value = plainValueOf(document);
   if (!isRecord(value) || !isRecord(value.config)) {
     throw new ConfigFileError("the file must hold based_on and config");
   }
@@ -72,9 +73,27 @@ export function fromYaml(text: string): ConfigFile {
       basedOn: BigInt(basedOn as number),
     };
   } catch (error) {
-    throw new ConfigFileError(error instanceof Error ? error.message : "config cannot be read");
+    const place = ["config", findMisfit(RoutingConfigSchema, config as JsonObject)].filter(
+      (part) => part !== "",
+    );
+    const reason = error instanceof Error ? error.message : "it cannot be read";
+    throw new ConfigFileError(`${place.join(".")}: ${reason}`);
   }
 }
+
+/** @throws ConfigFileError when an alias has no anchor, or too many stand for too much */
+function plainValueOf(document: ReturnType<typeof parseDocument>): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : "it cannot be followed";
+    throw new ConfigFileError(`the file holds an alias that cannot be used: ${reason}`);
+  }
+}
+
+/** The parser's message; what its recursion met is no word for a reader. */
+const inOwnWords = (message: string): string =>
+  message.replace("Maximum call stack size exceeded", "the file is nested too deeply");
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
