@@ -66,7 +66,7 @@ export function startAccess({ settings, database: { db, engine }, log }: AccessP
     ...(adminToken !== undefined && { adminToken }),
     ...(metricsToken !== undefined && { metricsToken }),
     certificateRoles,
-    isLocal: isLoopback(settings.host),
+    isLocal: exposedHosts(settings).length === 0,
     hasPepper: pepper !== undefined,
   });
   const keys = new KeyAdmin({
@@ -111,13 +111,23 @@ export const pepperOf = (
   engine: OpenDatabase["engine"],
 ): string | undefined => keyPepper ?? (engine === "pglite" ? readOrMakePepper(dataDir) : undefined);
 
-function refuseOpenNetwork({ host, access }: Settings, keyring: Keyring, hasPepper: boolean): void {
-  const { adminToken, certificateRoles } = access;
+/** Addresses listened on that others can reach, with the variables that name them. */
+const exposedHosts = ({ host, privateHost, metricsPort, adminPort }: Settings) =>
+  [
+    { variable: "MODELTIER_HOST", host },
+    ...((metricsPort ?? adminPort) === undefined
+      ? []
+      : [{ variable: "MODELTIER_PRIVATE_HOST", host: privateHost }]),
+  ].filter((one) => !isLoopback(one.host));
+
+function refuseOpenNetwork(settings: Settings, keyring: Keyring, hasPepper: boolean): void {
+  const { adminToken, certificateRoles } = settings.access;
+  const [exposed] = exposedHosts(settings);
   const isSetUp = adminToken !== undefined || certificateRoles.size > 0 || keyring.wasEverUsed;
   const mayBeSetUp = hasPepper && !keyring.isKnown;
-  if (isLoopback(host) || isSetUp || mayBeSetUp) return;
+  if (exposed === undefined || isSetUp || mayBeSetUp) return;
   throw new SettingsError([
-    `MODELTIER_HOST is ${host}, which others can reach, and nothing says who may call: make a key with ` +
+    `${exposed.variable} is ${exposed.host}, which others can reach, and nothing says who may call: make a key with ` +
       "npm run keys -- create --role admin, or set MODELTIER_ADMIN_TOKEN, or listen on 127.0.0.1",
   ]);
 }
