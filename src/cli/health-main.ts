@@ -10,11 +10,15 @@ import { readSettings, type Settings } from "../settings/settings.ts";
 
 const WITHIN_MS = 2_000;
 
+/** What the probe heard: a status; or that a connection was made and then refused for the lack of a certificate. */
+type Heard = Readonly<{ status: number | undefined }> | "wants_certificate";
+
 /** @throws when nothing answers */
-function askReady({ host, httpPort: port, access: { tls } }: Settings): Promise<number | undefined> {
+function askReady({ host, httpPort: port, access: { tls } }: Settings): Promise<Heard> {
   const hostname = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   const target = { hostname, port, path: "/readyz", timeout: WITHIN_MS };
   return new Promise((resolve, reject) => {
+    let isSecure = false;
     const request =
       tls === undefined
         ? overHttp(target)
@@ -27,30 +31,32 @@ function askReady({ host, httpPort: port, access: { tls } }: Settings): Promise<
               key: readFileSync(tls.keyFile),
             }),
           });
-    request.on("response", (response) => resolve(response.resume().statusCode));
+    request.on("socket", (socket) =>
+      socket.once("secureConnect", () => {
+        isSecure = true;
+      }),
+    );
+    request.on("response", (response) => resolve({ status: response.resume().statusCode }));
     request.on("timeout", () => request.destroy(new Error(`no answer within ${WITHIN_MS} ms`)));
-    request.on("error", reject);
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      const isRefused = isSecure && tls?.clientCaFile !== undefined && tls.clientAuth === "require";
+      // A listener that wants a client's certificate, and not the service's own, is there; more it does not tell us.
+      if (isRefused && error.code !== undefined) resolve("wants_certificate");
+      else reject(error);
+    });
     request.end();
   });
 }
 
-/** A listener that wants another client's certificate than the service's own is there; more it does not tell us. */
-const isAskedForCertificate = (error: unknown): boolean =>
-  error instanceof Error &&
-  "code" in error &&
-  /^ERR_SSL_(TLSV1[13]_)?ALERT_(CERTIFICATE_REQUIRED|UNKNOWN_CA|CERTIFICATE_REVOKED)|^ERR_SSL_TLSV13_ALERT/.test(
-    String(error.code),
-  );
+const end = (isReady: boolean, said: string): void => {
+  process.stdout.write(`${said}\n`);
+  process.exitCode = isReady ? 0 : 1;
+};
 
 try {
-  const status = await askReady(readSettings(readEnvironment(process.env, process.cwd()), process.cwd()));
-  process.stdout.write(`${status === 200 ? "ready" : `not ready: status ${status}`}\n`);
-  process.exitCode = status === 200 ? 0 : 1;
+  const heard = await askReady(readSettings(readEnvironment(process.env, process.cwd()), process.cwd()));
+  if (heard === "wants_certificate") end(true, "it listens, and asks for a client certificate");
+  else end(heard.status === 200, heard.status === 200 ? "ready" : `not ready: status ${heard.status}`);
 } catch (error) {
-  const isThere = isAskedForCertificate(error);
-  const reason = error instanceof Error ? error.message : String(error);
-  process.stdout.write(
-    isThere ? "it listens, and asks for a client certificate\n" : `not ready: ${reason}\n`,
-  );
-  process.exitCode = isThere ? 0 : 1;
+  end(false, `not ready: ${error instanceof Error ? error.message : String(error)}`);
 }
