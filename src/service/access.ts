@@ -11,6 +11,7 @@ import { Keyring } from "../access/keyring.ts";
 import { isLoopback } from "../access/loopback.ts";
 import { readOrMakePepper } from "../access/pepper-file.ts";
 import { Sessions } from "../access/sessions.ts";
+import { SharedClock } from "../access/shared-clock.ts";
 import { SettingsError } from "../settings/reader.ts";
 import type { Settings } from "../settings/settings.ts";
 import {
@@ -39,6 +40,8 @@ export type AccessParts = Readonly<{
 export type RunningAccess = Readonly<{
   access: Access;
   keys: KeyAdmin;
+  /** The time of day, as all replicas on this database have it. */
+  nowMs: () => number;
   /** Resolves when it is known who may call. @throws SettingsError when that is nobody, or everybody on a network */
   ready(): Promise<void>;
   close(): Promise<void>;
@@ -47,11 +50,20 @@ export type RunningAccess = Readonly<{
 export function startAccess({ settings, database: { db, engine }, log }: AccessParts): RunningAccess {
   const { adminToken, metricsToken, certificateRoles } = settings.access;
   const pepper = pepperOf(settings, engine);
-  const keyring = new Keyring(pepper, Date.now);
+  const clock = new SharedClock(Date.now, () => performance.now());
+  const keyring = new Keyring(pepper, clock.nowMs);
   const url = engine === "postgres" ? settings.databaseUrl : undefined;
   const watcher = new KeyWatcher({
     keyring,
-    readState: () => readKeysState(db),
+    readState: async () => {
+      let state = "";
+      await clock.hear(async () => {
+        const read = await readKeysState(db);
+        state = read.state;
+        return read.now;
+      });
+      return state;
+    },
     listHeld: () => listHeldKeys(db),
     ...(url !== undefined && {
       listen: (onNews: () => void) => startListener({ url, channel: KEYS_CHANNEL, onNews, log }),
@@ -62,7 +74,7 @@ export function startAccess({ settings, database: { db, engine }, log }: AccessP
   const access = new Access({
     keyring,
     guesses: new GuessLimiter(() => performance.now()),
-    sessions: new Sessions(pepper ?? settings.tokenSecret ?? randomBytes(32).toString("hex"), Date.now),
+    sessions: new Sessions(pepper ?? settings.tokenSecret ?? randomBytes(32).toString("hex"), clock.nowMs),
     ...(adminToken !== undefined && { adminToken }),
     ...(metricsToken !== undefined && { metricsToken }),
     certificateRoles,
@@ -78,12 +90,13 @@ export function startAccess({ settings, database: { db, engine }, log }: AccessP
     },
     pepper,
     randomBytes,
-    wallMs: Date.now,
+    wallMs: clock.nowMs,
     changed: () => watcher.look(),
   });
   return {
     access,
     keys,
+    nowMs: clock.nowMs,
     ready: async () => {
       await Promise.race([watcher.known, sleep(KNOWN_WITHIN_MS, undefined, { ref: false })]);
       if (!keyring.isKnown) await takeSnapshot(settings, keyring, log);

@@ -138,7 +138,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         config,
         stateFor: engine.stateFor,
         health: engine.health,
-        wallMs: Date.now,
+        wallMs: ofAccess.nowMs,
       }),
       idempotency,
       ...(tracing && { findTrace }),
