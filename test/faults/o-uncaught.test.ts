@@ -84,7 +84,11 @@ it("O08 what a handler throws is INTERNAL to its caller alone, without the error
     const failures = await vi.waitFor(
       async () => {
         const all = await Promise.all(
-          [overGrpc, overHttp].map((over) => over(service).route({ agentId: "a" }).catch(ConnectError.from)),
+          [overGrpc, overHttp].map((over) =>
+            over(service)
+              .completeOnce({ request: ask("Say hello") })
+              .catch(ConnectError.from),
+          ),
         );
         expect(all.every((one) => one instanceof ConnectError)).toBe(true);
         return all as ConnectError[];
