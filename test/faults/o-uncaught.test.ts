@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { refusalOf } from "../support/access.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
 import {
@@ -69,37 +70,25 @@ it.each([
 );
 
 it("O08 what a handler throws is INTERNAL to its caller alone, without the error's words, and the process lives", async () => {
-  // Every decision asks the time of day; for a while it cannot be had.
+  // From one signal to the next no decision can be computed, and only that.
   const service = await serviceWith(`
-    const toISOString = Date.prototype.toISOString;
-    Date.prototype.toISOString = function () {
-      // Not for the log, which dates its lines.
-      if (new Error().stack.split("\\n")[2].includes("/src/")) throw new TypeError("${SECRET}");
-      return toISOString.call(this);
+    const { round } = globalThis.kept ??= { round: Math.round };
+    Math.round = Math.round !== round ? round : (value) => {
+      if (new Error().stack.split("\\n")[2].includes("/src/routing/")) throw new TypeError("${SECRET}");
+      return round(value);
     };
-    setTimeout(() => { Date.prototype.toISOString = toISOString; }, 1_000);
   `);
+  const step = { agentId: "a", agentAis: { creationScore: 4, executionScore: 5 } };
+  const routeOver = (over: typeof overGrpc) => over(service).route(step);
   try {
     process.kill(service.pid, "SIGUSR2");
-    const failures = await vi.waitFor(
-      async () => {
-        const all = await Promise.all(
-          [overGrpc, overHttp].map((over) =>
-            over(service)
-              .completeOnce({ request: ask("Say hello") })
-              .catch(ConnectError.from),
-          ),
-        );
-        expect(all.every((one) => one instanceof ConnectError)).toBe(true);
-        return all as ConnectError[];
-      },
-      { timeout: 900 },
-    );
-    for (const { code, message } of failures) {
-      expect(code).toBe(Code.Internal);
-      expect(message).not.toContain(SECRET);
+    for (const over of [overGrpc, overHttp]) {
+      const failure = await vi.waitFor(() => refusalOf(routeOver(over)), { timeout: 10_000 });
+      expect(failure.code).toBe(Code.Internal);
+      expect(failure.message).not.toContain(SECRET);
     }
-    await vi.waitFor(() => overGrpc(service).route({ agentId: "a" }), { timeout: 20_000 });
+    process.kill(service.pid, "SIGUSR2");
+    await vi.waitFor(() => routeOver(overGrpc), { timeout: 10_000 });
     expect(JSON.stringify(service.output())).not.toContain(SECRET);
   } finally {
     expect(await service.stop()).toBe(0);
