@@ -9,6 +9,7 @@ import { HTTP_RULES, ruleOf } from "../../src/rpc/access-rules.ts";
 import { codeOf, DOORS, METHODS, nameOf, transportTo } from "../support/access.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
+import { isThorough } from "./rig/thorough.ts";
 
 const ADMIN = "the-admin-token-of-this-test";
 const OWN_PORTS = {
@@ -110,7 +111,7 @@ const outside = Object.values(networkInterfaces())
   .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
 
 describe("X19 the address of the private ports", () => {
-  it.skipIf(outside === undefined)(
+  it.runIf(isThorough && outside !== undefined)(
     "is a loopback one, even where callers come from a network, unless it is named",
     async () => {
       const onNetwork = await startService({ env: { ...OWN_PORTS, MODELTIER_HOST: "0.0.0.0" } });
@@ -136,7 +137,7 @@ describe("X19 the address of the private ports", () => {
   });
 });
 
-describe("X19 several workers", () => {
+describe.runIf(isThorough)("X19 several workers", () => {
   let postgres: TestPostgres;
   beforeAll(async () => {
     postgres = await startPostgres();
