@@ -1,5 +1,6 @@
 /** O06: standard output and error into real pipes that nobody reads, or whose reader is gone. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +14,7 @@ import { holdsWithin } from "./rig/rig.ts";
 import { sumOf } from "./rig/scrape.ts";
 import { isThorough } from "./rig/thorough.ts";
 
+const LOG = new URL("../../src/telemetry/log.ts", import.meta.url).href;
 const DROPPED = "modeltier_log_lines_dropped_total";
 const MIB = 1024 * 1024;
 
@@ -75,7 +77,25 @@ it("O06 lines that nobody reads are dropped and counted beyond 4 MiB, and those 
   for (const end of [reader, writer]) closeSync(end);
 });
 
-/** Both of its outputs go to the pipe once it is ready; what it says first is read as always. */
+it("O06 a process ends although its log is a full pipe that has its writers wait", async () => {
+  const { path, reader } = makePipe("waits");
+  const writer = openSync(path, constants.O_WRONLY);
+  const program = `
+    const { createLog, inBackground } = await import(${JSON.stringify(LOG)});
+    const log = createLog("info", { destination: inBackground(3) });
+    for (let line = 0; line < 2_000; line += 1) log.info("an execution ended", { filler: "x".repeat(200) });
+    setTimeout(() => process.exit(0), 300);`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    stdio: ["ignore", "inherit", "inherit", writer],
+  });
+  const timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
+  const [code] = await once(child, "exit");
+  clearTimeout(timer);
+  expect(code).toBe(0);
+  for (const end of [reader, writer]) closeSync(end);
+});
+
+/** Only standard error goes to the pipe: what the service says first is read as always. */
 const loggingTo = (path: string): Promise<RunningService> =>
   startService({ under: ["sh", "-c", 'exec "$@" 2> "$0"', path] });
 
