@@ -1,4 +1,4 @@
-/** O06: standard output and error into real pipes that nobody reads, or whose reader is gone. */
+/** Standard output and error into real pipes that nobody reads, or whose reader is gone. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
@@ -44,7 +44,7 @@ function drain(reader: number): string {
   return text;
 }
 
-it("O06 lines that nobody reads are dropped and counted beyond 4 MiB, and those after them reach a reader who is back", async () => {
+it("lines that nobody reads are dropped and counted beyond 4 MiB, and those after them reach a reader who is back", async () => {
   const { path, reader } = makePipe("library");
   const writer = openSync(path, constants.O_WRONLY); // as a shell opens it: writing to it waits
   const destination = inBackground(writer);
@@ -77,7 +77,7 @@ it("O06 lines that nobody reads are dropped and counted beyond 4 MiB, and those 
   for (const end of [reader, writer]) closeSync(end);
 });
 
-it("O06 a process ends although its log is a full pipe that has its writers wait", async () => {
+it("a process ends although its log is a full pipe that has its writers wait", async () => {
   const { path, reader } = makePipe("waits");
   const writer = openSync(path, constants.O_WRONLY);
   const program = `
@@ -108,7 +108,7 @@ async function callAll(service: RunningService): Promise<void> {
   }
 }
 
-it("O06 the service answers and ends while a full pipe is its standard error, and loses the lines alone", async () => {
+it("the service answers and ends while a full pipe is its standard error, and loses the lines alone", async () => {
   const { path, reader } = makePipe("unread");
   const service = await loggingTo(path);
   await callAll(service);
@@ -123,7 +123,7 @@ it("O06 the service answers and ends while a full pipe is its standard error, an
 });
 
 it.runIf(isThorough)(
-  "O06 the service answers and ends well when the reader of its standard error is gone",
+  "the service answers and ends well when the reader of its standard error is gone",
   async () => {
     const { path, reader } = makePipe("left");
     const service = await loggingTo(path);
