@@ -27,6 +27,12 @@ export type Settings = Readonly<{
   host: string;
   grpcPort: number;
   httpPort: number;
+  /** Where /metrics is served in place of the HTTP port; absent: on the admin port where there is one, or on the HTTP port. */
+  metricsPort?: number;
+  /** Where the admin page and what takes an operator are served, and nowhere else; absent: on the two ports. */
+  adminPort?: number;
+  /** The address of these two. */
+  privateHost: string;
   /** Processes that serve behind the two ports. More than one only with `databaseUrl`. */
   workers: number;
   /** Absolute. */
@@ -87,7 +93,7 @@ export type Settings = Readonly<{
 
 const KNOWN = new Set(
   [
-    "ADDRESS KEY GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
+    "ADDRESS KEY GRPC_PORT HTTP_PORT METRICS_PORT ADMIN_PORT PRIVATE_HOST WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
     "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
     "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
     "DURABILITY SPOOL_DIR SPOOL_BYTES RETENTION_DAYS BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
@@ -109,6 +115,9 @@ export function readSettings(environment: Environment, folder: string): Settings
     host: reader.text("MODELTIER_HOST") ?? "127.0.0.1",
     grpcPort: reader.port("MODELTIER_GRPC_PORT", 50_051),
     httpPort: reader.port("MODELTIER_HTTP_PORT", 8080),
+    metricsPort: readPrivatePort(reader, "MODELTIER_METRICS_PORT"),
+    adminPort: readPrivatePort(reader, "MODELTIER_ADMIN_PORT"),
+    privateHost: reader.text("MODELTIER_PRIVATE_HOST") ?? "127.0.0.1",
     workers: readWorkers(reader),
     dataDir: absolute(dataDir, folder),
     databaseUrl: reader.url("DATABASE_URL", ["postgres", "postgresql"], undefined),
@@ -186,6 +195,10 @@ function readWorkers(reader: SettingsReader): number {
     );
   }
   return workers;
+}
+
+function readPrivatePort(reader: SettingsReader, name: string): number | undefined {
+  return reader.text(name) === undefined ? undefined : reader.port(name, 0);
 }
 
 function readTokenSecret(reader: SettingsReader): string | undefined {

@@ -161,6 +161,11 @@ export function createMetrics() {
       labelNames: ["provider"],
       registers,
     }),
+    logLinesDropped: new Counter({
+      name: "modeltier_log_lines_dropped_total",
+      help: "Lines of the log that nobody read in time.",
+      registers,
+    }),
     spoolRecords: new Gauge({
       name: "modeltier_spool_records",
       help: "Execution records on disk that the database does not have yet.",
