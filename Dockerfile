@@ -32,5 +32,5 @@ ENV NODE_COMPILE_CACHE=/cache
 RUN MODELTIER_HOST=127.0.0.1 MODELTIER_DATA_DIR=/tmp/warm timeout 20 node_modules/.bin/node src/main.ts; test $? -eq 124 && rm -rf /tmp/warm
 EXPOSE 50051 8080
 HEALTHCHECK --interval=10s --timeout=2s --start-period=5s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.MODELTIER_HTTP_PORT || 8080) + '/readyz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node_modules/.bin/node", "src/cli/health-main.ts"]
 CMD ["node_modules/.bin/node", "src/main.ts"]

@@ -5,6 +5,7 @@ import { type Environment, readEnvironment } from "./settings/environment.ts";
 import { SettingsError } from "./settings/reader.ts";
 import { listUnknownVariables, readSettings, type Settings } from "./settings/settings.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
+import { endOnUncaught } from "./telemetry/uncaught.ts";
 
 const folder = process.cwd();
 
@@ -21,23 +22,34 @@ async function main(): Promise<void> {
     log.warn("a setting is not known; is it misspelt?", { name });
   }
   const service = await start(settings, environment, log);
+  // Whoever read the first lines may be gone before they are written.
+  process.stdout.on("error", () => undefined);
   process.stdout.write(banner(service.running));
 
   let asked = 0;
+  let exitCode = 0;
+  const end = (): Promise<void> =>
+    service.stop().then(
+      () => process.exit(exitCode),
+      () => process.exit(1),
+    );
+  endOnUncaught(log, () => {
+    exitCode = 1;
+    return end();
+  });
   const stop = (signal: NodeJS.Signals) => {
     asked += 1;
     if (asked > 1) process.exit(1); // asked twice: whoever asks does not want to wait
     log.info("stopping; calls in flight may end", { signal });
-    service.stop().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
+    void end();
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  // Without certificates the signal means what it always does: the terminal is gone.
+  if (settings.access.tls !== undefined) process.on("SIGHUP", () => service.reloadCertificates());
 }
 
-type Started = Readonly<{ running: Running; stop(): Promise<void> }>;
+type Started = Readonly<{ running: Running; stop(): Promise<void>; reloadCertificates(): void }>;
 
 /** In this process, or in several below it: the one loads nothing of the other. */
 async function start(settings: Settings, environment: Environment, log: Log): Promise<Started> {

@@ -52,6 +52,9 @@ describe("a file that is none", () => {
     ["a word that is not known beside config", `${text}\nextra: 1`, "extra"],
     ["no configuration", "based_on: 3", "based_on and config"],
     ["a base that is no version", text.replace("based_on: 7", "based_on: newest"), "based_on"],
+    ["a word of no list", text.replace("DELIVERY_UNSPECIFIED", "FAST"), "config.tiers.fast.delivery"],
+    ["an alias that nothing is named by", "config: *a", "alias"],
+    ["nothing but brackets", `a: ${"[".repeat(5_000)}`, "nested too deeply"],
     ["text where a number stands", text.replace("max_attempts: 3", "max_attempts: many"), "max_attempts"],
   ])("says what is wrong: %s", (_, file, words) => {
     expect(() => fromYaml(file)).toThrow(ConfigFileError);

@@ -10,6 +10,7 @@ import {
 } from "@bufbuild/protobuf";
 import { Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, Scalar, YAMLMap } from "yaml";
 import { type RoutingConfig, RoutingConfigSchema } from "../../gen/modeltier/v1/routing_config_pb.js";
+import { findMisfit } from "./find-misfit.ts";
 
 export type ConfigFile = Readonly<{
   config: RoutingConfig;
@@ -57,13 +58,19 @@ export function toYaml({ config, basedOn }: ConfigFile): string {
 export function fromYaml(text: string): ConfigFile {
   const lineCounter = new LineCounter();
   // Pretty errors quote their line, each of them: in a long line full of mistakes that is work by the square.
-  const document = parseDocument(text, { uniqueKeys: true, strict: true, prettyErrors: false, lineCounter });
+  const document = parseDocument(text, {
+    uniqueKeys: true,
+    strict: true,
+    logLevel: "error",
+    prettyErrors: false,
+    lineCounter,
+  });
   const [problem] = document.errors;
   if (problem !== undefined) {
     const { line, col } = lineCounter.linePos(problem.pos[0]);
-    throw new ConfigFileError(`${problem.message} at line ${line}, column ${col}`);
+    throw new ConfigFileError(`${inOwnWords(problem.message)} at line ${line}, column ${col}`);
   }
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  const value = plainValueOf(document);
   if (!isRecord(value) || !isRecord(value.config)) {
     throw new ConfigFileError("the file must hold based_on and config");
   }
@@ -77,9 +84,27 @@ export function fromYaml(text: string): ConfigFile {
       basedOn: BigInt(basedOn as number),
     };
   } catch (error) {
-    throw new ConfigFileError(error instanceof Error ? error.message : "config cannot be read");
+    const place = ["config", findMisfit(RoutingConfigSchema, config as JsonObject)].filter(
+      (part) => part !== "",
+    );
+    const reason = error instanceof Error ? error.message : "it cannot be read";
+    throw new ConfigFileError(`${place.join(".")}: ${reason}`);
   }
 }
+
+/** @throws ConfigFileError when an alias has no anchor, or too many stand for too much */
+function plainValueOf(document: ReturnType<typeof parseDocument>): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : "it cannot be followed";
+    throw new ConfigFileError(`the file holds an alias that cannot be used: ${reason}`);
+  }
+}
+
+/** The parser's message; what its recursion met is no word for a reader. */
+const inOwnWords = (message: string): string =>
+  message.replace("Maximum call stack size exceeded", "the file is nested too deeply");
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

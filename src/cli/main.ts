@@ -1,6 +1,7 @@
 /** `modeltier …`: the command line, over the gRPC API. */
 import { text } from "node:stream/consumers";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import type { Interceptor } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { readEnvironment } from "../settings/environment.ts";
 import type { Terminal } from "./cli.ts";
 import { runCli } from "./run.ts";
@@ -17,14 +18,14 @@ const terminal: Terminal = {
 process.exitCode = await runCli(process.argv.slice(2), {
   environment: readEnvironment(process.env, process.cwd()),
   terminal,
-  connect: ({ address, token }) =>
-    createGrpcTransport({
-      baseUrl: address.includes("://") ? address : `http://${address}`,
-      interceptors: [
-        (next) => (request) => {
-          if (token !== undefined) request.header.set("authorization", `Bearer ${token}`);
-          return next(request);
-        },
-      ],
-    }),
+  connect: ({ address, token, isHttp }) => {
+    const baseUrl = address.includes("://") ? address : `http://${address}`;
+    const withToken: Interceptor = (next) => (request) => {
+      if (token !== undefined) request.header.set("authorization", `Bearer ${token}`);
+      return next(request);
+    };
+    return isHttp
+      ? createConnectTransport({ baseUrl, httpVersion: "1.1", interceptors: [withToken] })
+      : createGrpcTransport({ baseUrl, interceptors: [withToken] });
+  },
 });

@@ -8,11 +8,12 @@ import { COMMANDS } from "./commands.ts";
 export type CliDeps = Readonly<{
   environment: Environment;
   terminal: Terminal;
-  connect(to: Readonly<{ address: string; token?: string }>): Transport;
+  connect(to: Readonly<{ address: string; token?: string; isHttp: boolean }>): Transport;
 }>;
 
 const COMMON_OPTIONS = {
   address: "where the service listens for gRPC (MODELTIER_ADDRESS, or 127.0.0.1:50051)",
+  protocol: "grpc, or connect for an HTTP port such as the admin port; grpc unless it is given",
   token: "a key, or the admin token (MODELTIER_KEY, or MODELTIER_ADMIN_TOKEN)",
 };
 
@@ -48,6 +49,10 @@ function start(command: Command, rest: readonly string[], deps: CliDeps): Promis
   });
   const options = values as Readonly<Record<string, string | undefined>>;
   const { environment, terminal } = deps;
+  const { protocol = "grpc" } = options;
+  if (protocol !== "grpc" && protocol !== "connect") {
+    throw new UsageError(`--protocol is "${protocol}"; use grpc or connect`);
+  }
   const token = options.token ?? environment.MODELTIER_KEY ?? environment.MODELTIER_ADMIN_TOKEN;
   return command.run({
     operands: positionals,
@@ -56,6 +61,7 @@ function start(command: Command, rest: readonly string[], deps: CliDeps): Promis
     terminal,
     transport: deps.connect({
       address: options.address ?? environment.MODELTIER_ADDRESS ?? "127.0.0.1:50051",
+      isHttp: protocol === "connect",
       ...(token !== undefined && { token }),
     }),
   });

@@ -8,16 +8,15 @@ import { failureFields, isRowAtFault, isServerAnswer } from "../store/failure.ts
 import {
   type ClaimId,
   claimKey,
-  deleteExpiredKeys,
   findKey,
   releaseKey,
   type StoredKey,
   settleKey,
 } from "../store/idempotency-keys.ts";
 import { backOff, isWorthALine } from "../store/retry.ts";
-import { startSweeper } from "../store/sweeper.ts";
 import type { Log } from "../telemetry/log.ts";
 import { IdempotencyError } from "./idempotency-error.ts";
+import { startKeySweeper } from "./sweeper.ts";
 
 /** How long an outcome is kept. */
 export const KEPT_MS = 24 * 3_600_000;
@@ -69,12 +68,7 @@ const MOST_CLAIMS = 3;
 export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const { db, log, random = Math.random, patienceMs = 1_000 } = options;
   const keys = new Keys({ db, log, random, patienceMs });
-  const sweeper = startSweeper({
-    what: "Expired idempotency keys",
-    deleteExpired: (limit) => deleteExpiredKeys(db, limit),
-    log,
-    random,
-  });
+  const sweeper = startKeySweeper({ db, log, random });
   return {
     begin: (call) => keys.begin(call),
     async close() {

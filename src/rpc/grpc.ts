@@ -3,7 +3,13 @@ import { readFileSync } from "node:fs";
 import type { Http2Server, IncomingHttpHeaders } from "node:http2";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { Server as GrpcServer, type Server, ServerCredentials } from "@grpc/grpc-js";
+import {
+  Server as GrpcServer,
+  logVerbosity,
+  type Server,
+  ServerCredentials,
+  setLogVerbosity,
+} from "@grpc/grpc-js";
 import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
@@ -52,6 +58,7 @@ export async function listenGrpc({
   access,
   shutdownSignal,
 }: GrpcListenerOptions): Promise<GrpcListener> {
+  setLogVerbosity(logVerbosity.NONE); // it would quote a caller's metadata that is malformed, an API key among it, on stderr
   const watches = new HealthWatches();
   const server = new GrpcServer({
     "grpc.max_receive_message_length": LIMITS.messageBytes,

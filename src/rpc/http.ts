@@ -58,6 +58,7 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
     bodyLimit: LIMITS.messageBytes,
     serverFactory: (handler) => {
       server = serve(options.tls, (request, response) => {
+        request.on("error", ignoreHangUp);
         setSafeHeaders(response);
         if (!hasUsableAuthority(request)) {
           return refuse(response, 400, "the Host header or the path is malformed");
@@ -82,6 +83,12 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
     close: () => listening.closeAllConnections(),
   };
 }
+
+/**
+ * Stays for as long as the request does. Connect takes its own listener off when the response closes; with requests pipelined that may
+ * be between Node's decision to report a caller's hang-up and the report, which without a listener would end the process.
+ */
+const ignoreHangUp = (): void => {};
 
 const SERVER_OPTIONS = { maxHeaderSize: LIMITS.metadataBytes, keepAliveTimeout: 65_000 };
 

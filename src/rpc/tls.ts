@@ -1,4 +1,4 @@
-/** The certificates of both listeners: read at the start, and again whenever their files change. */
+/** The certificates of every listener: read at the start, and again whenever their files change or somebody asks. */
 import { readFileSync, unwatchFile, watchFile } from "node:fs";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { ServerCredentials } from "@grpc/grpc-js";
@@ -16,13 +16,15 @@ export type TlsCertificates = Readonly<{
   handshake: Readonly<{ requestCert: boolean; rejectUnauthorized: boolean }>;
   /** Calls back with new ones. */
   follow(take: (context: SecureContextOptions) => void): void;
+  /** Reads the files now. */
+  reload(): void;
   close(): void;
 }>;
 
 /** @throws SettingsError when the files cannot be read, or do not belong together */
 export function openTls(settings: TlsSettings, log: Log): TlsCertificates {
-  const { clientCaFile, clientAuth } = settings;
-  const files = [settings.certFile, settings.keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
+  const { certFile, keyFile, clientCaFile, crlFile, clientAuth } = settings;
+  const files = [certFile, keyFile, clientCaFile, crlFile].filter((file) => file !== undefined);
   let context = read(settings);
   const followers: ((context: SecureContextOptions) => void)[] = [];
   const reload = (): void => {
@@ -44,22 +46,27 @@ export function openTls(settings: TlsSettings, log: Log): TlsCertificates {
     context: () => context,
     handshake: { requestCert: isAsked, rejectUnauthorized: isAsked && clientAuth === "require" },
     follow: (take) => followers.push(take),
+    reload,
     close: () => {
       for (const file of files) unwatchFile(file, reload);
     },
   };
 }
 
-function read({ certFile, keyFile, clientCaFile }: TlsSettings): SecureContextOptions {
+function read({ certFile, keyFile, clientCaFile, crlFile }: TlsSettings): SecureContextOptions {
   const context: SecureContextOptions = {
     cert: readNamed(certFile, "MODELTIER_TLS_CERT_FILE"),
     key: readNamed(keyFile, "MODELTIER_TLS_KEY_FILE"),
     ...(clientCaFile !== undefined && { ca: readNamed(clientCaFile, "MODELTIER_TLS_CLIENT_CA_FILE") }),
+    ...(crlFile !== undefined && { crl: readNamed(crlFile, "MODELTIER_TLS_CRL") }),
     minVersion: "TLSv1.2",
   };
   try {
     createSecureContext(context);
   } catch (error) {
+    if (error instanceof Error && /CRL/.test(error.message)) {
+      throw new SettingsError(["MODELTIER_TLS_CRL is no certificate revocation list in PEM"]);
+    }
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
     throw new SettingsError([
       `MODELTIER_TLS_CERT_FILE and MODELTIER_TLS_KEY_FILE are no certificate and its key in PEM (${code})`,

@@ -11,6 +11,7 @@ import { Keyring } from "../access/keyring.ts";
 import { isLoopback } from "../access/loopback.ts";
 import { readOrMakePepper } from "../access/pepper-file.ts";
 import { Sessions } from "../access/sessions.ts";
+import { SharedClock } from "../access/shared-clock.ts";
 import { SettingsError } from "../settings/reader.ts";
 import type { Settings } from "../settings/settings.ts";
 import {
@@ -39,6 +40,8 @@ export type AccessParts = Readonly<{
 export type RunningAccess = Readonly<{
   access: Access;
   keys: KeyAdmin;
+  /** The time of day, as all replicas on this database have it. */
+  nowMs: () => number;
   /** Resolves when it is known who may call. @throws SettingsError when that is nobody, or everybody on a network */
   ready(): Promise<void>;
   close(): Promise<void>;
@@ -47,11 +50,20 @@ export type RunningAccess = Readonly<{
 export function startAccess({ settings, database: { db, engine }, log }: AccessParts): RunningAccess {
   const { adminToken, metricsToken, certificateRoles } = settings.access;
   const pepper = pepperOf(settings, engine);
-  const keyring = new Keyring(pepper, Date.now);
+  const clock = new SharedClock(Date.now, () => performance.now());
+  const keyring = new Keyring(pepper, clock.nowMs);
   const url = engine === "postgres" ? settings.databaseUrl : undefined;
   const watcher = new KeyWatcher({
     keyring,
-    readState: () => readKeysState(db),
+    readState: async () => {
+      let state = "";
+      await clock.hear(async () => {
+        const read = await readKeysState(db);
+        state = read.state;
+        return read.now;
+      });
+      return state;
+    },
     listHeld: () => listHeldKeys(db),
     ...(url !== undefined && {
       listen: (onNews: () => void) => startListener({ url, channel: KEYS_CHANNEL, onNews, log }),
@@ -62,11 +74,11 @@ export function startAccess({ settings, database: { db, engine }, log }: AccessP
   const access = new Access({
     keyring,
     guesses: new GuessLimiter(() => performance.now()),
-    sessions: new Sessions(pepper ?? settings.tokenSecret ?? randomBytes(32).toString("hex"), Date.now),
+    sessions: new Sessions(pepper ?? settings.tokenSecret ?? randomBytes(32).toString("hex"), clock.nowMs),
     ...(adminToken !== undefined && { adminToken }),
     ...(metricsToken !== undefined && { metricsToken }),
     certificateRoles,
-    isLocal: isLoopback(settings.host),
+    isLocal: exposedHosts(settings).length === 0,
     hasPepper: pepper !== undefined,
   });
   const keys = new KeyAdmin({
@@ -78,12 +90,13 @@ export function startAccess({ settings, database: { db, engine }, log }: AccessP
     },
     pepper,
     randomBytes,
-    wallMs: Date.now,
+    wallMs: clock.nowMs,
     changed: () => watcher.look(),
   });
   return {
     access,
     keys,
+    nowMs: clock.nowMs,
     ready: async () => {
       await Promise.race([watcher.known, sleep(KNOWN_WITHIN_MS, undefined, { ref: false })]);
       if (!keyring.isKnown) await takeSnapshot(settings, keyring, log);
@@ -111,13 +124,23 @@ export const pepperOf = (
   engine: OpenDatabase["engine"],
 ): string | undefined => keyPepper ?? (engine === "pglite" ? readOrMakePepper(dataDir) : undefined);
 
-function refuseOpenNetwork({ host, access }: Settings, keyring: Keyring, hasPepper: boolean): void {
-  const { adminToken, certificateRoles } = access;
+/** Addresses listened on that others can reach, with the variables that name them. */
+const exposedHosts = ({ host, privateHost, metricsPort, adminPort }: Settings) =>
+  [
+    { variable: "MODELTIER_HOST", host },
+    ...((metricsPort ?? adminPort) === undefined
+      ? []
+      : [{ variable: "MODELTIER_PRIVATE_HOST", host: privateHost }]),
+  ].filter((one) => !isLoopback(one.host));
+
+function refuseOpenNetwork(settings: Settings, keyring: Keyring, hasPepper: boolean): void {
+  const { adminToken, certificateRoles } = settings.access;
+  const [exposed] = exposedHosts(settings);
   const isSetUp = adminToken !== undefined || certificateRoles.size > 0 || keyring.wasEverUsed;
   const mayBeSetUp = hasPepper && !keyring.isKnown;
-  if (isLoopback(host) || isSetUp || mayBeSetUp) return;
+  if (exposed === undefined || isSetUp || mayBeSetUp) return;
   throw new SettingsError([
-    `MODELTIER_HOST is ${host}, which others can reach, and nothing says who may call: make a key with ` +
+    `${exposed.variable} is ${exposed.host}, which others can reach, and nothing says who may call: make a key with ` +
       "npm run keys -- create --role admin, or set MODELTIER_ADMIN_TOKEN, or listen on 127.0.0.1",
   ]);
 }

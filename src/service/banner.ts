@@ -6,6 +6,8 @@ export type Running = Readonly<{
   settings: Settings;
   grpcPort: number;
   httpPort: number;
+  metricsPort?: number;
+  adminPort?: number;
   /** Absent: the real providers answer. */
   sandboxUrl?: string;
   engine: "postgres" | "pglite";
@@ -20,15 +22,22 @@ export type Running = Readonly<{
 const ROUTE = '{"agentId":"test-agent","intent":"INTENT_GENERATE","agentAis":{"combinedScore":5}}';
 
 export function banner(running: Running): string {
-  const { settings, grpcPort, httpPort, sandboxUrl } = running;
+  const { settings, grpcPort, httpPort, metricsPort, adminPort, sandboxUrl } = running;
   const host = reachable(settings.host);
+  const privateHost = reachable(settings.privateHost);
   const scheme = settings.access.tls === undefined ? "http" : "https";
   return [
     firstLine(running),
     "",
     `  gRPC      ${host}:${grpcPort}`,
-    `  HTTP      ${scheme}://${host}:${httpPort}   Connect, gRPC-Web, /metrics, /healthz, /readyz`,
+    `  HTTP      ${scheme}://${host}:${httpPort}   Connect, gRPC-Web, ${adminPort === undefined && metricsPort === undefined ? "/metrics, " : ""}/healthz, /readyz`,
     `  OpenAI    ${scheme}://${host}:${httpPort}/v1   for any client of OpenAI's API`,
+    ...(adminPort === undefined
+      ? []
+      : [`  Admin     ${scheme}://${privateHost}:${adminPort}   the admin page and operators' RPCs`]),
+    ...(metricsPort === undefined
+      ? []
+      : [`  Metrics   ${scheme}://${privateHost}:${metricsPort}   /metrics, /healthz, /readyz`]),
     ...(sandboxUrl === undefined ? [] : [`  Sandbox   ${sandboxUrl}/ledger`]),
     `  Database  ${database(running)}`,
     `  Access    ${access(running)}`,

@@ -1,4 +1,4 @@
-/** What the HTTP listener serves beside the RPCs: signs of life, metrics, the admin page, and OpenAI's API. */
+/** What an HTTP listener serves beside the RPCs: signs of life, and of metrics, admin page and OpenAI's API what belongs on it. */
 import type { FastifyInstance } from "fastify";
 import { Registry } from "prom-client";
 import type { Access } from "../access/access.ts";
@@ -6,6 +6,8 @@ import { addAdminPage } from "../admin/page.ts";
 import type { ChatDeps } from "../openai-api/chat-completions.ts";
 import { addOpenAiApi } from "../openai-api/routes.ts";
 import { addSessions } from "../rpc/admin-sessions.ts";
+
+export type HttpPart = "metrics" | "admin" | "openai";
 
 export type HttpRoutesDeps = Readonly<{
   /** As Prometheus reads them. */
@@ -20,6 +22,7 @@ export type HttpRoutesDeps = Readonly<{
 
 export function addHttpRoutes(
   app: FastifyInstance,
+  parts: ReadonlySet<HttpPart>,
   { renderMetrics, findObstacle, listDetails, openAi, access }: HttpRoutesDeps,
 ): void {
   let render: Promise<string> | undefined;
@@ -37,10 +40,16 @@ export function addHttpRoutes(
       ? reply.send(readyAs(listDetails()))
       : reply.code(503).send({ status: "not ready", reason: obstacle });
   });
-  app.get("/metrics", async (_, reply) => reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await metrics()));
-  addAdminPage(app);
-  addSessions(app, access);
-  addOpenAiApi(app, openAi);
+  if (parts.has("metrics")) {
+    app.get("/metrics", async (_, reply) =>
+      reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await metrics()),
+    );
+  }
+  if (parts.has("admin")) {
+    addAdminPage(app);
+    addSessions(app, access);
+  }
+  if (parts.has("openai")) addOpenAiApi(app, openAi);
 }
 
 const readyAs = (details: readonly string[]) =>

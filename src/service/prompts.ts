@@ -29,6 +29,8 @@ export type RunningPrompts = Readonly<{
 }>;
 
 const SWEEP_MS = 60_000;
+/** Of one statement. */
+const SWEEP_ROWS = 500;
 /** How long a deletion waits for what is still to be written. */
 const PATIENCE_MS = 5_000;
 
@@ -48,8 +50,8 @@ export function startPrompts({ settings, database: { db }, metrics, log }: Promp
     : undefined;
   // Also where storing is off: what was stored before expires all the same.
   const sweeper = startSweeper({
-    what: "Expired texts of calls",
-    deleteExpired: (limit) => deleteExpiredPrompts(db, limit),
+    deleteSome: async () => (await deleteExpiredPrompts(db, SWEEP_ROWS)) === SWEEP_ROWS,
+    complaint: "Expired texts of calls could not be deleted",
     log,
     random: Math.random,
     intervalMs: Math.min(SWEEP_MS, ttlMs),

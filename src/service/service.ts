@@ -16,10 +16,10 @@ import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
 import { accessService } from "../rpc/access-service.ts";
 import { admitter } from "../rpc/admit.ts";
 import { authorizer } from "../rpc/authorize.ts";
+import { callersOnly } from "../rpc/callers-only.ts";
 import { configCodec } from "../rpc/convert/config-codec.ts";
 import { listenGrpc } from "../rpc/grpc.ts";
 import { guard } from "../rpc/guard.ts";
-import { listenHttp } from "../rpc/http.ts";
 import { providerService } from "../rpc/provider-service.ts";
 import { routerService } from "../rpc/router-service.ts";
 import { openTls } from "../rpc/tls.ts";
@@ -40,12 +40,13 @@ import { configAdmin } from "./config-admin.ts";
 import { openConfiguration } from "./configuration.ts";
 import { engineOf } from "./engine.ts";
 import { followConfig } from "./follow-config.ts";
-import { addHttpRoutes } from "./http-routes.ts";
+import { openHttpDoors } from "./http-doors.ts";
 import { openRecorder } from "./open-recorder.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { openTracing } from "./open-tracing.ts";
 import { startPrompts } from "./prompts.ts";
 import { reloadProviders } from "./reload-providers.ts";
+import { startRetention } from "./retention.ts";
 import { collectStartupGarbage } from "./startup-garbage.ts";
 
 export type Service = Readonly<{
@@ -53,6 +54,8 @@ export type Service = Readonly<{
   metrics: Metrics;
   /** Takes keys and base URLs from the settings, and nothing else. @returns the ids of the providers that differ */
   reload(settings: Settings): readonly string[];
+  /** Reads certificates and revocation lists again, where there are any. */
+  reloadCertificates(): void;
   /** Stops taking calls, lets those in flight end within the grace, writes the last records. Safe to call twice. */
   stop(): Promise<void>;
 }>;
@@ -88,6 +91,7 @@ const FLUSH_MS = 5_000;
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { settings, log, shared } = options;
   const metrics = createMetrics();
+  log.onDrop?.(() => metrics.logLinesDropped.inc());
   const [database, ownSandbox] = await Promise.all([
     openDatabase({ url: settings.databaseUrl, dataDir: settings.dataDir, log }),
     settings.sandbox && shared === undefined ? openSandbox(settings, log) : undefined,
@@ -113,6 +117,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const engine = engineOf({ config, hub, budgets, recorder, metrics, attemptsPerProvider, log });
   const { admission, ...ofAdmission } = startAdmission(settings.admission, metrics);
   const idempotency = createIdempotency({ db: database.db, log });
+  const retention = startRetention({ settings, database, metrics, log });
   const analytics = startAnalytics({ database, config, log });
   const prompts = startPrompts({ settings, database, metrics, log });
   addTargetGauge(metrics.registry, config);
@@ -139,7 +144,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         config,
         stateFor: engine.stateFor,
         health: engine.health,
-        wallMs: Date.now,
+        wallMs: ofAccess.nowMs,
       }),
       idempotency,
       ...(tracing && { findTrace }),
@@ -176,35 +181,34 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     log,
     tracer: tracing?.tracer,
   };
-  const { host, grpcPort, httpPort } = settings;
+  const { host, grpcPort, adminPort } = settings;
+  const publicServices = adminPort === undefined ? services : services.map(callersOnly);
   const tls = settings.access.tls && openTls(settings.access.tls, log);
   const { shutdownSignal } = life;
   // One after the other: workers that ask for port 0 share what they ask for in the same order.
   const grpc = await listenGrpc({
     host,
     port: grpcPort,
-    services,
+    services: publicServices,
     ...(tls && { tls }),
     access,
     shutdownSignal,
   });
   const renderMetrics = shared?.renderMetrics ?? (() => metrics.registry.metrics());
-  const http = await listenHttp({
-    host,
-    port: httpPort,
-    allowedHosts: settings.access.allowedHosts,
-    services,
+  const http = await openHttpDoors({
+    settings,
+    services: publicServices,
+    allServices: services,
     ...(tls && { tls }),
     access,
     shutdownSignal,
-    routes: (app) =>
-      addHttpRoutes(app, {
-        renderMetrics,
-        findObstacle: () => life.obstacle,
-        listDetails: () => listMissingKeys(config(), engine.state()),
-        openAi,
-        access,
-      }),
+    routes: {
+      renderMetrics,
+      findObstacle: () => life.obstacle,
+      listDetails: () => listMissingKeys(config(), engine.state()),
+      openAi,
+      access,
+    },
     log,
   });
   grpc.setServing(true);
@@ -218,6 +222,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     analytics.endWatching();
     const drained = Promise.all([grpc.drain(), http.drain()]);
     await Promise.race([drained, sleep(settings.graceMs, undefined, { ref: false })]);
+    retention.stop();
     life.shutDown();
     await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
     ofAdmission.close();
@@ -235,7 +240,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     running: {
       settings,
       grpcPort: grpc.port,
-      httpPort: http.port,
+      httpPort: http.httpPort,
+      metricsPort: http.metricsPort,
+      adminPort: http.adminPort,
       sandboxUrl: sandbox?.url,
       engine: database.engine,
       socketFolder: database.socketFolder,
@@ -244,6 +251,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
     metrics,
     reload,
+    reloadCertificates: () => tls?.reload(),
     stop: () => life.once(stop),
   };
 }

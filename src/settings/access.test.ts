@@ -42,6 +42,7 @@ describe("settings of access", () => {
     [{ MODELTIER_TLS_CERT_FILE: "a.crt" }, /MODELTIER_TLS_KEY_FILE is missing/],
     [{ MODELTIER_TLS_KEY_FILE: "a.key" }, /MODELTIER_TLS_CERT_FILE is missing/],
     [{ MODELTIER_TLS_CLIENT_CA_FILE: "ca.crt" }, /MODELTIER_TLS_CERT_FILE is missing/],
+    [{ ...FILES, MODELTIER_TLS_CRL: "a.crl" }, /MODELTIER_TLS_CLIENT_CA_FILE is missing/],
     [{ ...FILES, MODELTIER_TLS_CLIENT_ROLES: "DNS:a=admin" }, /MODELTIER_TLS_CLIENT_CA_FILE is missing/],
     [
       { MODELTIER_TLS_CLIENT_ROLES: "ops.corp=operator" },

@@ -9,6 +9,8 @@ export type TlsSettings = Readonly<{
   clientCaFile?: string;
   /** Whether a connection without a client certificate is refused. */
   clientAuth: "require" | "optional";
+  /** Of the client certificates that those authorities took back; absent: none is looked for. */
+  crlFile?: string;
 }>;
 
 export type AccessSettings = Readonly<{
@@ -27,7 +29,7 @@ export type AccessSettings = Readonly<{
 }>;
 
 export const ACCESS_VARIABLES =
-  "ADMIN_TOKEN METRICS_TOKEN KEY_PEPPER TLS_CERT_FILE TLS_KEY_FILE TLS_CLIENT_CA_FILE TLS_CLIENT_AUTH TLS_CLIENT_ROLES ALLOWED_HOSTS";
+  "ADMIN_TOKEN METRICS_TOKEN KEY_PEPPER TLS_CERT_FILE TLS_KEY_FILE TLS_CLIENT_CA_FILE TLS_CLIENT_AUTH TLS_CLIENT_ROLES TLS_CRL ALLOWED_HOSTS";
 
 export function readAccess(reader: SettingsReader): AccessSettings {
   return {
@@ -53,8 +55,21 @@ function readTls(reader: SettingsReader): TlsSettings | undefined {
   const keyFile = reader.text("MODELTIER_TLS_KEY_FILE");
   const clientCaFile = reader.text("MODELTIER_TLS_CLIENT_CA_FILE");
   const clientAuth = reader.choice("MODELTIER_TLS_CLIENT_AUTH", ["require", "optional"], "require");
+  const crlFile = reader.text("MODELTIER_TLS_CRL");
+  if (crlFile !== undefined && clientCaFile === undefined) {
+    reader.problem(
+      "MODELTIER_TLS_CLIENT_CA_FILE",
+      "is missing: MODELTIER_TLS_CRL lists certificates that it signed",
+    );
+  }
   if (certFile !== undefined && keyFile !== undefined) {
-    return { certFile, keyFile, clientAuth, ...(clientCaFile !== undefined && { clientCaFile }) };
+    return {
+      certFile,
+      keyFile,
+      clientAuth,
+      ...(clientCaFile !== undefined && { clientCaFile }),
+      ...(crlFile !== undefined && { crlFile }),
+    };
   }
   if (certFile !== undefined) {
     reader.problem("MODELTIER_TLS_KEY_FILE", "is missing: it belongs to MODELTIER_TLS_CERT_FILE");

@@ -28,6 +28,12 @@ export type Settings = Readonly<{
   host: string;
   grpcPort: number;
   httpPort: number;
+  /** Where /metrics is served in place of the HTTP port; absent: on the admin port where there is one, or on the HTTP port. */
+  metricsPort?: number;
+  /** Where the admin page and what takes an operator are served, and nowhere else; absent: on the two ports. */
+  adminPort?: number;
+  /** The address of these two. */
+  privateHost: string;
   /** Processes that serve behind the two ports. More than one only with `databaseUrl`. */
   workers: number;
   /** Absolute. */
@@ -40,6 +46,8 @@ export type Settings = Readonly<{
   spoolDir: string;
   /** The most that they may take there, for this process. */
   spoolBytes: number;
+  /** For how long executions are kept in the database; absent: for good. */
+  retentionDays?: number;
   preset: "classic" | "current";
   /** What to do with models past their retirement day; absent: as the preset says. */
   retiredModels?: "substitute" | "skip" | "try";
@@ -88,10 +96,10 @@ export type Settings = Readonly<{
 
 const KNOWN = new Set(
   [
-    "ADDRESS KEY GRPC_PORT HTTP_PORT WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
+    "ADDRESS KEY GRPC_PORT HTTP_PORT METRICS_PORT ADMIN_PORT PRIVATE_HOST WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
     "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
     "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
-    "DURABILITY SPOOL_DIR SPOOL_BYTES BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
+    "DURABILITY SPOOL_DIR SPOOL_BYTES RETENTION_DAYS BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
     ACCESS_VARIABLES,
     ADMISSION_VARIABLES,
     PROMPT_VARIABLES,
@@ -111,12 +119,16 @@ export function readSettings(environment: Environment, folder: string): Settings
     host: reader.text("MODELTIER_HOST") ?? "127.0.0.1",
     grpcPort: reader.port("MODELTIER_GRPC_PORT", 50_051),
     httpPort: reader.port("MODELTIER_HTTP_PORT", 8080),
+    metricsPort: readPrivatePort(reader, "MODELTIER_METRICS_PORT"),
+    adminPort: readPrivatePort(reader, "MODELTIER_ADMIN_PORT"),
+    privateHost: reader.text("MODELTIER_PRIVATE_HOST") ?? "127.0.0.1",
     workers: readWorkers(reader),
     dataDir: absolute(dataDir, folder),
     databaseUrl: reader.url("DATABASE_URL", ["postgres", "postgresql"], undefined),
     durability: reader.choice("MODELTIER_DURABILITY", DURABILITIES, "os"),
     spoolDir: absolute(reader.text("MODELTIER_SPOOL_DIR") ?? join(dataDir, "spool"), folder),
     spoolBytes: readSpoolBytes(reader),
+    retentionDays: readRetention(reader),
     preset: reader.choice("MODELTIER_PRESET", ["classic", "current"], "classic"),
     retiredModels: readRetiredModels(reader),
     tierTargets: readTierTargets(reader, ids),
@@ -168,6 +180,14 @@ function readSpoolBytes(reader: SettingsReader): number {
   return bytes;
 }
 
+/** A century. */
+const MOST_DAYS = 36_525;
+
+function readRetention(reader: SettingsReader): number | undefined {
+  const name = "MODELTIER_RETENTION_DAYS";
+  return reader.text(name) === undefined ? undefined : reader.count(name, 1, MOST_DAYS);
+}
+
 const MOST_WORKERS = 256;
 
 /** The embedded database belongs to one process, so several need Postgres. */
@@ -180,6 +200,10 @@ function readWorkers(reader: SettingsReader): number {
     );
   }
   return workers;
+}
+
+function readPrivatePort(reader: SettingsReader, name: string): number | undefined {
+  return reader.text(name) === undefined ? undefined : reader.port(name, 0);
 }
 
 function readTokenSecret(reader: SettingsReader): string | undefined {

@@ -133,12 +133,15 @@ export async function listKeys(
   return (await query.execute()).map(keyOf);
 }
 
-/** Differs after every change; "" before the first key. */
-export async function readKeysState(db: Kysely<Database>): Promise<string> {
-  const { rows } = await sql<{ state: string }>`
-    select coalesce(md5(string_agg(key_id || ' ' || revision, ',' order by key_id)), '') as state
+/** `state` differs after every change, and is "" before the first key; `now` is the database's time, which keys expire by. */
+export async function readKeysState(db: Kysely<Database>): Promise<Readonly<{ state: string; now: Date }>> {
+  const { rows } = await sql<{ state: string; now: Date }>`
+    select coalesce(md5(string_agg(key_id || ' ' || revision, ',' order by key_id)), '') as state,
+      clock_timestamp() as now
     from api_keys`.execute(db);
-  return rows[0]?.state ?? "";
+  const [row] = rows;
+  if (row === undefined) throw new Error("an aggregate has a row");
+  return row;
 }
 
 function keyOf(row: Selectable<ApiKeysTable>): StoredKey {

@@ -1,47 +1,44 @@
-/** Deletes what has expired, a little at a time. */
+/** Deletes what is no longer wanted, a little at a time. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../telemetry/log.ts";
 import { failureFields } from "./failure.ts";
 
 export type SweeperOptions = Readonly<{
-  /** For the log: "Expired idempotency keys". */
-  what: string;
-  /** Deletes up to so many rows in one statement. @returns how many it were */
-  deleteExpired: (limit: number) => Promise<number>;
+  /** Deletes some. @returns whether more may be left */
+  deleteSome(): Promise<boolean>;
+  /** What is said when that fails; the next sweep tries again. */
+  complaint: string;
   log: Log;
   /** In [0, 1); keeps replicas from sweeping in step. */
   random: () => number;
   /** Between two sweeps, half of it random. */
-  intervalMs?: number;
-  /** Rows in one statement. */
-  batch?: number;
+  intervalMs: number;
+  /** Before the first sweep, half of it random; absent: as between two. */
+  firstMs?: number;
+  /** Between two deletes of one sweep, half of it random, so that others get their turn; absent: none. */
+  pauseMs?: number;
 }>;
 
-/** Sweeps now and then until it is stopped. Its timer keeps no process alive. */
-export function startSweeper(options: SweeperOptions) {
-  const { what, deleteExpired, log, random, intervalMs = 600_000, batch = 500 } = options;
-  let isStopped = false;
-  let timer: NodeJS.Timeout | undefined;
+/** Sweeps now and then until it is stopped. Its timers keep no process alive. */
+export function startSweeper(options: SweeperOptions): Readonly<{ stop(): void }> {
+  const { deleteSome, complaint, log, random, intervalMs, firstMs = intervalMs, pauseMs = 0 } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const wait = (ms: number): Promise<void> =>
+    sleep((ms * (1 + random())) / 2, undefined, { signal, ref: false }).catch(() => undefined);
 
   async function sweep(): Promise<void> {
     try {
-      let deleted = batch;
-      while (deleted === batch && !isStopped) deleted = await deleteExpired(batch);
+      while (!signal.aborted && (await deleteSome())) await wait(pauseMs);
     } catch (error) {
-      log.warn(`${what} could not be deleted`, failureFields(error));
+      if (!signal.aborted) log.warn(complaint, failureFields(error));
     }
-    schedule();
   }
 
-  function schedule(): void {
-    if (isStopped) return;
-    timer = setTimeout(sweep, (intervalMs * (1 + random())) / 2).unref();
+  async function run(): Promise<void> {
+    for (await wait(firstMs); !signal.aborted; await wait(intervalMs)) await sweep();
   }
 
-  schedule();
-  return {
-    stop(): void {
-      isStopped = true;
-      clearTimeout(timer);
-    },
-  };
+  void run();
+  return { stop: () => stopping.abort() };
 }

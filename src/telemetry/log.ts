@@ -1,3 +1,4 @@
+import { constants, fstatSync, openSync } from "node:fs";
 import { type DestinationStream, type Logger, pino } from "pino";
 import type { LogLevel } from "../settings/settings.ts";
 
@@ -9,25 +10,60 @@ export type Log = Readonly<{
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+  /** Calls back for each line that is lost because nobody reads. */
+  onDrop?(lost: () => void): void;
 }>;
 
 /** Where lines go; `flush` sends what it holds on its way. */
-export type LogDestination = DestinationStream & { flush?(): void };
+export type LogDestination = DestinationStream & {
+  flush?(): void;
+  on?(event: "drop", listener: () => void): unknown;
+};
 
 export type LogOptions = Readonly<{ everywhere?: LogFields; destination?: LogDestination }>;
 
+const STANDARD_ERROR = 2;
+const MOST_UNREAD_BYTES = 4 * 1024 * 1024;
+
 /**
- * Standard error, written to in the background: a write for every call would cost more than all else about its line, and
- * a reader who has stopped would stop the service. What he does not take beyond `maxLength` bytes is dropped.
+ * A descriptor, written to in the background: a write for every call would cost more than all else about its line, and
+ * a reader who has stopped would stop the service. What he does not take beyond 4 MiB is dropped.
  */
-const standardError = (): LogDestination =>
-  pino.destination({
-    dest: 2,
+export function inBackground(descriptor: number = STANDARD_ERROR): LogDestination {
+  let isExiting = false;
+  const destination = pino.destination({
+    dest: withoutWaiting(descriptor),
     sync: false,
     minLength: 16_000,
     periodicFlush: 100,
-    maxLength: 4 * 1024 * 1024,
+    maxLength: MOST_UNREAD_BYTES,
+    retryEAGAIN: () => !isExiting,
   });
+  const flushSync = destination.flushSync.bind(destination);
+  // An exit waits for the last lines to leave, and not for a reader who takes none.
+  destination.flushSync = () => {
+    isExiting = true;
+    try {
+      flushSync();
+    } catch {
+      destination.destroy();
+    }
+  };
+  return destination;
+}
+
+/**
+ * The same pipe, opened anew so that writing to it never waits: a thread that waits for a reader keeps the process from
+ * ending. Its own mode is left alone: others may write to it, too. What is no pipe, or not Linux's, is used as it is.
+ */
+function withoutWaiting(descriptor: number): number {
+  try {
+    if (!fstatSync(descriptor).isFIFO()) return descriptor;
+    return openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    return descriptor;
+  }
+}
 
 /**
  * One JSON line per event on standard error, so that standard output stays for people. Information may be a tenth of a second
@@ -36,7 +72,7 @@ const standardError = (): LogDestination =>
  */
 export function createLog(
   level: LogLevel,
-  { everywhere, destination = standardError() }: LogOptions = {},
+  { everywhere, destination = inBackground() }: LogOptions = {},
 ): Log {
   const logger: Logger = pino(
     {
@@ -55,6 +91,7 @@ export function createLog(
     info: (message, fields) => logger.info(plain(fields), message),
     warn: urgent("warn"),
     error: urgent("error"),
+    onDrop: (lost) => void destination.on?.("drop", lost),
   };
 }
 

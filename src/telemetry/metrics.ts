@@ -161,6 +161,11 @@ export function createMetrics() {
       labelNames: ["provider"],
       registers,
     }),
+    logLinesDropped: new Counter({
+      name: "modeltier_log_lines_dropped_total",
+      help: "Lines of the log that nobody read in time.",
+      registers,
+    }),
     spoolRecords: new Gauge({
       name: "modeltier_spool_records",
       help: "Execution records on disk that the database does not have yet.",
@@ -192,6 +197,12 @@ export function createMetrics() {
       name: "modeltier_records_dropped_total",
       help: "Execution records that do not reach the database, by why; those it rejects are in the file of dead letters.",
       labelNames: ["reason"],
+      registers,
+    }),
+    retentionDeletedRows: new Counter({
+      name: "modeltier_retention_deleted_rows_total",
+      help: "Rows deleted because they were older than they are to be kept, by table.",
+      labelNames: ["table"],
       registers,
     }),
   };

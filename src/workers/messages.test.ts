@@ -6,6 +6,7 @@ import { readPrimaryMessage, readWorkerMessage } from "./messages.ts";
 describe("a message between the primary and a worker", () => {
   it.each([
     { type: "drain" },
+    { type: "certificates" },
     { type: "start", environment: { A: "1", B: undefined } },
     {
       type: "start",

@@ -27,13 +27,23 @@ export type PrimaryMessage = Readonly<
   | { type: "reload_ended"; id: number; outcome: ReloadOutcome }
   | { type: "snapshot_wanted"; id: number }
   | { type: "metrics"; id: number; text: string }
+  /** The files are to be read again. */
+  | { type: "certificates" }
   | { type: "drain" }
 >;
 
 /** From a worker. */
 export type WorkerMessage = Readonly<
   | { type: "hello" }
-  | { type: "listening"; grpcPort: number; httpPort: number; retired: readonly string[]; openTo?: Role }
+  | {
+      type: "listening";
+      grpcPort: number;
+      httpPort: number;
+      metricsPort?: number;
+      adminPort?: number;
+      retired: readonly string[];
+      openTo?: Role;
+    }
   | { type: "failed"; explanation: string }
   | { type: "reload_wanted"; id: number }
   | { type: "reloaded"; id: number; changed: readonly string[] }
@@ -90,12 +100,20 @@ const FROM_PRIMARY: Shapes<PrimaryMessage> = {
   reload_ended: { id: isNumber, outcome: isOutcome },
   snapshot_wanted: { id: isNumber },
   metrics: { id: isNumber, text: isText },
+  certificates: {},
   drain: {},
 };
 
 const FROM_WORKER: Shapes<WorkerMessage> = {
   hello: {},
-  listening: { grpcPort: isNumber, httpPort: isNumber, retired: isTexts, openTo: maybe(isRole) },
+  listening: {
+    grpcPort: isNumber,
+    httpPort: isNumber,
+    metricsPort: maybe(isNumber),
+    adminPort: maybe(isNumber),
+    retired: isTexts,
+    openTo: maybe(isRole),
+  },
   failed: { explanation: isText },
   reload_wanted: { id: isNumber },
   reloaded: { id: isNumber, changed: isTexts },

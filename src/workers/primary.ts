@@ -33,6 +33,8 @@ export type Primary = Readonly<{
   running: Running;
   /** All workers stop taking calls at once and let those in flight end. Rejects when one had to be killed. */
   stop(): Promise<void>;
+  /** All workers read their certificates again. */
+  reloadCertificates(): void;
 }>;
 
 const ENTRY = fileURLToPath(new URL("./worker.ts", import.meta.url));
@@ -44,6 +46,9 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   const { settings, log } = options;
   await assertFree(settings.host, settings.grpcPort);
   await assertFree(settings.host, settings.httpPort);
+  for (const port of [settings.metricsPort, settings.adminPort]) {
+    if (port !== undefined) await assertFree(settings.privateHost, port);
+  }
   const sandbox = settings.sandbox ? await openSandbox(settings, log) : undefined;
   const address = sandbox === undefined ? undefined : { url: sandbox.url, baseUrls: sandbox.baseUrls };
   const database = await openDatabase({ url: settings.databaseUrl, dataDir: settings.dataDir, log });
@@ -61,7 +66,7 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   cluster.setupPrimary({ exec: ENTRY, serialization: "advanced" });
   const supervisor: Supervisor = new Supervisor({
     workers: settings.workers,
-    isAnyPort: settings.grpcPort === 0 || settings.httpPort === 0,
+    isAnyPort: [settings.grpcPort, settings.httpPort, settings.metricsPort, settings.adminPort].includes(0),
     startMessage: (ports) => ({
       type: "start",
       environment: { ...environment, ...portVariables(ports) },
@@ -78,7 +83,7 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
     log,
     nowMs: () => performance.now(),
   });
-  const { grpcPort, httpPort, retired, openTo } = await supervisor.start();
+  const { grpcPort, httpPort, metricsPort, adminPort, retired, openTo } = await supervisor.start();
 
   const stop = async (): Promise<void> => {
     const endedWell = await supervisor.drain(settings.graceMs + LAST_RECORDS_MS);
@@ -91,12 +96,17 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
       settings,
       grpcPort,
       httpPort,
+      metricsPort,
+      adminPort,
       retired,
       openTo,
       sandboxUrl: sandbox?.url,
       engine: database.engine,
     },
     stop,
+    reloadCertificates: () => {
+      for (const worker of supervisor.workers) worker.send({ type: "certificates" });
+    },
   };
 }
 
@@ -135,4 +145,9 @@ const handDown = ({ environment, settings }: PrimaryOptions): Environment => ({
 const portVariables = (ports: Ports | undefined): Environment =>
   ports === undefined
     ? {}
-    : { MODELTIER_GRPC_PORT: String(ports.grpcPort), MODELTIER_HTTP_PORT: String(ports.httpPort) };
+    : {
+        MODELTIER_GRPC_PORT: String(ports.grpcPort),
+        MODELTIER_HTTP_PORT: String(ports.httpPort),
+        ...(ports.metricsPort !== undefined && { MODELTIER_METRICS_PORT: String(ports.metricsPort) }),
+        ...(ports.adminPort !== undefined && { MODELTIER_ADMIN_PORT: String(ports.adminPort) }),
+      };

@@ -22,7 +22,12 @@ export type SupervisorOptions = Readonly<{
   nowMs(): number;
 }>;
 
-export type Ports = Readonly<{ grpcPort: number; httpPort: number }>;
+export type Ports = Readonly<{
+  grpcPort: number;
+  httpPort: number;
+  metricsPort?: number;
+  adminPort?: number;
+}>;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -147,4 +152,7 @@ export class Supervisor {
 }
 
 const isSamePorts = (one: Ports, other: Ports): boolean =>
-  one.grpcPort === other.grpcPort && one.httpPort === other.httpPort;
+  one.grpcPort === other.grpcPort &&
+  one.httpPort === other.httpPort &&
+  one.metricsPort === other.metricsPort &&
+  one.adminPort === other.adminPort;

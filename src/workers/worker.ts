@@ -6,6 +6,7 @@ import { SettingsError } from "../settings/reader.ts";
 import { readSettings, type Settings } from "../settings/settings.ts";
 import { createLog } from "../telemetry/log.ts";
 import { takeSnapshot } from "../telemetry/snapshot.ts";
+import { endOnUncaught } from "../telemetry/uncaught.ts";
 import {
   type PrimaryMessage,
   type ReloadOutcome,
@@ -28,14 +29,17 @@ const reloadsAsked = new Questions<ReloadOutcome>();
 const started = Promise.withResolvers<Service>();
 let service: Service | undefined;
 let isEnding = false;
+let exitCode = 0;
 
 process.on("message", (value: unknown) => {
   const message = readPrimaryMessage(value);
   if (message !== undefined) void handle(message);
 });
 // To the whole process group the primary listens, too, and says the same; to this process alone it means this one.
-process.on("SIGTERM", end);
-process.on("SIGINT", end);
+process.on("SIGTERM", () => end());
+process.on("SIGINT", () => end());
+// A terminal that closes tells the whole group; what is to be read again the primary says.
+process.on("SIGHUP", () => undefined);
 self.on("disconnect", () => {
   self.exitedAfterDisconnect = true; // or Node would end the process at once, with its calls
   void end();
@@ -48,6 +52,8 @@ async function handle(message: PrimaryMessage): Promise<void> {
       return start(message);
     case "drain":
       return end();
+    case "certificates":
+      return service?.reloadCertificates();
     case "snapshot_wanted":
       return sendSnapshot(message.id);
     case "metrics":
@@ -66,6 +72,7 @@ async function start(message: StartMessage): Promise<void> {
   try {
     const settings = settingsFrom(message);
     const log = createLog(settings.logLevel, { everywhere: { worker: self.id } });
+    endOnUncaught(log, () => end(1));
     service = await startService({
       settings,
       log,
@@ -78,8 +85,8 @@ async function start(message: StartMessage): Promise<void> {
   }
   started.resolve(service);
   setInterval(sendSnapshot, SNAPSHOT_INTERVAL_MS).unref();
-  const { grpcPort, httpPort, retired, openTo } = service.running;
-  await send({ type: "listening", grpcPort, httpPort, retired, openTo });
+  const { grpcPort, httpPort, metricsPort, adminPort, retired, openTo } = service.running;
+  await send({ type: "listening", grpcPort, httpPort, metricsPort, adminPort, retired, openTo });
 }
 
 /** As all workers started, but with the keys and base URLs that all have now. */
@@ -91,14 +98,15 @@ function settingsFrom({ environment, reloaded }: StartMessage): Settings {
 }
 
 /** Ends the calls in flight, then the process. Asked again, nothing more happens: the primary kills who must end at once. */
-async function end(): Promise<void> {
+async function end(code = 0): Promise<void> {
+  exitCode = Math.max(exitCode, code);
   if (isEnding) return;
   isEnding = true;
-  if (service === undefined) process.exit(0);
+  if (service === undefined) process.exit(exitCode);
   try {
     await service.stop();
     await sendSnapshot();
-    process.exit(0);
+    process.exit(exitCode);
   } catch {
     process.exit(1);
   }

@@ -1,7 +1,8 @@
 /** What is asked of each provider so that it caches a session's prompt. */
 import { describe, expect, it } from "vitest";
 import type { ChatMessage, CompletionRequest, Dialect } from "../../src/providers/provider.ts";
-import { question, sentBy } from "./ask.ts";
+import { question } from "./ask.ts";
+import { sentBy } from "./sent-by.ts";
 
 const KEY = "hash-of-the-session";
 const MARK = { cache_control: { type: "ephemeral" } };

@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import { ReasoningBlocks } from "../../src/completion/reasoning-blocks.ts";
 import type { ModelParameters } from "../../src/pricing/types.ts";
 import type { ChatMessage, Dialect, ReasoningBlock } from "../../src/providers/provider.ts";
-import { type Heard, listen, providerOf, question, sentBy, textOf } from "./ask.ts";
+import { type Heard, listen, providerOf, question, textOf } from "./ask.ts";
 import { getFixture } from "./fixtures.ts";
 import { cut, scriptedTransport } from "./scripted-transport.ts";
+import { sentBy } from "./sent-by.ts";
 
 function blocksOf(heard: Heard): readonly ReasoningBlock[] {
   const blocks = new ReasoningBlocks();

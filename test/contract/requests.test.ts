@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { ModelParameters } from "../../src/pricing/types.ts";
 import type { CompletionRequest, Dialect } from "../../src/providers/provider.ts";
-import { KEY, listen, providerOf, question, refusalOf, sentBy } from "./ask.ts";
+import { KEY, listen, providerOf, question, refusalOf } from "./ask.ts";
 import { openTransport, startServer } from "./local-server.ts";
+import { sentBy } from "./sent-by.ts";
 
 const CHAT: readonly Dialect[] = ["openai", "kimi"];
 const ALL: readonly Dialect[] = ["openai", "kimi", "anthropic"];

@@ -49,6 +49,13 @@ const SOCKET_NAME = ".s.PGSQL.5432";
 /** As the service sees its folder, whatever is mounted there. */
 const seenBy = ({ pid }: RunningService, folder: string): string => `/proc/${pid}/root${folder}`;
 
+/** A message that the engine does not survive. @param folder of its socket */
+function breakEngine(folder: string): void {
+  const visitor = connect(join(folder, SOCKET_NAME));
+  visitor.on("error", () => undefined).resume();
+  visitor.write(startup("no NUL at the end"));
+}
+
 async function countRows(host: string): Promise<number> {
   const client = new pg.Client({
     host,
@@ -98,9 +105,7 @@ it("O13 the embedded database's thread dies under load: calls go on, and every r
   const calls = callsTo(service);
   const heard: Heard[] = await calls(20);
   for (let death = 0; death < 3; death += 1) {
-    const visitor = connect(join(dataDir, SOCKET_NAME));
-    visitor.on("error", () => undefined).resume();
-    visitor.write(startup("no NUL at the end"));
+    breakEngine(dataDir);
     heard.push(...(await calls(20)));
     await holdsWithin(30_000, async () => (await countRows(dataDir)) >= 0);
   }
@@ -125,8 +130,28 @@ it.skipIf(!CAN_MOUNT)(
     const giveBack = fill(service.pid, dataDir);
     for (let round = 0; round < 10; round += 1) expect(failures(await calls(50))).toEqual([]);
     await holdsWithin(10_000, () => service.output().stderr.includes("cannot be written"));
+    // It has to be opened again where there is no room to open it: that goes on in the background, and calls do, too.
+    breakEngine(seen);
+    const hasTried = () => service.output().stderr.includes("The embedded database does not start");
+    expect(await holdsWithin(30_000, hasTried)).toBe(true);
+    for (let round = 0; round < 4; round += 1) expect(failures(await calls(50))).toEqual([]);
     giveBack();
-    expect(await holdsWithin(60_000, async () => (await countRows(seen)) === 510)).toBe(true);
+    expect(await holdsWithin(60_000, async () => (await countRows(seen)) === 710)).toBe(true);
+    expect(failures(await calls(1))).toEqual([]);
+  },
+);
+
+it.skipIf(!CAN_MOUNT)(
+  "D12 a first start on a full disk ends, and says which folder and what to do",
+  async () => {
+    const dataDir = makeFolder();
+    const env = { ...(await providers()), MODELTIER_SPOOL_DIR: makeFolder() };
+    const refusal = await startService({ dataDir, env, under: withSmallDisk(dataDir, 64 * 1024) }).catch(
+      String,
+    );
+    expect(refusal).toContain("the service ended with 1");
+    expect(refusal).toContain(`The embedded database cannot be opened in ${dataDir}`);
+    expect(refusal).toMatch(/full.*Make room.*MODELTIER_DATA_DIR/);
   },
 );
 

@@ -38,7 +38,8 @@ it(`D02 Postgres is away for ${OUTAGE_MS / 1_000} s at ${CALLS_PER_SECOND} calls
   timeout: OUTAGE_MS + 10 * MINUTE_MS,
 }, async () => {
   const { proxy, database, start } = await setStage(stack);
-  const service = await start();
+  // Others that keep this machine busy are no reason to refuse a call here.
+  const service = await start({ MODELTIER_MAX_LAG_MS: "10000" });
   await hasTables(database);
   const caller = callerOf(service);
   let made = 0;

@@ -3,6 +3,7 @@ import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UsageSource } from "../../gen/modeltier/v1/completion_pb.js";
 import type { Dialect } from "../../src/providers/provider.ts";
+import { latenessMs } from "./rig/lateness.ts";
 import { FALLBACK, holdsWithin, type Rig, startRig } from "./rig/rig.ts";
 import { sumOf } from "./rig/scrape.ts";
 import { attemptsAt, observe, trial } from "./rig/trial.ts";
@@ -163,7 +164,11 @@ describe.each([1, 50])("at concurrency %i", (concurrency) => {
     const seen = await observe(rig, async (call) => {
       const ask = { model: target, leavesWhen: ({ deltas }: { deltas: number }) => deltas >= 40 };
       const heard = await Promise.all(Array.from({ length: concurrency }, () => call(ask)));
-      expect(await holdsWithin(100, () => rig.sandbox.ledger.openExchanges === 0)).toBe(true);
+      const isLetGo = await holdsWithin(
+        latenessMs(concurrency),
+        () => rig.sandbox.ledger.openExchanges === 0,
+      );
+      expect(isLetGo).toBe(true);
       return heard;
     });
     setFault(target, "");

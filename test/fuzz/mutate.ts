@@ -12,7 +12,7 @@ export type Mutation = (body: Buffer) => Buffer;
 const at = (body: Buffer, where: number): number => Math.floor(where * body.length);
 
 /** What a JSON value may be replaced by: every type, extremes, half of a surrogate pair, and nesting. */
-const VALUES = [
+export const VALUES = [
   "null",
   "true",
   "-1",

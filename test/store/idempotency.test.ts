@@ -10,15 +10,14 @@ import {
   type KeyedCall,
   MAX_OUTCOME_BYTES,
 } from "../../src/idempotency/idempotency.ts";
+import { startKeySweeper } from "../../src/idempotency/sweeper.ts";
 import {
   type Database,
   type DatabaseOptions,
   type OpenDatabase,
   openDatabase,
 } from "../../src/store/database.ts";
-import { deleteExpiredKeys } from "../../src/store/idempotency-keys.ts";
 import { connect, SERVING_LIMITS } from "../../src/store/pool.ts";
-import { startSweeper } from "../../src/store/sweeper.ts";
 import { startDatabaseProxy } from "../support/database-proxy.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";
 import { ENGINES, type TestEngine } from "./engines.ts";
@@ -181,9 +180,8 @@ describe.each(ENGINES)("idempotency keys on $name", ({ start }) => {
     for (const key of ["a", "b", "c", "d", "e"]) await keys.begin(keyed(key));
     await expire(opened.db);
     await keys.begin(keyed("alive"));
-    const sweeper = startSweeper({
-      what: "Expired idempotency keys",
-      deleteExpired: (limit) => deleteExpiredKeys(opened.db, limit),
+    const sweeper = startKeySweeper({
+      db: opened.db,
       log: silentLog,
       random: () => 0,
       intervalMs: 1,

@@ -17,6 +17,7 @@ import { startDatabaseProxy } from "../support/database-proxy.ts";
 import { anAttempt, anExecution } from "../support/executions.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";
 import { startProcess } from "../support/process.ts";
+import { describeSchema } from "../support/schema.ts";
 import { aSpool } from "../support/spool.ts";
 import { ENGINES, type TestEngine } from "./engines.ts";
 
@@ -76,7 +77,7 @@ describe.each(ENGINES)("migrations on $name", ({ name: engineName, start }) => {
     const running = replicas.map((db) => migrate(db));
     await victim.kill();
     const ran = await Promise.all(running);
-    const tables = await describeTables(replicas[0]);
+    const tables = await describeSchema(replicas[0] as Kysely<Database>);
     await Promise.all(replicas.map((db) => db.destroy()));
     expect(ran.filter((names) => names.length > 0)).toEqual([NAMES]);
     expect(tables).toEqual(await describeCleanTables());
@@ -86,7 +87,7 @@ describe.each(ENGINES)("migrations on $name", ({ name: engineName, start }) => {
     const { db } = await open();
     const broken = { name: "9999-broken", statements: ["create table half (a integer)", "select nonsense"] };
     await expect(migrate(db, { migrations: [...MIGRATIONS, broken] })).rejects.toThrow(/nonsense/);
-    expect(await describeTables(db)).toEqual([]);
+    expect(await describeSchema(db)).toEqual([]);
     expect(await migrate(db)).toEqual(NAMES);
   });
 
@@ -154,22 +155,10 @@ describe.each(ENGINES)("migrations on $name", ({ name: engineName, start }) => {
     return Array.from({ length: count }, () => connect<Database>(place, MIGRATION_LIMITS, silentLog));
   }
 
-  async function describeCleanTables(): Promise<unknown[]> {
+  async function describeCleanTables(): Promise<readonly unknown[]> {
     await database?.close();
     const clean = await open();
     await clean.migrate();
-    return describeTables(clean.db);
+    return describeSchema(clean.db);
   }
 });
-
-/** Every column and index there is, in words that compare. */
-async function describeTables(db: Kysely<Database> | undefined): Promise<unknown[]> {
-  if (!db) return [];
-  const columns = await sql`
-    select table_name, column_name, data_type, is_nullable, column_default, generation_expression
-    from information_schema.columns where table_schema = 'public' order by 1, ordinal_position`.execute(db);
-  const indexes = await sql`select indexdef from pg_indexes where schemaname = 'public' order by 1`.execute(
-    db,
-  );
-  return [...columns.rows, ...indexes.rows];
-}

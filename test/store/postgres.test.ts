@@ -107,6 +107,20 @@ describe("a Postgres of one's own", () => {
     expect(SERVING_LIMITS).toMatchObject({ acquireMs: 1_000, server: { statementMs: 2_000, lockMs: 500 } });
   });
 
+  it("has them in force where calls and records are, and longer ones where long reads are", async () => {
+    const database = await openDatabase({ url, dataDir: "unused", log: silentLog });
+    const inForce = async (db: Kysely<Database>) =>
+      (
+        await sql<{ name: string; setting: string }>`select name, setting from pg_settings
+          where name in ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') order by 1`.execute(
+          db,
+        )
+      ).rows.map(({ setting }) => Number(setting));
+    expect(await inForce(database.db)).toEqual([10_000, 500, 2_000]);
+    expect(await inForce(database.analytics)).toEqual([10_000, 500, 5_000]);
+    await database.close();
+  });
+
   it("serves calls while long reads have all of their own connections, and ends those reads", async () => {
     const database = await openDatabase({ url, dataDir: "unused", log: silentLog });
     const reads = Array.from({ length: ANALYTICS_LIMITS.connections }, () =>

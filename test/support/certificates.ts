@@ -13,6 +13,8 @@ export type Authority = Readonly<{
   caFile: string;
   /** @param names as openssl writes them: "URI:spiffe://…", "DNS:…", "IP:127.0.0.1" @param days below 0: it has expired */
   issue(name: string, names: readonly string[], days?: number): Promise<Certificate>;
+  /** Takes certificates back. @returns the file of the list of all that were, which is empty at first */
+  revoke(...certificates: readonly Certificate[]): Promise<string>;
   remove(): void;
 }>;
 
@@ -44,7 +46,7 @@ export async function makeAuthority(subject = "an authority"): Promise<Authority
   await makeKey("ca");
   await openssl(
     ...["req", "-x509", "-new", "-key", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", `/CN=${subject}`],
-    ...["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"],
+    ...["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"],
   );
   writeFileSync(file("ca.cnf"), CA_SETTINGS);
   writeFileSync(file("index"), "");
@@ -61,6 +63,12 @@ export async function makeAuthority(subject = "an authority"): Promise<Authority
         ...["-extfile", `${name}.ext`, "-startdate", timeOf(from), "-enddate", timeOf(to)],
       );
       return { certFile: file(`${name}.pem`), keyFile: file(`${name}.key`) };
+    },
+    async revoke(...certificates) {
+      for (const { certFile } of certificates)
+        await openssl("ca", "-config", "ca.cnf", "-revoke", certFile, "-crl_reason", "superseded");
+      await openssl("ca", "-gencrl", "-config", "ca.cnf", "-crldays", "1", "-out", "ca.crl");
+      return file("ca.crl");
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

@@ -15,6 +15,9 @@ export type RunningService = Readonly<{
   grpcAddress: string;
   /** "http://127.0.0.1:8080" */
   httpUrl: string;
+  /** Where operators and metrics have ports of their own; "" where they do not. */
+  adminUrl: string;
+  metricsUrl: string;
   /** The sandbox's address; "" when it does not play. */
   sandboxUrl: string;
   dataDir: string;
@@ -77,6 +80,8 @@ export async function startService({
     pid: child.pid as number,
     grpcAddress: addressIn(output.stdout, /gRPC\s+(\S+)/),
     httpUrl: addressIn(output.stdout, /HTTP\s+(\S+)/),
+    adminUrl: addressIn(output.stdout, /Admin\s+(http\S+)/),
+    metricsUrl: addressIn(output.stdout, /Metrics\s+(http\S+)/),
     sandboxUrl: addressIn(output.stdout, /Sandbox\s+(http\S+?)\/ledger/),
     dataDir: folder,
     output: () => ({ ...output }),

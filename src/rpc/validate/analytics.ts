@@ -20,8 +20,8 @@ import { type FieldPath, requireLength, requireRange, Violations } from "./viola
 
 const LONGEST_WINDOW_DAYS = 400;
 const MOST_HOURLY_DAYS = 31;
-/** The last moment that a Timestamp can name. */
-const LAST_MS = 253_402_300_799_999;
+/** The last whole hour that a Timestamp can name: windows are widened to whole hours. */
+const LAST_MS = Date.UTC(9999, 11, 31, 23);
 /** "UTC", "Europe/Berlin", "America/Argentina/Ushuaia", "Etc/GMT+5": names, not offsets, which databases read the other way. */
 const ZONE = /^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+){0,2}$/;
 
@@ -62,7 +62,7 @@ export function readMoment(
   if (given === undefined) return undefined;
   const moment = timestampDate(given);
   const isInRange = moment.getTime() >= 0 && moment.getTime() <= LAST_MS;
-  found.require(isInRange, path, "is not a time from 1970 to 9999");
+  found.require(isInRange, path, "is not a time from 1970 to 9999-12-31T23:00:00Z");
   return isInRange ? moment : undefined;
 }
 

@@ -15,7 +15,7 @@ const PERIODS = "use BUDGET_PERIOD_DAY, BUDGET_PERIOD_MONTH or BUDGET_PERIOD_TOT
 export function readBudget(given: ProtoBudget | undefined): Budget {
   const found = new Violations();
   if (given === undefined) found.add(["budget"], "is missing");
-  else checkId(found, given.budgetId);
+  else checkId(found, given.budgetId, ["budget", "budget_id"]);
   const scope = given && readScope(found, given.scope);
   const period = given && readPeriod(found, given);
   if (given !== undefined) checkLimits(found, given);
@@ -33,14 +33,14 @@ export function readBudget(given: ProtoBudget | undefined): Budget {
 /** @throws InvalidRequestError */
 export function readBudgetId(budgetId: string): string {
   const found = new Violations();
-  found.require(budgetId !== "", ["budget_id"], "is empty: name the budget");
+  if (budgetId === "") found.add(["budget_id"], "is empty: name the budget");
+  else checkId(found, budgetId, ["budget_id"]);
   found.throwIfAny();
   return budgetId;
 }
 
-function checkId(found: Violations, budgetId: string): void {
-  const isId = BUDGET_ID.test(budgetId);
-  found.require(isId, ["budget", "budget_id"], 'is not 1 to 64 letters, digits, ".", "_" or "-"');
+function checkId(found: Violations, budgetId: string, path: FieldPath): void {
+  found.require(BUDGET_ID.test(budgetId), path, 'is not 1 to 64 letters, digits, ".", "_" or "-"');
 }
 
 function readScope(found: Violations, given: ProtoScope | undefined): BudgetScope | undefined {

@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Log } from "../../telemetry/log.ts";
-import { lockDataFolder, makeDataFolder } from "./data-folder.ts";
+import { DataFolderInUseError, lockDataFolder, makeDataFolder } from "./data-folder.ts";
 import type { WorkerInput } from "./protocol.ts";
 import { SOCKET_NAME, socketFolderFor } from "./socket-folder.ts";
 import { startSupervised } from "./supervisor.ts";
@@ -18,17 +18,31 @@ export type EmbeddedServer = Readonly<{
 
 /**
  * Starts the embedded database; the first start in a folder takes some seconds longer, because it makes the cluster.
- * @throws DataFolderInUseError when another process has the folder
+ * @throws DataFolderInUseError when another process has the folder; Error that names it and the remedy when it cannot be used
  */
 export async function startEmbeddedServer(options: { dataDir: string; log: Log }): Promise<EmbeddedServer> {
   const dataDir = resolve(options.dataDir);
+  try {
+    return await startIn(dataDir, options.log);
+  } catch (error) {
+    if (error instanceof DataFolderInUseError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const remedy =
+      "Make room or give this user the folder, set MODELTIER_DATA_DIR to another, or DATABASE_URL to a Postgres";
+    throw new Error(`The embedded database cannot be opened in ${dataDir} (${reason}). ${remedy}.`, {
+      cause: error,
+    });
+  }
+}
+
+async function startIn(dataDir: string, log: Log): Promise<EmbeddedServer> {
   makeDataFolder(dataDir);
   const lock = lockDataFolder(dataDir);
   try {
     const socketFolder = socketFolderFor(dataDir);
-    const supervised = await startSupervised(workerInput(dataDir, socketFolder), options.log);
+    const supervised = await startSupervised(workerInput(dataDir, socketFolder), log);
     if (socketFolder !== dataDir) {
-      options.log.info("The data folder's path is too long for a socket; it is elsewhere", { socketFolder });
+      log.info("The data folder's path is too long for a socket; it is elsewhere", { socketFolder });
     }
     return {
       socketFolder,

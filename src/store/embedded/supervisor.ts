@@ -73,13 +73,26 @@ function startWorker(input: WorkerInput, log: Log): Promise<Worker> {
       const complaint = COMPLAINTS[message];
       if (complaint !== undefined) log.error(complaint);
     });
-    worker.on("error", (error) => {
+    worker.on("error", (thrown: unknown) => {
+      const error = asError(thrown);
       log.error("The embedded database's thread failed", { failure: String(error) });
       reject(error);
     });
     worker.once("exit", (code) =>
       reject(new Error(`The embedded database's thread ended with code ${code}`)),
     );
+  });
+}
+
+/** Of WASI, whose numbers the engine's file system has. */
+const NO_SPACE = 51;
+
+/** What the engine throws of its files is no Error, and has a number alone. */
+function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  const errno = typeof thrown === "object" && thrown !== null && "errno" in thrown ? thrown.errno : undefined;
+  return new Error(errno === NO_SPACE ? "the disk is full" : `the file system's error ${errno}`, {
+    cause: thrown,
   });
 }
 

@@ -12,16 +12,19 @@ import { executionDetails } from "./0008-execution-details.ts";
 import { feedback } from "./0009-feedback.ts";
 import { rollups } from "./0010-rollups.ts";
 import { apiKeys } from "./0011-api-keys.ts";
-import { storedPrompts } from "./0013-stored-prompts.ts";
+import { storedPrompts } from "./0012-stored-prompts.ts";
+import { retention } from "./0013-retention.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
   name: string;
   /**
    * Only what the previous release can live with (a new table, a nullable column, a column with a default): in a
-   * rolling deploy both run at once. What is no longer used goes in a later release.
+   * rolling deploy both run at once. What is no longer used goes in a later release, which says so in `contract`.
    */
   statements: readonly string[];
+  /** Of one that takes something away: why no release that may still run misses it. A test holds all others to adding. */
+  contract?: string;
 }>;
 
 /** In order. A new one goes at the end. */
@@ -38,6 +41,7 @@ export const MIGRATIONS: readonly Migration[] = [
   rollups,
   apiKeys,
   storedPrompts,
+  retention,
 ];
 
 /** Any number will do, as long as it is the same in every replica and every release. */

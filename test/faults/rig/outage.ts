@@ -21,6 +21,8 @@ export type Stage = Readonly<{
   proxy: DatabaseProxy;
   /** Past the proxy. */
   database: pg.Client;
+  /** The same. */
+  databaseUrl: string;
   dataDir: string;
   /** Where a provider of OpenAI's dialect answers; faults go by model name there. */
   openAiUrl: string;
@@ -46,6 +48,7 @@ export async function setStage(stack: AsyncDisposableStack): Promise<Stage> {
   return {
     proxy,
     database,
+    databaseUrl: direct,
     dataDir,
     openAiUrl: sandbox.baseUrls.openai,
     async start(env = {}, under = []) {

@@ -5,6 +5,7 @@
 import { writeSync } from "node:fs";
 import { openDatabase } from "../../../src/store/database.ts";
 import { MIGRATIONS, type Migration, migrate } from "../../../src/store/migrations/migrate.ts";
+import { connect, MIGRATION_LIMITS } from "../../../src/store/pool.ts";
 import { silentLog } from "../../support/memory-log.ts";
 
 const [first, ...others] = MIGRATIONS;
@@ -17,5 +18,8 @@ const stop: Migration = {
     return [];
   },
 };
-const { db } = await openDatabase({ ...JSON.parse(process.argv[2] ?? ""), log: silentLog });
-await migrate(db, { migrations: [first, stop, ...others] });
+const options = JSON.parse(process.argv[2] ?? "");
+const { socketFolder = "" } = await openDatabase({ ...options, log: silentLog });
+// As a replica migrates: an idle transaction is not ended by its server.
+const place = options.url === undefined ? { socketFolder } : { url: options.url };
+await migrate(connect(place, MIGRATION_LIMITS, silentLog), { migrations: [first, stop, ...others] });

@@ -5,7 +5,7 @@ import type { Migration } from "./migrate.ts";
  * What is sealed does not get smaller, so it is not tried.
  */
 export const storedPrompts: Migration = {
-  name: "0013-stored-prompts",
+  name: "0012-stored-prompts",
   statements: [
     `create table stored_prompts (
       execution_id text primary key,
