@@ -8,7 +8,17 @@ import {
   ScalarType,
   toJson,
 } from "@bufbuild/protobuf";
-import { Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, Scalar, YAMLMap } from "yaml";
+import {
+  Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  Scalar,
+  YAMLMap,
+} from "yaml";
 import { type RoutingConfig, RoutingConfigSchema } from "../../gen/modeltier/v1/routing_config_pb.js";
 import { findMisfit } from "./find-misfit.ts";
 
