@@ -57,13 +57,16 @@ function clientsOf(service: RunningService, key?: string) {
       return { executionId: completed?.executionId ?? "", said };
     },
     /** Leaves after the first piece of an answer that never ends. */
-    leave: async (agentId: string) => {
+    leave: async (agentId: string, more: object = {}) => {
       const leaving = new AbortController();
       const routing = {
         case: "route" as const,
         value: { agentId, constraints: { model: "openai/gpt-4o-mini!stall=5" } },
       };
-      const events = router.complete(request(agentId, { routing }), { ...as, signal: leaving.signal });
+      const events = router.complete(request(agentId, { routing, ...more }), {
+        ...as,
+        signal: leaving.signal,
+      });
       try {
         for await (const { event } of events) if (event.case === "textDelta") leaving.abort();
       } catch (error) {
@@ -206,6 +209,7 @@ describe("X20 where it is asked for, on the embedded database", () => {
 
   it("is nowhere for a call that does not want it, over gRPC and over /v1", async () => {
     const { executionId } = await caller.ask("private", { withoutPromptStorage: true });
+    await caller.leave("private", { withoutPromptStorage: true });
     const chat = await fetch(`${service.httpUrl}/v1/chat/completions`, {
       method: "POST",
       headers: {
@@ -340,6 +344,11 @@ describe("X20 on Postgres", () => {
 
     const rotated = await start({ ...on(key), MODELTIER_PROMPT_OLD_KEYS: oldKey });
     expect((await clientsOf(rotated).read(executionId)).prompt?.agentId).toBe("rotated");
+    // Expired, and no sweeper has been by yet: it is not given out all the same.
+    await database.query("update stored_prompts set expires_at = now() - interval '1 second'");
+    expect((await refusalOf(clientsOf(rotated).read(executionId))).code).toBe(Code.NotFound);
+    expect(await stored()).toBe(1);
+    await database.query("update stored_prompts set expires_at = now() + interval '1 hour'");
     await database.query("update stored_prompts set agent_id = 'kept', key_id = 'somebody'");
     const moved = await refusalOf(clientsOf(rotated).read(executionId));
     expect(moved.findDetails(ErrorInfoSchema)[0]?.reason).toBe("PROMPT_DAMAGED");
