@@ -154,6 +154,8 @@ export class Access {
 /** What everybody may is not enough where somebody has to be told apart, nor for metrics that have a token of their own. */
 function isEnough({ role, keyId, isOpen }: Identity, rule: Exclude<Rule, "anyone">): boolean {
   switch (rule) {
+    case "private":
+      return keyId !== "" || role === "admin";
     case "own":
       return keyId !== "" || role !== "caller";
     case "metrics":

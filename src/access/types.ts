@@ -8,9 +8,10 @@ export const isAtLeast = (role: Role, needed: Role): boolean => ROLES.indexOf(ro
 
 /**
  * What something that can be asked for needs. `anyone`: no key. `own`: a caller's, who sees its own and nothing else, so that
- * it takes somebody who is told apart from others. `metrics`: the token of their own, or a loopback address.
+ * it takes somebody who is told apart from others. `private`: an operator, too, reaches its own alone; an admin reaches everything.
+ * `metrics`: the token of their own, or a loopback address.
  */
-export const RULES = ["anyone", "caller", "own", "operator", "admin", "metrics"] as const;
+export const RULES = ["anyone", "caller", "own", "private", "operator", "admin", "metrics"] as const;
 export type Rule = (typeof RULES)[number];
 
 /** For whoever comes with the admin token, which many may share. */
@@ -47,3 +48,7 @@ export type StoredKey = Readonly<{
 /** Whose executions, budgets and keys somebody sees; undefined: everybody's. */
 export const ownerOf = ({ role, keyId }: Identity): string | undefined =>
   role === "caller" ? keyId : undefined;
+
+/** Whose stored texts somebody may read and delete; undefined: everybody's. */
+export const ownerOfTexts = ({ role, keyId }: Identity): string | undefined =>
+  role === "admin" ? undefined : keyId;

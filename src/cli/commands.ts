@@ -6,6 +6,7 @@ import { exportCommand, importCommand, validateCommand } from "./commands/config
 import { auditCommand } from "./commands/config-audit.ts";
 import { backtestCommand } from "./commands/config-backtest.ts";
 import { executionsCommand } from "./commands/executions.ts";
+import { deletePromptsCommand, showPromptCommand } from "./commands/prompts.ts";
 import { providersCommand } from "./commands/providers.ts";
 import { routeCommand } from "./commands/route.ts";
 
@@ -14,6 +15,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   complete: completeCommand,
   providers: providersCommand,
   executions: executionsCommand,
+  "prompts show": showPromptCommand,
+  "prompts delete": deletePromptsCommand,
   "access matrix": matrixCommand,
   "config export": exportCommand,
   "config validate": validateCommand,

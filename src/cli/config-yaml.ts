@@ -8,7 +8,17 @@ import {
   ScalarType,
   toJson,
 } from "@bufbuild/protobuf";
-import { Document, isMap, isScalar, isSeq, type Node, parseDocument, Scalar, YAMLMap } from "yaml";
+import {
+  Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  Scalar,
+  YAMLMap,
+} from "yaml";
 import { type RoutingConfig, RoutingConfigSchema } from "../../gen/modeltier/v1/routing_config_pb.js";
 import { findMisfit } from "./find-misfit.ts";
 
@@ -56,9 +66,20 @@ export function toYaml({ config, basedOn }: ConfigFile): string {
 
 /** @throws ConfigFileError that names the line or the field */
 export function fromYaml(text: string): ConfigFile {
-  const document = parseDocument(text, { uniqueKeys: true, strict: true, logLevel: "error" });
+  const lineCounter = new LineCounter();
+  // Pretty errors quote their line, each of them: in a long line full of mistakes that is work by the square.
+  const document = parseDocument(text, {
+    uniqueKeys: true,
+    strict: true,
+    logLevel: "error",
+    prettyErrors: false,
+    lineCounter,
+  });
   const [problem] = document.errors;
-  if (problem !== undefined) throw new ConfigFileError(inOwnWords(problem.message));
+  if (problem !== undefined) {
+    const { line, col } = lineCounter.linePos(problem.pos[0]);
+    throw new ConfigFileError(`${inOwnWords(problem.message)} at line ${line}, column ${col}`);
+  }
   const value = plainValueOf(document);
   if (!isRecord(value) || !isRecord(value.config)) {
     throw new ConfigFileError("the file must hold based_on and config");

@@ -42,6 +42,8 @@ export type CompletionCall = Readonly<{
   /** The caller understands `reset`. */
   acceptRestart: boolean;
   labels: Readonly<Record<string, string>>;
+  /** Its texts are not stored, whatever the service is told to do. */
+  withoutPromptStorage?: boolean;
   /** Of whoever asks; absent: callers are not told apart. */
   keyId?: string;
   /** Aborted when the caller goes away; upstream is closed in the same tick. */

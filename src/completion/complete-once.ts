@@ -10,8 +10,8 @@ import type { ReasoningBlock, ToolCall } from "../providers/provider.ts";
 import type { Decision } from "../routing/types.ts";
 import type { CompletionCall, EngineDeps } from "./call.ts";
 import { complete } from "./complete.ts";
-import type { CompletedEvent, EngineEvent } from "./events.ts";
-import { ReasoningBlocks } from "./reasoning-blocks.ts";
+import type { CompletedEvent } from "./events.ts";
+import { Gathered } from "./gathered.ts";
 
 export type OnceAnswer = Readonly<{
   decisionId: string;
@@ -31,63 +31,10 @@ export async function completeOnce(call: CompletionCall, deps: EngineDeps): Prom
   for await (const events of complete({ ...call, delivery: "ASSURED" }, deps)) {
     for (const event of events) gathered.add(event);
   }
-  return gathered.whole();
-}
-
-type Decided = Extract<EngineEvent, { kind: "decision" }>;
-
-class Gathered {
-  readonly #said = { text: "", refusal: "" };
-  readonly #reasoning = new ReasoningBlocks();
-  readonly #toolCalls: { id: string; name: string; argumentsJson: string }[] = [];
-  #decided: Decided | undefined;
-  #completed: CompletedEvent | undefined;
-
-  add(event: EngineEvent): void {
-    switch (event.kind) {
-      case "text":
-      case "refusal":
-        this.#said[event.kind] += event.text;
-        break;
-      case "reasoning":
-        this.#reasoning.add(event);
-        break;
-      case "tool_call":
-        this.#addToolCall(event);
-        break;
-      case "decision":
-        this.#decided = event;
-        break;
-      case "completed":
-        this.#completed = event;
-        break;
-      case "attempt_started":
-      case "attempt_failed":
-      case "reset":
-    }
+  const { decided, completed, answer } = gathered;
+  if (decided === undefined || completed === undefined) {
+    throw new Error("the engine ended without saying how");
   }
-
-  whole(): OnceAnswer {
-    if (this.#decided === undefined || this.#completed === undefined) {
-      throw new Error("the engine ended without saying how");
-    }
-    const { decisionId, decision } = this.#decided;
-    const toolCalls = this.#toolCalls.filter((call) => call !== undefined);
-    const { text: reasoning, all: reasoningBlocks } = this.#reasoning;
-    return {
-      decisionId,
-      decision,
-      ...this.#said,
-      reasoning,
-      reasoningBlocks,
-      toolCalls,
-      completed: this.#completed,
-    };
-  }
-
-  #addToolCall({ index, id, name, argumentsJson }: Extract<EngineEvent, { kind: "tool_call" }>): void {
-    const known = this.#toolCalls[index];
-    if (known === undefined) this.#toolCalls[index] = { id: id ?? "", name: name ?? "", argumentsJson };
-    else known.argumentsJson += argumentsJson;
-  }
+  const { decisionId, decision } = decided;
+  return { decisionId, decision, ...answer, completed };
 }

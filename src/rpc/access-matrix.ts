@@ -11,6 +11,7 @@ const CELLS: Readonly<Record<Rule, Readonly<Record<Role | "nobody", Cell>>>> = {
   anyone: { nobody: "yes", caller: "yes", operator: "yes", admin: "yes" },
   caller: { nobody: "", caller: "yes", operator: "yes", admin: "yes" },
   own: { nobody: "", caller: "own", operator: "yes", admin: "yes" },
+  private: { nobody: "", caller: "own", operator: "own", admin: "yes" },
   operator: { nobody: "", caller: "", operator: "yes", admin: "yes" },
   admin: { nobody: "", caller: "", operator: "", admin: "yes" },
   metrics: { nobody: "token", caller: "", operator: "yes", admin: "yes" },

@@ -4,6 +4,7 @@ import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
 import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
 import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
 import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
+import { PromptService } from "../../gen/modeltier/v1/prompt_service_pb.js";
 import { ProviderService } from "../../gen/modeltier/v1/provider_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import type { Rule } from "../access/types.ts";
@@ -41,6 +42,7 @@ export const SERVICE_RULES: readonly ServiceRules[] = [
     backtestConfig: "operator",
     listAuditEntries: "operator",
   }),
+  rulesOf(PromptService, { getPrompt: "private", deletePrompts: "private" }),
   rulesOf(ProviderService, { listProviders: "operator", reloadProviders: "operator" }),
   rulesOf(AccessService, {
     getIdentity: "caller",

@@ -31,6 +31,7 @@ import { listExecutions } from "../store/execution-list.ts";
 import { listScoreCounts } from "../store/execution-rollups.ts";
 import { findExecution } from "../store/executions.ts";
 import { listFeedback, sumFeedback } from "../store/feedback.ts";
+import { isPromptStored } from "../store/stored-prompts.ts";
 import type { Log } from "../telemetry/log.ts";
 import { ownerFor } from "./caller.ts";
 import {
@@ -179,19 +180,20 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
     },
     getExecution: async ({ executionId }, context) => {
       reading((found) => readExecutionId(found, executionId));
-      const [execution, attempts, feedback, said] = await ask(
+      const [execution, attempts, feedback, said, promptStored] = await ask(
         Promise.all([
           findExecution(db, executionId, ownerFor(context)),
           listAttempts(db, executionId),
           listFeedback(db, executionId, MOST_FEEDBACK),
           sumFeedback(db, [executionId]),
+          isPromptStored(db, executionId),
         ]),
       );
       if (execution === undefined) {
         throw new ConnectError("there is no such execution, or its record is not written yet", Code.NotFound);
       }
       return executionInFullToProto(
-        { execution, attempts, feedback, said: said.get(executionId) },
+        { execution, attempts, feedback, said: said.get(executionId), promptStored },
         config().catalogue,
       );
     },

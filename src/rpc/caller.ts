@@ -1,7 +1,7 @@
 /** Who calls: what a listener knows of it, and who it turned out to be. */
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Evidence } from "../access/access.ts";
-import { type Identity, ownerOf } from "../access/types.ts";
+import { type Identity, ownerOf, ownerOfTexts } from "../access/types.ts";
 
 /** Set by the HTTP listener, which knows the connection. */
 export const EVIDENCE = createContextKey<Evidence | undefined>(undefined, {
@@ -28,3 +28,7 @@ export const callerOf = (context: HandlerContext): string => identityOf(context)
 
 /** Whose executions, budgets and keys the caller may see; undefined: everybody's. */
 export const ownerFor = (context: HandlerContext): string | undefined => ownerOf(identityOf(context));
+
+/** Whose stored texts the caller may read and delete; undefined: everybody's. */
+export const textOwnerFor = (context: HandlerContext): string | undefined =>
+  ownerOfTexts(identityOf(context));

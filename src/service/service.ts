@@ -44,6 +44,7 @@ import { openHttpDoors } from "./http-doors.ts";
 import { openRecorder } from "./open-recorder.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { openTracing } from "./open-tracing.ts";
+import { startPrompts } from "./prompts.ts";
 import { reloadProviders } from "./reload-providers.ts";
 import { startRetention } from "./retention.ts";
 import { collectStartupGarbage } from "./startup-garbage.ts";
@@ -118,6 +119,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const idempotency = createIdempotency({ db: database.db, log });
   const retention = startRetention({ settings, database, metrics, log });
   const analytics = startAnalytics({ database, config, log });
+  const prompts = startPrompts({ settings, database, metrics, log });
   addTargetGauge(metrics.registry, config);
   const life = new Lifecycle();
 
@@ -126,8 +128,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   /** The same behind every door. */
   const calls = {
-    complete: (call: CompletionCall) => complete(call, engine.deps),
-    completeOnce: (call: CompletionCall) => completeOnce(call, engine.deps),
+    ...prompts.follow({
+      complete: (call: CompletionCall) => complete(call, engine.deps),
+      completeOnce: (call: CompletionCall) => completeOnce(call, engine.deps),
+    }),
     rules: { allowImageUrls: settings.allowImageUrls },
   };
   const services = [
@@ -162,6 +166,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }),
     configAdmin({ configuration, settings: following.settings, database, state: engine.state }),
     accessService({ budgets: admin, keys, log }),
+    prompts.service,
     ...analytics.services,
   ]
     .map((entry) => guard(entry, { authorize: authorizer(access), admit: admitter(admission), log }))
@@ -225,7 +230,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     http.close();
     tls?.close();
     const flushMs = Math.min(FLUSH_MS, Math.max(GOODBYE_MS, graceEndsMs - performance.now()));
-    await Promise.all([recorder.close(), idempotency.close(), tracing?.close(flushMs)]);
+    await Promise.all([recorder.close(), idempotency.close(), prompts.close(), tracing?.close(flushMs)]);
     await Promise.all([ofBudgets.close(), ofAccess.close()]);
     closing.abort();
     await configuration.close();

@@ -15,6 +15,7 @@ import { ACCESS_VARIABLES, type AccessSettings, readAccess } from "./access.ts";
 import { ADMISSION_VARIABLES, type AdmissionSettings, readAdmission } from "./admission.ts";
 import type { Environment } from "./environment.ts";
 import { type LimitSettings, readLimits } from "./limits.ts";
+import { PROMPT_VARIABLES, type PromptSettings, readPrompts } from "./prompts.ts";
 import { type ProviderSettings, readCustomKeys, readProviders } from "./providers.ts";
 import { SettingsReader } from "./reader.ts";
 import { listRoutingVariables } from "./routing-variables.ts";
@@ -85,6 +86,8 @@ export type Settings = Readonly<{
   /** How long a slice of a budget outlives the replica that holds it. */
   budgetLeaseMs: number;
   logLevel: LogLevel;
+  /** What becomes of the texts of prompts and answers. */
+  prompts: PromptSettings;
   /** How long calls in flight may take to end at a stop. */
   graceMs: number;
   /** Absent: calls are not traced. */
@@ -99,6 +102,7 @@ const KNOWN = new Set(
     "DURABILITY SPOOL_DIR SPOOL_BYTES RETENTION_DAYS BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
     ACCESS_VARIABLES,
     ADMISSION_VARIABLES,
+    PROMPT_VARIABLES,
   ]
     .join(" ")
     .split(" ")
@@ -143,6 +147,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     delivery: readDelivery(reader),
     access: readAccess(reader),
     admission: readAdmission(reader),
+    prompts: readPrompts(reader),
     tokenSecret: readTokenSecret(reader),
     tokenLifetimeMs: 1_000 * reader.positive("MODELTIER_TOKEN_LIFETIME_SECONDS", 300),
     budgetWithoutDatabase: reader.choice("MODELTIER_BUDGET_WITHOUT_DATABASE", ["refuse", "allow"], "refuse"),

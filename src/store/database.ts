@@ -33,6 +33,7 @@ export interface Database {
   score_rollups: ScoreRollupsTable;
   orchestration_config_versions: ConfigVersionsTable;
   idempotency_keys: IdempotencyKeysTable;
+  stored_prompts: StoredPromptsTable;
   audit_log: AuditLogTable;
   api_keys: ApiKeysTable;
   budgets: BudgetsTable;
@@ -186,6 +187,19 @@ export interface IdempotencyKeysTable {
   /** Null while in flight. */
   outcome: Uint8Array | null;
   created_at: Generated<Date>;
+  expires_at: Date;
+}
+
+/** One row per execution whose texts are stored. */
+export interface StoredPromptsTable {
+  execution_id: string;
+  agent_id: string;
+  /** Of whoever asked; "" where callers are not told apart. */
+  key_id: string;
+  /** As `prompts/seal.ts` made it. */
+  sealed: Uint8Array;
+  sealing_key_id: string;
+  created_at: Date;
   expires_at: Date;
 }
 

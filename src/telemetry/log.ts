@@ -84,13 +84,35 @@ export function createLog(
     destination,
   );
   const urgent = (level: "warn" | "error") => (message: string, fields?: LogFields) => {
-    logger[level](fields ?? {}, message);
+    logger[level](plain(fields), message);
     destination.flush?.(); // not the logger's, which waits for the end and so adds listeners to every line
   };
   return {
-    info: (message, fields) => logger.info(fields ?? {}, message),
+    info: (message, fields) => logger.info(plain(fields), message),
     warn: urgent("warn"),
     error: urgent("error"),
     onDrop: (lost) => void destination.on?.("drop", lost),
   };
 }
+
+/**
+ * Names, numbers and our own sentences, whatever the types were told: an error, a request or a header can hold a key or a prompt, and
+ * a logger that takes objects writes all of it.
+ */
+function plain(fields: LogFields = {}): LogFields {
+  if (!isPlain(fields)) return { left_out: "what was logged is no plain record" };
+  for (const name in fields) if (!isValue(fields[name])) return withoutObjects(fields);
+  return fields;
+}
+
+const VALUES: ReadonlySet<string> = new Set(["string", "number", "boolean"]);
+
+function isPlain(fields: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(fields);
+  return prototype === Object.prototype || prototype === null;
+}
+
+const isValue = (value: unknown): boolean => value === undefined || VALUES.has(typeof value);
+
+const withoutObjects = (fields: LogFields): LogFields =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => isValue(value)));

@@ -187,6 +187,12 @@ export function createMetrics() {
       help: "Times that records may not have reached the disk and were written again to a new segment.",
       registers,
     }),
+    promptsNotStored: new Counter({
+      name: "modeltier_prompts_not_stored_total",
+      help: "Calls whose texts should be stored and are not, by why. Their records are not touched by it.",
+      labelNames: ["reason"],
+      registers,
+    }),
     recordsDropped: new Counter({
       name: "modeltier_records_dropped_total",
       help: "Execution records that do not reach the database, by why; those it rejects are in the file of dead letters.",

@@ -17,9 +17,9 @@ import { type RunningService, startService } from "../support/service.ts";
 
 const FIRST = { provider: "openai", model: "gpt-4o-mini" } as const;
 const SECOND = { provider: "anthropic", model: "claude-haiku-5-5" } as const;
-const KEY = "sk-canary-0b7c1f";
-const PROMPT = "canary-prompt-5d2e";
-const COLLECTOR_KEY = "canary-collector-8a41";
+const KEY = "sk-CANARY-0b7c1f";
+const PROMPT = "CANARY-prompt-5d2e";
+const COLLECTOR_KEY = "CANARY-collector-8a41";
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER = "00f067aa0ba902b7";
 const SAMPLED = { traceparent: `00-${TRACE}-${CALLER}-01` };

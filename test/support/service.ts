@@ -1,4 +1,5 @@
 /** The real service as a process of its own, on free ports, against its own sandbox: what tests call as users would. */
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,7 +23,10 @@ export type RunningService = Readonly<{
   dataDir: string;
   /** All that it printed so far. */
   output(): Readonly<{ stdout: string; stderr: string }>;
-  /** Sends the signal and gives the exit code; kills it when it has not gone after 40 s. */
+  /**
+   * Sends the signal and gives the exit code; kills it when it has not gone after 40 s.
+   * @throws AssertionError when the word CANARY, which stands in the keys and prompts of tests, is in what it printed
+   */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }>;
 
@@ -88,6 +92,7 @@ export async function startService({
       clearTimeout(timer);
       process.off("exit", killWithUs);
       if (dataDir === undefined) rmSync(folder, { recursive: true, force: true });
+      for (const [stream, text] of Object.entries(output)) checkCanaries(stream, text);
       return code;
     },
   };
@@ -106,3 +111,9 @@ function untilReady(child: ChildProcess, output: { stdout: string; stderr: strin
 }
 
 const addressIn = (text: string, pattern: RegExp): string => pattern.exec(text)?.[1] ?? "";
+
+/** The line itself is not shown: it may hold a key that is no canary. */
+function checkCanaries(stream: string, text: string): void {
+  const line = text.split("\n").findIndex((one) => one.includes("CANARY"));
+  assert.equal(line, -1, `a canary is in line ${line + 1} of ${stream}`);
+}

@@ -25,7 +25,8 @@ export declare type AuditEntry = Message<"modeltier.v1.AuditEntry"> & {
   entryId: bigint;
 
   /**
-   * What was done: "config.publish", "config.rollback", "budget.set", "budget.delete" or "providers.reload". More may follow.
+   * What was done: "config.publish", "config.rollback", "budget.set", "budget.delete", "providers.reload", "prompt.read" or
+   * "prompt.delete". More may follow.
    *
    * @generated from field: string action = 2;
    */

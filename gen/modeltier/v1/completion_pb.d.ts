@@ -110,6 +110,13 @@ export declare type CompleteRequest = Message$1<"modeltier.v1.CompleteRequest"> 
    * @generated from field: map<string, string> labels = 11;
    */
   labels: { [key: string]: string };
+
+  /**
+   * The texts of this call are not stored, whatever MODELTIER_PROMPT_STORAGE says.
+   *
+   * @generated from field: bool without_prompt_storage = 12;
+   */
+  withoutPromptStorage: boolean;
 };
 
 /**

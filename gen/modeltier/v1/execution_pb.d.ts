@@ -327,7 +327,7 @@ export declare type GetExecutionRequest = Message<"modeltier.v1.GetExecutionRequ
 export declare const GetExecutionRequestSchema: GenMessage<GetExecutionRequest>;
 
 /**
- * One execution in full. No text of prompt or answer is kept, so none is here.
+ * One execution in full, without the texts of prompt and answer: see PromptService.
  *
  * @generated from message modeltier.v1.GetExecutionResponse
  */
@@ -360,6 +360,13 @@ export declare type GetExecutionResponse = Message<"modeltier.v1.GetExecutionRes
    * @generated from field: repeated modeltier.v1.Feedback feedback = 4;
    */
   feedback: Feedback[];
+
+  /**
+   * The texts of prompt and answer are stored: PromptService.GetPrompt gives them to those who may read them.
+   *
+   * @generated from field: bool prompt_stored = 5;
+   */
+  promptStored: boolean;
 };
 
 /**

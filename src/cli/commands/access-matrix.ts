@@ -20,7 +20,7 @@ export const matrixCommand: Command = {
       terminal.print(`| ${what.padEnd(width)} | ${cells.join(" | ")} |`);
     }
     terminal.print(
-      "\nown: its own executions, budgets and key. token: with MODELTIER_METRICS_TOKEN, or from a loopback address.",
+      "\nown: its own executions, budgets, key and stored texts. token: with MODELTIER_METRICS_TOKEN, or from a loopback address.",
     );
     return EXIT.done;
   },

@@ -81,6 +81,7 @@ function readCall(json: JsonValue, parameters: Parameters, deps: ReadingDeps): C
     delivery: readDelivery(parameters, found),
     acceptRestart: false, // the chunks of this API cannot say that an answer starts over
     labels: { ...readUser(json.at("user")), ...parameters.labels(found) },
+    withoutPromptStorage: json.at("store").flag() === false,
   };
 }
 

@@ -53,6 +53,7 @@ export function completionFromProto(
     delivery: deliveryFromProto(request.delivery),
     acceptRestart: request.acceptRestart,
     labels: request.labels,
+    withoutPromptStorage: request.withoutPromptStorage,
   };
 }
 

@@ -64,11 +64,13 @@ export type ExecutionInFull = Readonly<{
   feedback: readonly StoredFeedback[];
   /** What all of it comes to; absent: there is none. */
   said: FeedbackSums | undefined;
+  /** Its texts are stored. */
+  promptStored: boolean;
 }>;
 
 /** @param catalogue of today; it tells apart what was billed, as long as prices are the same */
 export const executionInFullToProto = (
-  { execution, attempts, feedback, said }: ExecutionInFull,
+  { execution, attempts, feedback, said, promptStored }: ExecutionInFull,
   catalogue: Catalogue,
 ): GetExecutionResponse =>
   create(GetExecutionResponseSchema, {
@@ -76,6 +78,7 @@ export const executionInFullToProto = (
     decision: recordedDecision(execution),
     attempts: attempts.map((attempt) => attemptToProto(attempt, execution.created_at, catalogue)),
     feedback: feedback.map(feedbackToProto),
+    promptStored,
   });
 
 /** What was not recorded is left unsaid. */

@@ -12,7 +12,8 @@ import { executionDetails } from "./0008-execution-details.ts";
 import { feedback } from "./0009-feedback.ts";
 import { rollups } from "./0010-rollups.ts";
 import { apiKeys } from "./0011-api-keys.ts";
-import { retention } from "./0014-retention.ts";
+import { storedPrompts } from "./0012-stored-prompts.ts";
+import { retention } from "./0013-retention.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -39,6 +40,7 @@ export const MIGRATIONS: readonly Migration[] = [
   feedback,
   rollups,
   apiKeys,
+  storedPrompts,
   retention,
 ];
 

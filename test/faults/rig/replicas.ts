@@ -102,7 +102,7 @@ async function startReplica(
 export const accessOf = ({ grpcAddress }: Pick<RunningService, "grpcAddress">) =>
   createClient(AccessService, createGrpcTransport({ baseUrl: `http://${grpcAddress}` }));
 
-export const PROVIDER_KEY = "sk-test-of-every-provider";
+export const PROVIDER_KEY = "sk-CANARY-of-every-provider";
 
 export const providersOf = ({ baseUrls }: Sandbox): Readonly<Record<string, string>> => ({
   MODELTIER_SANDBOX: "false",

@@ -13,6 +13,7 @@ import { Count, Money, When } from "../parts/values.tsx";
 import { moment, price, spanOf, usd } from "../text/format.ts";
 import { finishName, intentName, outcomeName, sourceName } from "../text/names.ts";
 import { Ended } from "./Executions.tsx";
+import { StoredTexts } from "./StoredTexts.tsx";
 
 export function Execution() {
   const { path, query } = useAddress();
@@ -39,7 +40,11 @@ export function Execution() {
 const mayBeWrittenYet = (error: unknown): boolean =>
   [Code.NotFound, Code.Unavailable].includes(ConnectError.from(error).code);
 
-function Opened({ of: { execution, decision, attempts, feedback } }: { of: GetExecutionResponse }) {
+function Opened({
+  of: { execution, decision, attempts, feedback, promptStored },
+}: {
+  of: GetExecutionResponse;
+}) {
   if (execution === undefined) return null;
   const cost =
     execution.priceStatus === PriceStatus.UNKNOWN
@@ -92,7 +97,7 @@ function Opened({ of: { execution, decision, attempts, feedback } }: { of: GetEx
       </div>
       <Bill attempts={attempts} total={execution.costNanoUsd} saving={execution.cacheSavingNanoUsd} />
       <Said of={feedback} />
-      <p className="muted">The texts of prompt and answer are not kept, so they are not here.</p>
+      <StoredTexts executionId={execution.executionId} stored={promptStored} />
     </>
   );
 }

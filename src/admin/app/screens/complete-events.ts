@@ -28,6 +28,7 @@ export function useAnswer() {
         routing: { case: "route" as const, value: routeRequestOf(form) },
         messages: [{ role: Role.USER, parts: [{ content: { case: "text" as const, value: form.prompt } }] }],
         labels: { from: "playground" },
+        withoutPromptStorage: true, // the page promises it
       };
       for await (const { event } of router.complete(request, { signal: mine.signal })) {
         const heard = { atMs: performance.now() - startedAt, event };
