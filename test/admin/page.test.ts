@@ -190,6 +190,27 @@ describe("the screens", () => {
 });
 
 describe("the executions", () => {
+  it("say of an agent that was not named that it is unnamed, and offer no list of its own", async () => {
+    const response = await fetch(`${service.httpUrl}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model: "auto", messages: [{ role: "user", content: "Say hello" }] }),
+    });
+    expect(response.status).toBe(200);
+    await response.text();
+    const opened = await enter();
+    const { page } = opened;
+    await seeData(opened, "/executions", /newest/);
+    const row = page.getByRole("row").filter({ has: page.getByRole("cell", { name: "unnamed" }) });
+    await row.first().waitFor();
+    await row.first().getByRole("link").first().click();
+    await page.getByRole("heading", { name: "What happened" }).waitFor();
+    const agent = page.locator("dt", { hasText: /^Agent$/ }).locator("+ dd");
+    expect(await agent.textContent()).toBe("unnamed");
+    expect(await agent.getByRole("link").count()).toBe(0);
+    await opened.close();
+  });
+
   it("are those that cost at least what one types, and a text that is no amount is said to be none", async () => {
     const opened = await enter();
     const { page } = opened;

@@ -3,8 +3,9 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { useEffect, useState } from "react";
 import type { ModelTarget, Tier } from "../../../../gen/modeltier/v1/routing_pb.js";
+import { Link } from "../frame/router.tsx";
 import { ago, count, exactCount, exactUsd, moment, usd } from "../text/format.ts";
-import { providerClass, tierName } from "../text/names.ts";
+import { agentName, providerClass, tierName } from "../text/names.ts";
 
 export function Money({ nano }: { nano: bigint }) {
   const exact = exactUsd(nano);
@@ -38,6 +39,12 @@ export function When({ time }: { time: Timestamp | undefined }) {
       {ago(time, Math.max(now, Date.now()))}
     </time>
   );
+}
+
+/** Named, and the way to what it did; of one without a name there is no list. */
+export function Agent({ id }: { id: string }) {
+  if (id === "") return <span>{agentName(id)}</span>;
+  return <Link to={`/executions?agent=${encodeURIComponent(id)}`}>{id}</Link>;
 }
 
 export function TierMark({ tier }: { tier: Tier }) {

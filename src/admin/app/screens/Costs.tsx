@@ -10,10 +10,10 @@ import {
 } from "../../../../gen/modeltier/v1/analytics_pb.js";
 import { AnalyticsService } from "../../../../gen/modeltier/v1/analytics_service_pb.js";
 import { ConfigService } from "../../../../gen/modeltier/v1/config_service_pb.js";
-import { Link, navigate, useAddress } from "../frame/router.tsx";
+import { navigate, useAddress } from "../frame/router.tsx";
 import { Asked } from "../parts/states.tsx";
 import { Table } from "../parts/table.tsx";
-import { Count, Money } from "../parts/values.tsx";
+import { Agent, Count, Money } from "../parts/values.tsx";
 import { percent, timeZone, usd } from "../text/format.ts";
 import { CostModels, NotWorthIt } from "./cost-models.tsx";
 import { CostTrend } from "./cost-trend.tsx";
@@ -124,7 +124,7 @@ const Agents = ({ rows }: { rows: readonly AgentCost[] }) => (
     columns={[
       {
         name: "Agent",
-        cell: ({ agentId }) => <Link to={`/executions?agent=${encodeURIComponent(agentId)}`}>{agentId}</Link>,
+        cell: ({ agentId }) => <Agent id={agentId} />,
       },
       { name: "Executions", cell: ({ totals }) => <Count value={totals?.executions ?? 0n} />, right: true },
       { name: "Cost", cell: ({ totals }) => <Money nano={totals?.costNanoUsd ?? 0n} />, right: true },

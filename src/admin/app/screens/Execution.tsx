@@ -3,13 +3,13 @@ import { useQuery } from "@connectrpc/connect-query";
 import { AnalyticsService } from "../../../../gen/modeltier/v1/analytics_service_pb.js";
 import type { GetExecutionResponse, RecordedAttempt } from "../../../../gen/modeltier/v1/execution_pb.js";
 import type { Feedback } from "../../../../gen/modeltier/v1/feedback_pb.js";
-import { PriceStatus } from "../../../../gen/modeltier/v1/routing_pb.js";
+import { Intent, PriceStatus } from "../../../../gen/modeltier/v1/routing_pb.js";
 import { Link, useAddress, withQuery } from "../frame/router.tsx";
 import { DecisionView } from "../parts/decision.tsx";
 import { Asked, Empty } from "../parts/states.tsx";
 import { Table } from "../parts/table.tsx";
 import { Timeline } from "../parts/timeline.tsx";
-import { Count, Money, When } from "../parts/values.tsx";
+import { Agent, Count, Money, When } from "../parts/values.tsx";
 import { moment, price, spanOf, usd } from "../text/format.ts";
 import { finishName, intentName, outcomeName, sourceName } from "../text/names.ts";
 import { Ended } from "./Executions.tsx";
@@ -68,8 +68,8 @@ function Opened({
         </dd>
         <dt>Agent</dt>
         <dd>
-          <Link to={`/executions?agent=${encodeURIComponent(execution.agentId)}`}>{execution.agentId}</Link>,{" "}
-          {intentName(execution.intent)}
+          <Agent id={execution.agentId} />
+          {execution.intent === Intent.UNSPECIFIED ? "" : `, ${intentName(execution.intent)}`}
           {execution.sessionId === "" ? "" : `, session ${execution.sessionId}`}
         </dd>
         <dt>Labels</dt>

@@ -9,7 +9,7 @@ import { Asked, Empty } from "../parts/states.tsx";
 import { Table } from "../parts/table.tsx";
 import { Money, Target, TierMark, When } from "../parts/values.tsx";
 import { exactCount, spanOf } from "../text/format.ts";
-import { intentName, statusName } from "../text/names.ts";
+import { agentName, intentName, statusName } from "../text/names.ts";
 import { filterOf } from "./execution-filter.ts";
 import { ExecutionFilters } from "./execution-filters.tsx";
 
@@ -88,7 +88,7 @@ function List({ rows, query }: { rows: readonly Execution[]; query: URLSearchPar
           ),
         },
         { name: "Ended", cell: (row) => <Ended of={row} /> },
-        { name: "Agent", cell: ({ agentId }) => agentId },
+        { name: "Agent", cell: ({ agentId }) => agentName(agentId) },
         { name: "Intent", cell: ({ intent }) => intentName(intent) },
         { name: "Score", cell: ({ effectiveScore }) => effectiveScore.toFixed(2), right: true },
         { name: "Tier", cell: ({ tier }) => <TierMark tier={tier} /> },

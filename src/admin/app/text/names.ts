@@ -14,6 +14,8 @@ const words = (name: string | undefined): string => (name ?? "unknown").toLowerC
 export const tierName = (tier: Tier): string => (tier === Tier.UNSPECIFIED ? "no tier" : words(Tier[tier]));
 export const intentName = (intent: Intent): string =>
   intent === Intent.UNSPECIFIED ? "not said" : words(Intent[intent]);
+/** Calls over OpenAI's API need not name an agent. */
+export const agentName = (agentId: string): string => (agentId === "" ? "unnamed" : agentId);
 export const statusName = (status: ExecutionStatus): string =>
   status === ExecutionStatus.OK ? "answered" : words(ExecutionStatus[status]);
 export const causeName = (kind: CauseKind): string => words(CauseKind[kind]);
