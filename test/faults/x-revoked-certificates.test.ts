@@ -82,6 +82,13 @@ it("X15 a certificate that was taken back is refused at both doors once SIGHUP h
   }
 });
 
+it("SIGHUP has the files read although none of them changed", async () => {
+  const readings = () => service.output().stderr.split("new certificates are in use").length - 1;
+  const before = readings();
+  process.kill(service.pid, "SIGHUP");
+  expect(await holdsWithin(10_000, () => readings() > before)).toBe(true);
+});
+
 it("X15 a list that is none is named at the start, and while it runs leaves the one before in force", async () => {
   const empty = join(folder, "empty.crl");
   writeFileSync(empty, "nothing\n");
