@@ -6,6 +6,7 @@ import pg from "pg";
 import { BudgetPeriod } from "../../gen/modeltier/v1/access_pb.js";
 import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
 import { type Sandbox, startSandbox } from "../../src/sandbox/sandbox.ts";
+import { databaseOf } from "../support/database-of.ts";
 import { type RunningService, startService } from "../support/service.ts";
 
 const KIMI = "kimi-k2-0905-preview";
@@ -111,8 +112,7 @@ async function setBudgets(service: RunningService): Promise<void> {
 }
 
 async function refuseRowsOf(service: RunningService, agentId: string): Promise<void> {
-  const host = /psql -h (\S+)/.exec(service.output().stdout)?.[1];
-  const client = new pg.Client({ host, user: "postgres", database: "postgres" });
+  const client = new pg.Client(databaseOf(service));
   await client.connect();
   await client.query(
     `alter table orchestration_executions add constraint test_rows check (agent_id <> '${agentId}')`,

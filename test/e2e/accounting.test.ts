@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { Tier } from "../../gen/modeltier/v1/routing_pb.js";
+import { databaseOf } from "../support/database-of.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
 
@@ -100,8 +101,7 @@ describe("the operators' two queries after a hundred calls equal the sandbox's l
     afterAll(() => service.stop());
 
     it("to the nano-USD", async () => {
-      const host = /psql -h (\S+)/.exec(service.output().stdout)?.[1];
-      await expectTheLedgersSums(service, { host, user: "postgres", database: "postgres" });
+      await expectTheLedgersSums(service, databaseOf(service));
     });
   });
 

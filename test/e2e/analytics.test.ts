@@ -10,6 +10,7 @@ import { AttemptKind, ExecutionStatus } from "../../gen/modeltier/v1/execution_p
 import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { AgentScoreSource, Intent, Tier } from "../../gen/modeltier/v1/routing_pb.js";
+import { databaseOf } from "../support/database-of.ts";
 import { type RunningService, startService } from "../support/service.ts";
 
 const TOKEN = "an-admin-token-of-this-test";
@@ -339,8 +340,7 @@ describe("analytics and feedback", () => {
     await getExecution(executionIds[4] ?? "");
     const { stdout, stderr } = service.output();
     for (const text of [SECRET, "Short and right", "Too long"]) expect(stdout + stderr).not.toContain(text);
-    const host = /psql -h (\S+)/.exec(stdout)?.[1];
-    const client = new pg.Client({ host, user: "postgres", database: "postgres" });
+    const client = new pg.Client(databaseOf(service));
     await client.connect();
     const { rows } = await client.query(
       "select count(*) filter (where e::text like $1) as with_words, count(*) from orchestration_executions e",

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { type CompleteResponse, Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
+import { databaseOf } from "../support/database-of.ts";
 import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
@@ -83,7 +84,7 @@ describe.each(["postgres", "the embedded database"])("with %s, a call with an id
   beforeAll(async () => {
     const url = engine === "postgres" ? await postgres.createDatabase() : undefined;
     service = url === undefined ? await startService() : await startOnPostgres(url);
-    connection = connectionOf(service, url);
+    connection = databaseOf(service, url);
   });
   afterAll(() => service.stop());
   afterEach(async () => {
@@ -209,11 +210,6 @@ async function until<T>(call: () => Promise<T>): Promise<T> {
     }
   }
 }
-
-const connectionOf = (service: RunningService, url: string | undefined): pg.ClientConfig =>
-  url === undefined
-    ? { host: /psql -h (\S+)/.exec(service.output().stdout)?.[1], user: "postgres", database: "postgres" }
-    : { connectionString: url };
 
 describe("over two replicas on one Postgres", () => {
   let replicas: readonly [RunningService, RunningService];

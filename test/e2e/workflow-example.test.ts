@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CATALOGUE } from "../../src/pricing/catalogue.ts";
+import { databaseOf } from "../support/database-of.ts";
 import { type RunningService, startService } from "../support/service.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/workflow/workflow.ts", import.meta.url));
@@ -71,8 +72,7 @@ function savedBy({ provider, model, usage }: LedgerEntry): bigint {
 
 /** Waits for the recorder, which writes behind the calls. */
 async function recordedSums(service: RunningService, attempts: number) {
-  const host = /psql -h (\S+)/.exec(service.output().stdout)?.[1];
-  const client = new pg.Client({ host, user: "postgres", database: "postgres" });
+  const client = new pg.Client(databaseOf(service));
   await client.connect();
   const sumsOf = async (table: string) => {
     const { rows } = await client.query<Sums>(

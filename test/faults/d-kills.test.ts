@@ -12,6 +12,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { type Sandbox, startSandbox } from "../../src/sandbox/sandbox.ts";
+import { databaseOf } from "../support/database-of.ts";
 import { copyCluster } from "../support/embedded-folder.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
@@ -62,10 +63,7 @@ async function readRows(database: pg.Client): Promise<readonly Row[]> {
 }
 
 async function connectTo(service: RunningService, url: string | undefined): Promise<pg.Client> {
-  const host = /psql -h (\S+)/.exec(service.output().stdout)?.[1];
-  const client = new pg.Client(
-    url === undefined ? { host, user: "postgres", database: "postgres" } : { connectionString: url },
-  );
+  const client = new pg.Client(databaseOf(service, url));
   client.on("error", () => undefined);
   await client.connect();
   return client;

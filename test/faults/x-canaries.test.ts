@@ -10,6 +10,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { accessOf, bearer, makeKey, transportTo } from "../support/access.ts";
+import { databaseOf } from "../support/database-of.ts";
 import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.ts";
 import { copyCluster } from "../support/embedded-folder.ts";
 import { type OtlpReceiver, startOtlpReceiver } from "../support/otlp-receiver.ts";
@@ -75,10 +76,7 @@ describe.each(["embedded", "postgres"] as const)("X01 on the %s database", (engi
   }
 
   async function openDatabase(service: RunningService, url: string | undefined): Promise<pg.Client> {
-    const host = /psql -h (\S+)/.exec(service.output().stdout)?.[1];
-    const client = new pg.Client(
-      url === undefined ? { host, user: "postgres", database: "postgres" } : { connectionString: url },
-    );
+    const client = new pg.Client(databaseOf(service, url));
     client.on("error", () => undefined);
     await client.connect();
     return client;

@@ -14,6 +14,7 @@ import { RouterService } from "../../../gen/modeltier/v1/router_service_pb.js";
 import { Tier } from "../../../gen/modeltier/v1/routing_pb.js";
 import { KEY_CANARY, PAYLOAD_CANARY } from "../../../src/sandbox/dialects/canaries.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../../src/sandbox/sandbox.ts";
+import { databaseOf } from "../../support/database-of.ts";
 import { copyCluster } from "../../support/embedded-folder.ts";
 import { type RunningService, startService } from "../../support/service.ts";
 import { startTcpProxy, type TcpProxy } from "../../support/tcp-proxy.ts";
@@ -82,7 +83,7 @@ async function buildRig(options: RigOptions, stack: AsyncDisposableStack): Promi
     ...(await options.providers?.(sandbox)),
   };
   const service = await startServiceOver(sandbox, baseUrls, options, stack);
-  const database = new pg.Client(databaseConfig(service, options.databaseUrl));
+  const database = new pg.Client(databaseOf(service, options.databaseUrl));
   await database.connect();
   const keepAlive = setInterval(() => void database.query("select 1").catch(() => {}), KEEP_ALIVE_MS).unref();
   stack.defer(() => database.end());
@@ -173,12 +174,6 @@ function environmentOf(sandbox: Sandbox, baseUrls: Readonly<Record<string, strin
     MODELTIER_PROVIDERS: Object.keys(baseUrls).join(","),
     ...Object.fromEntries(custom),
   };
-}
-
-function databaseConfig(service: RunningService, url: string | undefined): pg.ClientConfig {
-  if (url !== undefined) return { connectionString: url };
-  const host = /psql -h (\S+)/.exec(service.output().stdout)?.[1];
-  return { host, user: "postgres", database: "postgres" };
 }
 
 /** The service is ready before its tables are. */

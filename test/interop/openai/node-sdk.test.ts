@@ -2,6 +2,7 @@
 import OpenAI from "openai";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { databaseOf } from "../../support/database-of.ts";
 import { type RunningService, startService } from "../../support/service.ts";
 import { emptyLedger, endedAttempts, HAIKU, KIMI, MINI, PNG_URL, SCHEMA, WEATHER } from "./support.ts";
 
@@ -53,8 +54,7 @@ describe("a whole answer", () => {
       metadata: { agent_id: "recorded-agent", session_id: "run-7", ticket: "T-1" },
       user: "ann",
     }).withResponse();
-    const host = /psql -h (\S+)/.exec(service.output().stdout)?.[1];
-    const client = new pg.Client({ host, user: "postgres", database: "postgres" });
+    const client = new pg.Client(databaseOf(service));
     await client.connect();
     const find = () =>
       client.query("SELECT agent_id, labels FROM orchestration_executions WHERE execution_id = $1", [id]);
