@@ -203,7 +203,7 @@ describe("after ten thousand mixed calls", () => {
       const { rows } = await client.query(
         "select agent_id, count(*) as executions, sum(cost_nano_usd) as cost from orchestration_executions group by 1",
       );
-      const inSql = rows.map((row) => [row.agent_id, Number(row.executions), BigInt(row.cost)]);
+      const inSql = rows.map((row) => [row.agent_id || "unnamed", Number(row.executions), BigInt(row.cost)]);
       expect(figures.agents.toSorted()).toEqual(inSql.toSorted());
       expect(roundsTo(figures.month, sum), `${figures.month} for ${sum} nano-USD`).toBe(true);
       expect(opened.complaints).toEqual([]);
