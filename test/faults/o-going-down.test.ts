@@ -1,5 +1,7 @@
 /** O01 and O09: a service that is told to end under 200 open streams, and what a scrape of it costs. */
 
+import { once } from "node:events";
+import { connect as connectHttp2, constants } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -40,14 +42,18 @@ async function openStreams(service: RunningService): Promise<readonly Promise<st
   ).then((all) => all.map(({ ended }) => ended));
 }
 
-it("O01 SIGTERM under 200 streams: NOT_SERVING at once, every stream ends well, every record is written, exit 0", async () => {
+it("O01 SIGTERM under 200 streams: NOT_SERVING and GOAWAY at once, every stream ends well, every record is written, exit 0", async () => {
   const service = await startService({ env: { MODELTIER_SANDBOX_TOKENS_PER_SECOND: "20" } });
   const heard = await watchHealth(service);
   const streams = await openStreams(service);
+  const idle = connectHttp2(`http://${service.grpcAddress}`);
+  const goAway = once(idle, "goaway");
+  await once(idle, "remoteSettings");
   let ended = 0;
   for (const stream of streams) void stream.then(() => (ended += 1));
   const exited = service.stop("SIGTERM");
   expect(await holdsWithin(10_000, async () => heard.at(-1) === "NOT_SERVING")).toBe(true);
+  expect((await goAway)[0]).toBe(constants.NGHTTP2_NO_ERROR);
   expect(ended).toBeLessThan(STREAMS);
   const anew = createClient(RouterService, createGrpcTransport({ baseUrl: `http://${service.grpcAddress}` }));
   await expect(anew.route({ agentId: "a" })).rejects.toThrow();
