@@ -1,17 +1,22 @@
 /** Makes, renews and ends keys. Whoever is given a secret is given it once: what is kept is its hash. */
+import type { KeyLimits } from "../limits/types.ts";
 import { hashKey, keyText, newKeyId, newSecret, pepperIdOf } from "./key-text.ts";
 import type { Role, StoredKey } from "./types.ts";
 
 /** The queries of `store/api-keys.ts`, with the database filled in. */
 export type KeyStore = Readonly<{
   insert(
-    key: Pick<StoredKey, "keyId" | "name" | "role" | "hash" | "pepperId" | "createdBy" | "expiresAt">,
+    key: Pick<
+      StoredKey,
+      "keyId" | "name" | "role" | "hash" | "pepperId" | "createdBy" | "expiresAt" | "limits"
+    >,
   ): Promise<StoredKey>;
   rotate(
     rotation: Pick<StoredKey, "keyId" | "hash" | "pepperId"> &
       Readonly<{ overlapEndsAt: Date; author: string }>,
   ): Promise<StoredKey | undefined>;
   revoke(keyId: string, author: string): Promise<StoredKey | undefined>;
+  setLimits(keyId: string, limits: KeyLimits, author: string): Promise<StoredKey | undefined>;
   list(options: Readonly<{ keyId?: string; ended: boolean }>): Promise<readonly StoredKey[]>;
 }>;
 
@@ -28,7 +33,13 @@ export type KeyAdminOptions = Readonly<{
 /** A key with the one sight of its secret. */
 export type IssuedKey = Readonly<{ key: StoredKey; text: string }>;
 
-export type KeyWish = Readonly<{ name: string; role: Role; lifetimeMs?: number; author: string }>;
+export type KeyWish = Readonly<{
+  name: string;
+  role: Role;
+  lifetimeMs?: number;
+  limits?: KeyLimits;
+  author: string;
+}>;
 
 /** For how long an old secret holds beside a new one, unless somebody says otherwise. */
 export const USUAL_OVERLAP_MS = 24 * 3_600_000;
@@ -51,7 +62,7 @@ export class KeyAdmin {
   }
 
   /** @throws PepperMissingError */
-  async create({ name, role, lifetimeMs, author }: KeyWish): Promise<IssuedKey> {
+  async create({ name, role, lifetimeMs, limits, author }: KeyWish): Promise<IssuedKey> {
     const { store, randomBytes, wallMs, changed } = this.#options;
     const pepper = this.#pepper();
     const given = { keyId: newKeyId(randomBytes), secret: newSecret(randomBytes) };
@@ -63,6 +74,7 @@ export class KeyAdmin {
       pepperId: pepperIdOf(pepper),
       createdBy: author,
       ...(lifetimeMs !== undefined && { expiresAt: new Date(wallMs() + lifetimeMs) }),
+      ...(limits !== undefined && { limits }),
     });
     await changed();
     return { key, text: keyText(given) };
@@ -89,6 +101,13 @@ export class KeyAdmin {
     const revoked = await this.#options.store.revoke(keyId, author);
     await this.#options.changed();
     return revoked;
+  }
+
+  /** All of them anew: what is absent is not limited. @returns undefined when there is no such key, or it is revoked */
+  async setLimits(keyId: string, limits: KeyLimits, author: string): Promise<StoredKey | undefined> {
+    const changed = await this.#options.store.setLimits(keyId, limits, author);
+    await this.#options.changed();
+    return changed;
   }
 
   /** The newest first. */

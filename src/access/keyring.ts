@@ -1,5 +1,6 @@
 /** The keys in memory: every call asks here, and never the database. */
 import { timingSafeEqual } from "node:crypto";
+import type { KeyLimits } from "../limits/types.ts";
 import { hashKey, type KeyText, parseKey, pepperIdOf } from "./key-text.ts";
 import type { Identity, StoredKey } from "./types.ts";
 
@@ -63,6 +64,11 @@ export class Keyring {
     const key = this.#keys.get(keyId);
     if (key === undefined || this.#nowMs() >= (key.expiresAt?.getTime() ?? FOR_EVER)) return undefined;
     return { identity: identityOf(key), hash: key.hash };
+  }
+
+  /** What a key may take; undefined: as much as it likes. */
+  limitsOf(keyId: string): KeyLimits | undefined {
+    return this.#keys.get(keyId)?.limits;
   }
 
   /** Whose key a text is; undefined when it is nobody's, or holds no more. Takes as long for an id that exists as for another. */

@@ -1,4 +1,5 @@
 /** The words of access: who may do what, and what is kept of a key. Plain data; no secret. */
+import type { KeyLimits } from "../limits/types.ts";
 
 /** Each may do all that the one before it may. */
 export const ROLES = ["caller", "operator", "admin"] as const;
@@ -43,6 +44,8 @@ export type StoredKey = Readonly<{
   createdBy: string;
   expiresAt?: Date;
   revokedAt?: Date;
+  /** Absent: none. */
+  limits?: KeyLimits;
 }>;
 
 /** Whose executions, budgets and keys somebody sees; undefined: everybody's. */

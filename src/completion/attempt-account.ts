@@ -1,5 +1,6 @@
 /** What an attempt comes to: its record, and its verdict on the target. */
 import type { Amounts } from "../budgets/types.ts";
+import { tokenCount } from "../pricing/cost.ts";
 import type { CatalogueModel } from "../pricing/types.ts";
 import type { PlannedTarget } from "../routing/types.ts";
 import type { AttemptKind, AttemptRecord } from "../store/records.ts";
@@ -54,9 +55,7 @@ export function attemptRecord(
 
 /** What the budgets are charged for it. */
 export function costOf({ costNanoUsd, tokens }: AttemptRecord): Amounts {
-  const { freshInputTokens, cachedInputTokens, cacheWriteTokens, outputTokens } = tokens;
-  const all = freshInputTokens + cachedInputTokens + cacheWriteTokens + outputTokens;
-  return { nano_usd: costNanoUsd, tokens: BigInt(all) };
+  return { nano_usd: costNanoUsd, tokens: BigInt(tokenCount(tokens)) };
 }
 
 export function attemptReport(end: AttemptEnd): AttemptReport {

@@ -1,5 +1,6 @@
 /** The account of one call: its attempts, their sum, and one record at its end. */
 import type { BudgetCharge } from "../budgets/types.ts";
+import { tokenCount } from "../pricing/cost.ts";
 import type { BilledTokens } from "../pricing/types.ts";
 import type { FinishReason } from "../providers/provider.ts";
 import { scoringInputsOf } from "../routing/scoring-inputs.ts";
@@ -131,11 +132,6 @@ export class Execution {
 
 /** A target and nothing else: what was planned for it stays in the decision. */
 export const bare = ({ provider, model }: ModelTarget): ModelTarget => ({ provider, model });
-
-function tokenCount(tokens: BilledTokens): number {
-  const { freshInputTokens, cachedInputTokens, cacheWriteTokens, outputTokens } = tokens;
-  return freshInputTokens + cachedInputTokens + cacheWriteTokens + outputTokens;
-}
 
 function plus(a: BilledTokens, b: BilledTokens): BilledTokens {
   return {

@@ -1,9 +1,9 @@
 /** POST /v1/chat/completions: one call of the engine, answered whole or in chunks. */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
-import type { Admission } from "../admission/admission.ts";
 import type { CompletionCall } from "../completion/call.ts";
 import type { OnceAnswer } from "../completion/complete-once.ts";
 import type { EngineEvent } from "../completion/events.ts";
+import type { Door } from "../limits/limited-admission.ts";
 import type { CallTracer } from "../rpc/call-tracer.ts";
 import type { Log } from "../telemetry/log.ts";
 import { ChunkWriter } from "./answer/chunks.ts";
@@ -23,7 +23,7 @@ export type ChatDeps = Readonly<{
   models(): ModelsDeps;
   rules: ImageRules;
   /** Absent: there is always room. */
-  admission?: Pick<Admission, "enter">;
+  door?: Door;
   /** Aborts the calls in flight when the grace of a shutdown is over. */
   shutdownSignal: AbortSignal;
   /** Unix time in ms. */

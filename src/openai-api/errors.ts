@@ -3,6 +3,7 @@ import { AccessError, type Refusal } from "../access/access-error.ts";
 import { OverloadError } from "../admission/overload-error.ts";
 import { CompletionError } from "../completion/completion-error.ts";
 import type { CallerCode } from "../completion/failure-policy.ts";
+import { RateLimitError } from "../limits/rate-limit-error.ts";
 import { isIncapability } from "../routing/candidates.ts";
 import { describe } from "../rpc/errors.ts";
 import { fieldName, InvalidRequestError } from "../rpc/validate/violations.ts";
@@ -81,6 +82,9 @@ const notLetIn = ({ refusal, message, retryAfterMs }: AccessError): ApiError =>
 const overloaded = ({ message, retryAfterMs }: OverloadError): ApiError =>
   new ApiError({ ...server(503, "overloaded"), message, retryAfterMs });
 
+const rateLimited = ({ message, retryAfterMs }: RateLimitError): ApiError =>
+  new ApiError({ ...BY_CODE.RESOURCE_EXHAUSTED, message, retryAfterMs });
+
 /** Any failure as the caller may see it. What nobody foresaw is a 500, logged without its message. */
 export function toApiError(error: unknown, log: Log): ApiError {
   if (error instanceof ApiError) return error;
@@ -88,6 +92,7 @@ export function toApiError(error: unknown, log: Log): ApiError {
   if (error instanceof CompletionError) return ofCompletion(error);
   if (error instanceof AccessError) return notLetIn(error);
   if (error instanceof OverloadError) return overloaded(error);
+  if (error instanceof RateLimitError) return rateLimited(error);
   log.error("a call of the OpenAI-compatible API failed in a way nobody foresaw", describe(error));
   return new ApiError({ ...BY_CODE.INTERNAL, message: "An internal error; the service's log names it." });
 }

@@ -20,7 +20,7 @@ export function addOpenAiApi(app: FastifyInstance, deps: ChatDeps): void {
       api.removeContentTypeParser("text/plain"); // which Fastify would take for a body that is a string
       api.setErrorHandler((error, _, reply) => send(reply, ofHttp(error, deps.log)));
       api.setNotFoundHandler(({ method, url }, reply) => send(reply, notServed(`${method} ${url}`)));
-      const preParsing = holdPlace(deps.admission);
+      const preParsing = holdPlace(deps.door);
       api.post("/chat/completions", { preParsing }, (request, reply) => {
         reply.hijack();
         return deps.tracer === undefined
@@ -38,11 +38,11 @@ export function addOpenAiApi(app: FastifyInstance, deps: ChatDeps): void {
 
 /** Before the body is read: a request that is refused costs nothing more. Its place is held until the response is over. */
 const holdPlace =
-  (admission: ChatDeps["admission"]) =>
+  (door: ChatDeps["door"]) =>
   async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    if (admission === undefined) return;
+    if (door === undefined) return;
     const bytes = bytesOfBody(request.headers["content-length"]);
-    const place = await admission.enter(callerOf(request).keyId ?? "", bytes);
+    const place = await door.enter(callerOf(request).keyId ?? "", bytes);
     if (reply.raw.destroyed) place.leave();
     else reply.raw.once("close", () => place.leave());
   };

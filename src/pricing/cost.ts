@@ -13,6 +13,12 @@ export type Cost = Readonly<{
 const UNKNOWN_COST: Cost = { costNanoUsd: 0n, priceStatus: "UNKNOWN" };
 const PICO_PER_NANO = 1000n;
 
+/** Input and output together, however they are billed. */
+export function tokenCount(tokens: BilledTokens): number {
+  const { freshInputTokens, cachedInputTokens, cacheWriteTokens, outputTokens } = tokens;
+  return freshInputTokens + cachedInputTokens + cacheWriteTokens + outputTokens;
+}
+
 /**
  * Usage as reported, in disjoint kinds. A provider that reports more cached than input tokens contradicts itself; the
  * total is believed then and the parts are cut to it, so that no token is billed twice.

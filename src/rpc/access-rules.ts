@@ -52,6 +52,7 @@ export const SERVICE_RULES: readonly ServiceRules[] = [
     deleteBudget: "operator",
     createApiKey: "admin",
     rotateApiKey: "admin",
+    setApiKeyLimits: "admin",
     revokeApiKey: "admin",
   }),
 ];

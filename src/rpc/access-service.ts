@@ -25,7 +25,7 @@ export type AccessServiceDeps = Readonly<{
     /** False when there was none. */
     delete(budgetId: string, author: string): Promise<boolean>;
   }>;
-  keys: Pick<KeyAdmin, "create" | "list" | "rotate" | "revoke">;
+  keys: Pick<KeyAdmin, "create" | "list" | "rotate" | "setLimits" | "revoke">;
   log: Log;
 }>;
 

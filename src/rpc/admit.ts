@@ -5,12 +5,12 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
-import type { Admission, Place } from "../admission/admission.ts";
+import type { Door, Leavable } from "../limits/limited-admission.ts";
 import { callerOf } from "./caller.ts";
 import { bytesOfRequest } from "./request-bytes.ts";
 
-/** Throws OverloadError, or promises to, when there is no room. */
-export type Admit = (request: Message, context: HandlerContext) => Place | Promise<Place>;
+/** Throws RateLimitError or OverloadError, or promises to, when there is no room. */
+export type Admit = (request: Message, context: HandlerContext) => Leavable | Promise<Leavable>;
 
 const HELD: ReadonlySet<DescMethod> = new Set([
   RouterService.method.complete,
@@ -19,9 +19,9 @@ const HELD: ReadonlySet<DescMethod> = new Set([
 
 /** Undefined for methods that are always let in. Who calls has to be known by then. */
 export const admitter =
-  (admission: Pick<Admission, "enter">) =>
+  (door: Door) =>
   (method: DescMethod): Admit | undefined =>
     HELD.has(method)
       ? (request, context) =>
-          admission.enter(callerOf(context), bytesOfRequest(request, context), context.timeoutMs())
+          door.enter(callerOf(context), bytesOfRequest(request, context), context.timeoutMs())
       : undefined;

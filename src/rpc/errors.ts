@@ -13,6 +13,7 @@ import { OverloadError } from "../admission/overload-error.ts";
 import { CompletionError } from "../completion/completion-error.ts";
 import type { CallerCode } from "../completion/failure-policy.ts";
 import { IdempotencyError, type IdempotencyFailure } from "../idempotency/idempotency-error.ts";
+import { RateLimitError } from "../limits/rate-limit-error.ts";
 import { SettingsError } from "../settings/reader.ts";
 import type { Log } from "../telemetry/log.ts";
 import { durationFromMs } from "./convert/route.ts";
@@ -46,6 +47,7 @@ export function toConnectError(error: unknown, { style, method, log, signal }: E
   if (error instanceof ConnectError) return error;
   if (error instanceof AccessError) return notLetIn(error);
   if (error instanceof OverloadError) return overloaded(error);
+  if (error instanceof RateLimitError) return rateLimited(error);
   if (error instanceof InvalidRequestError) return invalidRequest(error, style);
   // A call that ends because the service goes away is not the caller's cancellation, whatever the engine made of it.
   if (isShutdown(signal)) return signal.reason;
@@ -84,13 +86,16 @@ export function notLetIn({ refusal: why, message, retryAfterMs }: AccessError): 
   ]);
 }
 
+const overloaded = ({ overload, message, retryAfterMs }: OverloadError): ConnectError =>
+  comeBack(message, errorInfo("OVERLOADED", { cause: overload }), retryAfterMs);
+
+const rateLimited = ({ limit, most, message, retryAfterMs }: RateLimitError): ConnectError =>
+  comeBack(message, errorInfo("RATE_LIMITED", { limit, most: String(most) }), retryAfterMs);
+
 /** Clients of gRPC that retry by themselves keep to the pushback. */
-function overloaded({ overload, message, retryAfterMs }: OverloadError): ConnectError {
+function comeBack(message: string, info: Detail, retryAfterMs: number): ConnectError {
   const metadata = { "grpc-retry-pushback-ms": String(retryAfterMs) };
-  return new ConnectError(message, Code.ResourceExhausted, metadata, [
-    errorInfo("OVERLOADED", { cause: overload }),
-    retryInfo(retryAfterMs),
-  ]);
+  return new ConnectError(message, Code.ResourceExhausted, metadata, [info, retryInfo(retryAfterMs)]);
 }
 
 function invalidRequest({ violations }: InvalidRequestError, style: FieldStyle): ConnectError {

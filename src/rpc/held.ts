@@ -1,7 +1,7 @@
 /** Calls that need a place, and leave it when they are over. Calls that are let in at once wait for nothing. */
 import type { Message } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
-import type { Place } from "../admission/admission.ts";
+import type { Leavable } from "../limits/limited-admission.ts";
 import type { Admit } from "./admit.ts";
 import { type Batched, batchesOf } from "./batched.ts";
 import { GrpcHandlerContext } from "./grpc-context.ts";
@@ -16,7 +16,7 @@ export const heldUnary =
     return place.then((given) => runUnary(run, request, context, given) as Message | Promise<Message>);
   };
 
-function runUnary(run: AnyMethod, request: Message, context: HandlerContext, place: Place) {
+function runUnary(run: AnyMethod, request: Message, context: HandlerContext, place: Leavable) {
   let isRunning = false;
   try {
     const response = run(request, context);
@@ -40,13 +40,13 @@ export const heldStream =
   };
 
 class HeldStream implements AsyncIterableIterator<Message>, Batched<Message> {
-  readonly #place: Place | Promise<Place>;
+  readonly #place: Leavable | Promise<Leavable>;
   readonly #start: () => AsyncIterator<Message>;
   #events: AsyncIterator<Message> | undefined;
   #batches: Batched<Message> | undefined;
   #isOver = false;
 
-  constructor(place: Place | Promise<Place>, start: () => AsyncIterator<Message>) {
+  constructor(place: Leavable | Promise<Leavable>, start: () => AsyncIterator<Message>) {
     this.#place = place;
     this.#start = start;
   }

@@ -8,19 +8,26 @@ import {
   ListApiKeysResponseSchema,
   RevokeApiKeyResponseSchema,
   RotateApiKeyResponseSchema,
+  SetApiKeyLimitsResponseSchema,
 } from "../../gen/modeltier/v1/api_key_pb.js";
 import { type KeyAdmin, PepperMissingError } from "../access/key-admin.ts";
 import type { Identity } from "../access/types.ts";
 import { identityOf, ownerFor } from "./caller.ts";
 import { apiKeyToProto, roleToProto } from "./convert/api-key.ts";
 import { refusal } from "./errors.ts";
-import { readKeyId, readKeyWish, readRotation } from "./validate/api-key.ts";
+import { readKeyId, readKeyWish, readLimitsOfKey, readRotation } from "./validate/api-key.ts";
 
-type KeyMethods = "createApiKey" | "listApiKeys" | "rotateApiKey" | "revokeApiKey" | "getIdentity";
+type KeyMethods =
+  | "createApiKey"
+  | "listApiKeys"
+  | "rotateApiKey"
+  | "setApiKeyLimits"
+  | "revokeApiKey"
+  | "getIdentity";
 
 /** @param fromStore tells the caller what to do when the database fails */
 export function keyMethods(
-  keys: Pick<KeyAdmin, "create" | "list" | "rotate" | "revoke">,
+  keys: Pick<KeyAdmin, "create" | "list" | "rotate" | "setLimits" | "revoke">,
   fromStore: <T>(asking: Promise<T>) => Promise<T>,
 ): Pick<ServiceImpl<typeof AccessService>, KeyMethods> {
   return {
@@ -40,6 +47,12 @@ export function keyMethods(
       const issued = await fromStore(keys.rotate(keyId, author, overlapMs).catch(sayPepper));
       if (issued === undefined) throw noSuchKey();
       return create(RotateApiKeyResponseSchema, { apiKey: apiKeyToProto(issued.key), secret: issued.text });
+    },
+    setApiKeyLimits: async (request, context) => {
+      const { keyId, limits } = readLimitsOfKey(request);
+      const key = await fromStore(keys.setLimits(keyId, limits, authorOf(identityOf(context))));
+      if (key === undefined) throw noSuchKey();
+      return create(SetApiKeyLimitsResponseSchema, { apiKey: apiKeyToProto(key) });
     },
     revokeApiKey: async (request, context) => {
       const keyId = readKeyId(request.keyId);

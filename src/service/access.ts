@@ -12,17 +12,10 @@ import { isLoopback } from "../access/loopback.ts";
 import { readOrMakePepper } from "../access/pepper-file.ts";
 import { Sessions } from "../access/sessions.ts";
 import { SharedClock } from "../access/shared-clock.ts";
+import type { KeyLimits } from "../limits/types.ts";
 import { SettingsError } from "../settings/reader.ts";
 import type { Settings } from "../settings/settings.ts";
-import {
-  insertKey,
-  KEYS_CHANNEL,
-  listHeldKeys,
-  listKeys,
-  readKeysState,
-  revokeKey,
-  rotateKey,
-} from "../store/api-keys.ts";
+import { KEYS_CHANNEL, keyStoreOf, listHeldKeys, readKeysState } from "../store/api-keys.ts";
 import type { OpenDatabase } from "../store/database.ts";
 import { failureFields } from "../store/failure.ts";
 import { startListener } from "../store/listener.ts";
@@ -40,6 +33,8 @@ export type AccessParts = Readonly<{
 export type RunningAccess = Readonly<{
   access: Access;
   keys: KeyAdmin;
+  /** What a key may take; undefined: as much as it likes. */
+  limitsOf: (keyId: string) => KeyLimits | undefined;
   /** The time of day, as all replicas on this database have it. */
   nowMs: () => number;
   /** Resolves when it is known who may call. @throws SettingsError when that is nobody, or everybody on a network */
@@ -82,12 +77,7 @@ export function startAccess({ settings, database: { db, engine }, log }: AccessP
     hasPepper: pepper !== undefined,
   });
   const keys = new KeyAdmin({
-    store: {
-      insert: (key) => insertKey(db, key),
-      rotate: (rotation) => rotateKey(db, rotation),
-      revoke: (keyId, author) => revokeKey(db, keyId, author),
-      list: (options) => listKeys(db, options),
-    },
+    store: keyStoreOf(db),
     pepper,
     randomBytes,
     wallMs: clock.nowMs,
@@ -96,6 +86,7 @@ export function startAccess({ settings, database: { db, engine }, log }: AccessP
   return {
     access,
     keys,
+    limitsOf: (keyId) => keyring.limitsOf(keyId),
     nowMs: clock.nowMs,
     ready: async () => {
       await Promise.race([watcher.known, sleep(KNOWN_WITHIN_MS, undefined, { ref: false })]);

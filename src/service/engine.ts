@@ -2,7 +2,7 @@
 import { performance } from "node:perf_hooks";
 import type { Budgets } from "../budgets/budgets.ts";
 import { Bulkhead } from "../completion/bulkhead.ts";
-import type { EngineDeps } from "../completion/call.ts";
+import type { EngineDeps, EngineObserver } from "../completion/call.ts";
 import { HedgeBudget } from "../completion/hedge-budget.ts";
 import { RetryBudget } from "../completion/retry-budget.ts";
 import { TargetHealth } from "../completion/target-health.ts";
@@ -27,6 +27,8 @@ type EngineParts = Readonly<{
   metrics: Metrics;
   /** Attempts under way at one provider, at most. */
   attemptsPerProvider: number;
+  /** Sees what the engine's own observers see. */
+  observing(observer: EngineObserver): EngineObserver;
   log: Log;
 }>;
 
@@ -54,7 +56,7 @@ export function engineOf(parts: EngineParts) {
     hedgeBudget: new HedgeBudget(),
     budgets,
     recorder,
-    observer: warm.learning(observe(engineMetrics, log)),
+    observer: parts.observing(warm.learning(observe(engineMetrics, log))),
     clock,
     random: Math.random,
     newId: newExecutionId,

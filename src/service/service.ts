@@ -41,6 +41,7 @@ import { openConfiguration } from "./configuration.ts";
 import { engineOf } from "./engine.ts";
 import { followConfig } from "./follow-config.ts";
 import { openHttpDoors } from "./http-doors.ts";
+import { startLimits } from "./limits.ts";
 import { openRecorder } from "./open-recorder.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { openTracing } from "./open-tracing.ts";
@@ -114,8 +115,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   await ofAccess.ready();
   sayOpen(access, log);
   const { attemptsPerProvider } = settings.admission;
-  const engine = engineOf({ config, hub, budgets, recorder, metrics, attemptsPerProvider, log });
+  const limits = startLimits({ limitsOf: ofAccess.limitsOf, database, metrics, log });
+  const engine = engineOf({
+    config,
+    hub,
+    budgets,
+    recorder,
+    metrics,
+    attemptsPerProvider,
+    observing: limits.counting,
+    log,
+  });
   const { admission, ...ofAdmission } = startAdmission(settings.admission, metrics);
+  const door = limits.before(admission);
   const idempotency = createIdempotency({ db: database.db, log });
   const retention = startRetention({ settings, database, metrics, log });
   const analytics = startAnalytics({ database, config, log });
@@ -169,13 +181,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     prompts.service,
     ...analytics.services,
   ]
-    .map((entry) => guard(entry, { authorize: authorizer(access), admit: admitter(admission), log }))
+    .map((entry) => guard(entry, { authorize: authorizer(access), admit: admitter(door), log }))
     .map((entry) => (tracing === undefined ? entry : traced(entry, tracing.tracer)));
 
   const openAi = {
     ...calls,
     models: () => ({ config: config(), state: engine.state() }),
-    admission,
+    door,
     shutdownSignal: life.shutdownSignal,
     wallMs: Date.now,
     log,
@@ -226,6 +238,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     life.shutDown();
     await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
     ofAdmission.close();
+    limits.close();
     grpc.close();
     http.close();
     tls?.close();

@@ -1,6 +1,8 @@
 /** Queries on api_keys. Every change is told to the replicas and written to the audit log in its own transaction. */
 import { type Kysely, type Selectable, sql } from "kysely";
+import type { KeyStore } from "../access/key-admin.ts";
 import type { Role, StoredKey } from "../access/types.ts";
+import type { KeyLimits } from "../limits/types.ts";
 import { insertAuditEntry } from "./audit-log.ts";
 import type { ApiKeysTable, Database } from "./database.ts";
 
@@ -15,6 +17,7 @@ export type NewKey = Readonly<{
   pepperId: string;
   createdBy: string;
   expiresAt?: Date;
+  limits?: KeyLimits;
 }>;
 
 /** What a key is changed to, and by whom. */
@@ -29,9 +32,18 @@ export type Rotation = Readonly<{
 
 const MOST_LISTED = 1_000;
 
-export const insertKey = (db: Kysely<Database>, key: NewKey): Promise<StoredKey> =>
+/** Everything that is changed about keys, on one database. */
+export const keyStoreOf = (db: Kysely<Database>): KeyStore => ({
+  insert: (key) => insertKey(db, key),
+  rotate: (rotation) => rotateKey(db, rotation),
+  revoke: (keyId, author) => revokeKey(db, keyId, author),
+  setLimits: (keyId, limits, author) => setKeyLimits(db, keyId, limits, author),
+  list: (options) => listKeys(db, options),
+});
+
+const insertKey = (db: Kysely<Database>, key: NewKey): Promise<StoredKey> =>
   changing(db, key.createdBy, "key.create", async (tx) => {
-    const { keyId, name, role, hash, pepperId, createdBy, expiresAt } = key;
+    const { keyId, name, role, hash, pepperId, createdBy, expiresAt, limits = {} } = key;
     return tx
       .insertInto("api_keys")
       .values({
@@ -42,13 +54,14 @@ export const insertKey = (db: Kysely<Database>, key: NewKey): Promise<StoredKey>
         pepper_id: pepperId,
         created_by: createdBy,
         expires_at: expiresAt ?? null,
+        ...limitColumns(limits),
       })
       .returningAll()
       .executeTakeFirstOrThrow();
   }) as Promise<StoredKey>;
 
 /** @returns undefined when there is no such key, or it is revoked */
-export const rotateKey = (db: Kysely<Database>, rotation: Rotation): Promise<StoredKey | undefined> =>
+const rotateKey = (db: Kysely<Database>, rotation: Rotation): Promise<StoredKey | undefined> =>
   changing(db, rotation.author, "key.rotate", (tx) =>
     tx
       .updateTable("api_keys")
@@ -65,8 +78,30 @@ export const rotateKey = (db: Kysely<Database>, rotation: Rotation): Promise<Sto
       .executeTakeFirst(),
   );
 
+/** Replaces them all. @returns undefined when there is no such key, or it is revoked */
+const setKeyLimits = (
+  db: Kysely<Database>,
+  keyId: string,
+  limits: KeyLimits,
+  author: string,
+): Promise<StoredKey | undefined> =>
+  changing(
+    db,
+    author,
+    "key.limit",
+    (tx) =>
+      tx
+        .updateTable("api_keys")
+        .set({ ...limitColumns(limits), revision: sql<number>`revision + 1` })
+        .where("key_id", "=", keyId)
+        .where("revoked_at", "is", null)
+        .returningAll()
+        .executeTakeFirst(),
+    limits,
+  );
+
 /** Revoking it again changes nothing. @returns undefined when there is no such key */
-export async function revokeKey(
+async function revokeKey(
   db: Kysely<Database>,
   keyId: string,
   author: string,
@@ -90,6 +125,7 @@ function changing(
   author: string,
   action: string,
   change: (tx: Kysely<Database>) => Promise<Selectable<ApiKeysTable> | undefined>,
+  detail: KeyLimits = {},
 ): Promise<StoredKey | undefined> {
   return db.transaction().execute(async (tx) => {
     const row = await change(tx);
@@ -98,7 +134,7 @@ function changing(
       action,
       author,
       subject: `key ${row.key_id}`,
-      detail: { name: row.name, role: row.role },
+      detail: { name: row.name, role: row.role, ...detail },
     });
     await sql`select pg_notify(${KEYS_CHANNEL}, 'changed')`.execute(tx);
     return keyOf(row);
@@ -112,7 +148,7 @@ export async function listHeldKeys(db: Kysely<Database>): Promise<readonly Store
 }
 
 /** The newest first. @param keyId only this one @param ended also those that hold no more */
-export async function listKeys(
+async function listKeys(
   db: Kysely<Database>,
   { keyId, ended }: Readonly<{ keyId?: string; ended: boolean }>,
 ): Promise<readonly StoredKey[]> {
@@ -144,7 +180,25 @@ export async function readKeysState(db: Kysely<Database>): Promise<Readonly<{ st
   return row;
 }
 
+const limitColumns = ({ requestsPerMinute, tokensPerMinute, concurrentCalls }: KeyLimits) => ({
+  requests_per_minute: requestsPerMinute ?? null,
+  tokens_per_minute: tokensPerMinute ?? null,
+  concurrent_calls: concurrentCalls ?? null,
+});
+
+/** Undefined: none. */
+function limitsOf(row: Selectable<ApiKeysTable>): KeyLimits | undefined {
+  const { requests_per_minute: requests, tokens_per_minute: tokens, concurrent_calls: calls } = row;
+  if (requests === null && tokens === null && calls === null) return undefined;
+  return {
+    ...(requests !== null && { requestsPerMinute: requests }),
+    ...(tokens !== null && { tokensPerMinute: tokens }),
+    ...(calls !== null && { concurrentCalls: calls }),
+  };
+}
+
 function keyOf(row: Selectable<ApiKeysTable>): StoredKey {
+  const limits = limitsOf(row);
   const { previous_hash: hash, previous_expires_at: expiresAt } = row;
   return {
     keyId: row.key_id,
@@ -157,5 +211,6 @@ function keyOf(row: Selectable<ApiKeysTable>): StoredKey {
     createdBy: row.created_by,
     ...(row.expires_at !== null && { expiresAt: row.expires_at }),
     ...(row.revoked_at !== null && { revokedAt: row.revoked_at }),
+    ...(limits !== undefined && { limits }),
   };
 }

@@ -36,6 +36,7 @@ export interface Database {
   stored_prompts: StoredPromptsTable;
   audit_log: AuditLogTable;
   api_keys: ApiKeysTable;
+  limit_usage: LimitUsageTable;
   budgets: BudgetsTable;
   budget_accounts: BudgetAccountsTable;
   budget_leases: BudgetLeasesTable;
@@ -172,6 +173,20 @@ export interface ApiKeysTable {
   /** Null: it does not expire. */
   expires_at: Date | null;
   revoked_at: Date | null;
+  /** Null, these three: not limited. */
+  requests_per_minute: number | null;
+  tokens_per_minute: number | null;
+  concurrent_calls: number | null;
+}
+
+/** What a replica has let a key with limits take; see `limit-usage.ts`. */
+export interface LimitUsageTable {
+  key_id: string;
+  replica_id: string;
+  requests: number;
+  tokens: number;
+  calls: number;
+  updated_at: Date;
 }
 
 /** One row per idempotency key that is in flight or has an outcome. */

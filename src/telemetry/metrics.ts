@@ -155,6 +155,12 @@ export function createMetrics() {
       labelNames: ["cause"],
       registers,
     }),
+    rateLimited: new Counter({
+      name: "modeltier_rate_limited_total",
+      help: "Calls refused because their API key had reached a limit, by the limit: requests_per_minute, tokens_per_minute, concurrent_calls.",
+      labelNames: ["limit"],
+      registers,
+    }),
     bulkheadRefusals: new Counter({
       name: "modeltier_bulkhead_refusals_total",
       help: "Times that a target was passed over because its provider had as many attempts under way as it may.",

@@ -1,10 +1,7 @@
 /** The life of keys: X14 (revoked, expired, rotated) on two replicas, the first key, and open mode. */
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, createClient } from "@connectrpc/connect";
 import pg from "pg";
@@ -15,27 +12,16 @@ import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { accessOf, bearer, DOORS, makeKey, refusalOf, transportTo } from "../support/access.ts";
 import { startDatabaseProxy } from "../support/database-proxy.ts";
 import { copyCluster } from "../support/embedded-folder.ts";
+import { keys } from "../support/keys-command.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
 import { holdsWithin } from "./rig/rig.ts";
 
-const KEYS = fileURLToPath(new URL("../../src/cli/keys-main.ts", import.meta.url));
 const PEPPER = "the-pepper-of-this-test-which-is-long-enough";
 /** What the fault list promises, at every replica. */
 const WITHIN_MS = 5_000;
 /** A log line is written behind what it tells of. */
 const PATIENTLY = { timeout: 10_000 };
-
-/** Runs `npm run keys` as a person would, without npm. */
-async function keys(words: readonly string[], env: Readonly<Record<string, string>>) {
-  const child = spawn(process.execPath, [KEYS, ...words], {
-    cwd: tmpdir(),
-    env: { PATH: process.env.PATH, ...env },
-  });
-  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  return { code: await exited, out: out.trim(), err };
-}
 
 const isLetIn = (service: RunningService, key: string, door: (typeof DOORS)[number] = "grpc") =>
   createClient(RouterService, transportTo(service, door))

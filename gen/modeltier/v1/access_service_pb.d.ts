@@ -4,7 +4,7 @@
 
 import type { GenFile, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { DeleteBudgetRequestSchema, DeleteBudgetResponseSchema, ListBudgetsRequestSchema, ListBudgetsResponseSchema, SetBudgetRequestSchema, SetBudgetResponseSchema } from "./access_pb.js";
-import type { CreateApiKeyRequestSchema, CreateApiKeyResponseSchema, GetIdentityRequestSchema, GetIdentityResponseSchema, ListApiKeysRequestSchema, ListApiKeysResponseSchema, RevokeApiKeyRequestSchema, RevokeApiKeyResponseSchema, RotateApiKeyRequestSchema, RotateApiKeyResponseSchema } from "./api_key_pb.js";
+import type { CreateApiKeyRequestSchema, CreateApiKeyResponseSchema, GetIdentityRequestSchema, GetIdentityResponseSchema, ListApiKeysRequestSchema, ListApiKeysResponseSchema, RevokeApiKeyRequestSchema, RevokeApiKeyResponseSchema, RotateApiKeyRequestSchema, RotateApiKeyResponseSchema, SetApiKeyLimitsRequestSchema, SetApiKeyLimitsResponseSchema } from "./api_key_pb.js";
 
 /**
  * Describes the file modeltier/v1/access_service.proto.
@@ -80,6 +80,17 @@ export declare const AccessService: GenService<{
     methodKind: "unary";
     input: typeof RotateApiKeyRequestSchema;
     output: typeof RotateApiKeyResponseSchema;
+  },
+  /**
+   * Limits what the calls of a key may take, from now on. Every replica knows within 5 seconds. For admins.
+   * NOT_FOUND: there is no such key, or it is revoked. INVALID_ARGUMENT: names the wrong fields.
+   *
+   * @generated from rpc modeltier.v1.AccessService.SetApiKeyLimits
+   */
+  setApiKeyLimits: {
+    methodKind: "unary";
+    input: typeof SetApiKeyLimitsRequestSchema;
+    output: typeof SetApiKeyLimitsResponseSchema;
   },
   /**
    * Ends a key for good, with all its secrets. Every replica knows within 5 seconds. For admins. NOT_FOUND: there is no such key.

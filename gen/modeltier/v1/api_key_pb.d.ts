@@ -72,6 +72,13 @@ export declare type ApiKey = Message<"modeltier.v1.ApiKey"> & {
    * @generated from field: google.protobuf.Timestamp previous_secret_expires_at = 8;
    */
   previousSecretExpiresAt?: Timestamp | undefined;
+
+  /**
+   * What its calls may take. Absent: as much as they like, as far as budgets and the service itself allow.
+   *
+   * @generated from field: modeltier.v1.KeyLimits limits = 9;
+   */
+  limits?: KeyLimits | undefined;
 };
 
 /**
@@ -79,6 +86,42 @@ export declare type ApiKey = Message<"modeltier.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export declare const ApiKeySchema: GenMessage<ApiKey>;
+
+/**
+ * What the calls of one key may take together at all replicas: Complete, CompleteOnce and chat completions. A call beyond a limit is
+ * RESOURCE_EXHAUSTED (RATE_LIMITED) with RetryInfo.
+ *
+ * @generated from message modeltier.v1.KeyLimits
+ */
+export declare type KeyLimits = Message<"modeltier.v1.KeyLimits"> & {
+  /**
+   * Calls that are begun in any 60 seconds; from 1. Absent: not limited.
+   *
+   * @generated from field: optional int32 requests_per_minute = 1;
+   */
+  requestsPerMinute?: number | undefined;
+
+  /**
+   * Tokens that are used in any 60 seconds, input and output together; from 1. What a call uses counts from its end on, and until
+   * then as much as the key's last calls used. Absent: not limited.
+   *
+   * @generated from field: optional int32 tokens_per_minute = 2;
+   */
+  tokensPerMinute?: number | undefined;
+
+  /**
+   * Calls, and so streams, that are under way at a time; from 1. Absent: not limited.
+   *
+   * @generated from field: optional int32 concurrent_calls = 3;
+   */
+  concurrentCalls?: number | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.KeyLimits.
+ * Use `create(KeyLimitsSchema)` to create a new message.
+ */
+export declare const KeyLimitsSchema: GenMessage<KeyLimits>;
 
 /**
  * Makes a key.
@@ -106,6 +149,13 @@ export declare type CreateApiKeyRequest = Message<"modeltier.v1.CreateApiKeyRequ
    * @generated from field: google.protobuf.Duration lifetime = 3;
    */
   lifetime?: Duration | undefined;
+
+  /**
+   * What its calls may take. Absent: not limited.
+   *
+   * @generated from field: modeltier.v1.KeyLimits limits = 4;
+   */
+  limits?: KeyLimits | undefined;
 };
 
 /**
@@ -234,6 +284,53 @@ export declare type RotateApiKeyResponse = Message<"modeltier.v1.RotateApiKeyRes
  * Use `create(RotateApiKeyResponseSchema)` to create a new message.
  */
 export declare const RotateApiKeyResponseSchema: GenMessage<RotateApiKeyResponse>;
+
+/**
+ * Limits what the calls of a key may take.
+ *
+ * @generated from message modeltier.v1.SetApiKeyLimitsRequest
+ */
+export declare type SetApiKeyLimitsRequest = Message<"modeltier.v1.SetApiKeyLimitsRequest"> & {
+  /**
+   * Its id. Required.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * Replaces them all: what is absent is not limited from now on.
+   *
+   * @generated from field: modeltier.v1.KeyLimits limits = 2;
+   */
+  limits?: KeyLimits | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.SetApiKeyLimitsRequest.
+ * Use `create(SetApiKeyLimitsRequestSchema)` to create a new message.
+ */
+export declare const SetApiKeyLimitsRequestSchema: GenMessage<SetApiKeyLimitsRequest>;
+
+/**
+ * The key with its limits.
+ *
+ * @generated from message modeltier.v1.SetApiKeyLimitsResponse
+ */
+export declare type SetApiKeyLimitsResponse = Message<"modeltier.v1.SetApiKeyLimitsResponse"> & {
+  /**
+   * As it is now.
+   *
+   * @generated from field: modeltier.v1.ApiKey api_key = 1;
+   */
+  apiKey?: ApiKey | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.SetApiKeyLimitsResponse.
+ * Use `create(SetApiKeyLimitsResponseSchema)` to create a new message.
+ */
+export declare const SetApiKeyLimitsResponseSchema: GenMessage<SetApiKeyLimitsResponse>;
 
 /**
  * Ends a key.

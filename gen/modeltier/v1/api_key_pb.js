@@ -9,7 +9,7 @@ import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@
  * Describes the file modeltier/v1/api_key.proto.
  */
 export const file_modeltier_v1_api_key = /*@__PURE__*/
-  fileDesc("Chptb2RlbHRpZXIvdjEvYXBpX2tleS5wcm90bxIMbW9kZWx0aWVyLnYxIrICCgZBcGlLZXkSDgoGa2V5X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSJgoEcm9sZRgDIAEoDjIYLm1vZGVsdGllci52MS5BY2Nlc3NSb2xlEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYBSABKAkSLgoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV2b2tlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIngKE0NyZWF0ZUFwaUtleVJlcXVlc3QSDAoEbmFtZRgBIAEoCRImCgRyb2xlGAIgASgOMhgubW9kZWx0aWVyLnYxLkFjY2Vzc1JvbGUSKwoIbGlmZXRpbWUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iUgoUQ3JlYXRlQXBpS2V5UmVzcG9uc2USJQoHYXBpX2tleRgBIAEoCzIULm1vZGVsdGllci52MS5BcGlLZXkSEwoGc2VjcmV0GAIgASgJQgOAAQEiKwoSTGlzdEFwaUtleXNSZXF1ZXN0EhUKDWluY2x1ZGVfZW5kZWQYASABKAgiPQoTTGlzdEFwaUtleXNSZXNwb25zZRImCghhcGlfa2V5cxgBIAMoCzIULm1vZGVsdGllci52MS5BcGlLZXkiUQoTUm90YXRlQXBpS2V5UmVxdWVzdBIOCgZrZXlfaWQYASABKAkSKgoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJSChRSb3RhdGVBcGlLZXlSZXNwb25zZRIlCgdhcGlfa2V5GAEgASgLMhQubW9kZWx0aWVyLnYxLkFwaUtleRITCgZzZWNyZXQYAiABKAlCA4ABASIlChNSZXZva2VBcGlLZXlSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCSI9ChRSZXZva2VBcGlLZXlSZXNwb25zZRIlCgdhcGlfa2V5GAEgASgLMhQubW9kZWx0aWVyLnYxLkFwaUtleSIUChJHZXRJZGVudGl0eVJlcXVlc3QibAoTR2V0SWRlbnRpdHlSZXNwb25zZRImCgRyb2xlGAEgASgOMhgubW9kZWx0aWVyLnYxLkFjY2Vzc1JvbGUSDgoGa2V5X2lkGAIgASgJEgwKBG5hbWUYAyABKAkSDwoHaXNfb3BlbhgEIAEoCCpyCgpBY2Nlc3NSb2xlEhsKF0FDQ0VTU19ST0xFX1VOU1BFQ0lGSUVEEAASFgoSQUNDRVNTX1JPTEVfQ0FMTEVSEAESGAoUQUNDRVNTX1JPTEVfT1BFUkFUT1IQAhIVChFBQ0NFU1NfUk9MRV9BRE1JThADYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chptb2RlbHRpZXIvdjEvYXBpX2tleS5wcm90bxIMbW9kZWx0aWVyLnYxItsCCgZBcGlLZXkSDgoGa2V5X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSJgoEcm9sZRgDIAEoDjIYLm1vZGVsdGllci52MS5BY2Nlc3NSb2xlEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYBSABKAkSLgoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV2b2tlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKBmxpbWl0cxgJIAEoCzIXLm1vZGVsdGllci52MS5LZXlMaW1pdHMirwEKCUtleUxpbWl0cxIgChNyZXF1ZXN0c19wZXJfbWludXRlGAEgASgFSACIAQESHgoRdG9rZW5zX3Blcl9taW51dGUYAiABKAVIAYgBARIdChBjb25jdXJyZW50X2NhbGxzGAMgASgFSAKIAQFCFgoUX3JlcXVlc3RzX3Blcl9taW51dGVCFAoSX3Rva2Vuc19wZXJfbWludXRlQhMKEV9jb25jdXJyZW50X2NhbGxzIqEBChNDcmVhdGVBcGlLZXlSZXF1ZXN0EgwKBG5hbWUYASABKAkSJgoEcm9sZRgCIAEoDjIYLm1vZGVsdGllci52MS5BY2Nlc3NSb2xlEisKCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKBmxpbWl0cxgEIAEoCzIXLm1vZGVsdGllci52MS5LZXlMaW1pdHMiUgoUQ3JlYXRlQXBpS2V5UmVzcG9uc2USJQoHYXBpX2tleRgBIAEoCzIULm1vZGVsdGllci52MS5BcGlLZXkSEwoGc2VjcmV0GAIgASgJQgOAAQEiKwoSTGlzdEFwaUtleXNSZXF1ZXN0EhUKDWluY2x1ZGVfZW5kZWQYASABKAgiPQoTTGlzdEFwaUtleXNSZXNwb25zZRImCghhcGlfa2V5cxgBIAMoCzIULm1vZGVsdGllci52MS5BcGlLZXkiUQoTUm90YXRlQXBpS2V5UmVxdWVzdBIOCgZrZXlfaWQYASABKAkSKgoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJSChRSb3RhdGVBcGlLZXlSZXNwb25zZRIlCgdhcGlfa2V5GAEgASgLMhQubW9kZWx0aWVyLnYxLkFwaUtleRITCgZzZWNyZXQYAiABKAlCA4ABASJRChZTZXRBcGlLZXlMaW1pdHNSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCRInCgZsaW1pdHMYAiABKAsyFy5tb2RlbHRpZXIudjEuS2V5TGltaXRzIkAKF1NldEFwaUtleUxpbWl0c1Jlc3BvbnNlEiUKB2FwaV9rZXkYASABKAsyFC5tb2RlbHRpZXIudjEuQXBpS2V5IiUKE1Jldm9rZUFwaUtleVJlcXVlc3QSDgoGa2V5X2lkGAEgASgJIj0KFFJldm9rZUFwaUtleVJlc3BvbnNlEiUKB2FwaV9rZXkYASABKAsyFC5tb2RlbHRpZXIudjEuQXBpS2V5IhQKEkdldElkZW50aXR5UmVxdWVzdCJsChNHZXRJZGVudGl0eVJlc3BvbnNlEiYKBHJvbGUYASABKA4yGC5tb2RlbHRpZXIudjEuQWNjZXNzUm9sZRIOCgZrZXlfaWQYAiABKAkSDAoEbmFtZRgDIAEoCRIPCgdpc19vcGVuGAQgASgIKnIKCkFjY2Vzc1JvbGUSGwoXQUNDRVNTX1JPTEVfVU5TUEVDSUZJRUQQABIWChJBQ0NFU1NfUk9MRV9DQUxMRVIQARIYChRBQ0NFU1NfUk9MRV9PUEVSQVRPUhACEhUKEUFDQ0VTU19ST0xFX0FETUlOEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Describes the message modeltier.v1.ApiKey.
@@ -19,74 +19,95 @@ export const ApiKeySchema = /*@__PURE__*/
   messageDesc(file_modeltier_v1_api_key, 0);
 
 /**
+ * Describes the message modeltier.v1.KeyLimits.
+ * Use `create(KeyLimitsSchema)` to create a new message.
+ */
+export const KeyLimitsSchema = /*@__PURE__*/
+  messageDesc(file_modeltier_v1_api_key, 1);
+
+/**
  * Describes the message modeltier.v1.CreateApiKeyRequest.
  * Use `create(CreateApiKeyRequestSchema)` to create a new message.
  */
 export const CreateApiKeyRequestSchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_api_key, 1);
+  messageDesc(file_modeltier_v1_api_key, 2);
 
 /**
  * Describes the message modeltier.v1.CreateApiKeyResponse.
  * Use `create(CreateApiKeyResponseSchema)` to create a new message.
  */
 export const CreateApiKeyResponseSchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_api_key, 2);
+  messageDesc(file_modeltier_v1_api_key, 3);
 
 /**
  * Describes the message modeltier.v1.ListApiKeysRequest.
  * Use `create(ListApiKeysRequestSchema)` to create a new message.
  */
 export const ListApiKeysRequestSchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_api_key, 3);
+  messageDesc(file_modeltier_v1_api_key, 4);
 
 /**
  * Describes the message modeltier.v1.ListApiKeysResponse.
  * Use `create(ListApiKeysResponseSchema)` to create a new message.
  */
 export const ListApiKeysResponseSchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_api_key, 4);
+  messageDesc(file_modeltier_v1_api_key, 5);
 
 /**
  * Describes the message modeltier.v1.RotateApiKeyRequest.
  * Use `create(RotateApiKeyRequestSchema)` to create a new message.
  */
 export const RotateApiKeyRequestSchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_api_key, 5);
+  messageDesc(file_modeltier_v1_api_key, 6);
 
 /**
  * Describes the message modeltier.v1.RotateApiKeyResponse.
  * Use `create(RotateApiKeyResponseSchema)` to create a new message.
  */
 export const RotateApiKeyResponseSchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_api_key, 6);
+  messageDesc(file_modeltier_v1_api_key, 7);
+
+/**
+ * Describes the message modeltier.v1.SetApiKeyLimitsRequest.
+ * Use `create(SetApiKeyLimitsRequestSchema)` to create a new message.
+ */
+export const SetApiKeyLimitsRequestSchema = /*@__PURE__*/
+  messageDesc(file_modeltier_v1_api_key, 8);
+
+/**
+ * Describes the message modeltier.v1.SetApiKeyLimitsResponse.
+ * Use `create(SetApiKeyLimitsResponseSchema)` to create a new message.
+ */
+export const SetApiKeyLimitsResponseSchema = /*@__PURE__*/
+  messageDesc(file_modeltier_v1_api_key, 9);
 
 /**
  * Describes the message modeltier.v1.RevokeApiKeyRequest.
  * Use `create(RevokeApiKeyRequestSchema)` to create a new message.
  */
 export const RevokeApiKeyRequestSchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_api_key, 7);
+  messageDesc(file_modeltier_v1_api_key, 10);
 
 /**
  * Describes the message modeltier.v1.RevokeApiKeyResponse.
  * Use `create(RevokeApiKeyResponseSchema)` to create a new message.
  */
 export const RevokeApiKeyResponseSchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_api_key, 8);
+  messageDesc(file_modeltier_v1_api_key, 11);
 
 /**
  * Describes the message modeltier.v1.GetIdentityRequest.
  * Use `create(GetIdentityRequestSchema)` to create a new message.
  */
 export const GetIdentityRequestSchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_api_key, 9);
+  messageDesc(file_modeltier_v1_api_key, 12);
 
 /**
  * Describes the message modeltier.v1.GetIdentityResponse.
  * Use `create(GetIdentityResponseSchema)` to create a new message.
  */
 export const GetIdentityResponseSchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_api_key, 10);
+  messageDesc(file_modeltier_v1_api_key, 13);
 
 /**
  * Describes the enum modeltier.v1.AccessRole.

@@ -1,7 +1,12 @@
 /** Keys in the contract's words and in ours. */
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { AccessRole, type ApiKey, ApiKeySchema } from "../../../gen/modeltier/v1/api_key_pb.js";
+import {
+  AccessRole,
+  type ApiKey,
+  ApiKeySchema,
+  KeyLimitsSchema,
+} from "../../../gen/modeltier/v1/api_key_pb.js";
 import { ROLES, type Role, type StoredKey } from "../../access/types.ts";
 
 const PROTO_ROLE: Readonly<Record<Role, AccessRole>> = {
@@ -17,7 +22,7 @@ export const roleFromProto = (role: AccessRole): Role | undefined =>
   ROLES.find((word) => PROTO_ROLE[word] === role);
 
 export function apiKeyToProto(key: StoredKey): ApiKey {
-  const { keyId, name, role, createdAt, createdBy, expiresAt, revokedAt, previous } = key;
+  const { keyId, name, role, createdAt, createdBy, expiresAt, revokedAt, previous, limits } = key;
   return create(ApiKeySchema, {
     keyId,
     name,
@@ -27,5 +32,6 @@ export function apiKeyToProto(key: StoredKey): ApiKey {
     ...(expiresAt && { expiresAt: timestampFromDate(expiresAt) }),
     ...(revokedAt && { revokedAt: timestampFromDate(revokedAt) }),
     ...(previous && { previousSecretExpiresAt: timestampFromDate(previous.expiresAt) }),
+    ...(limits && { limits: create(KeyLimitsSchema, limits) }),
   });
 }

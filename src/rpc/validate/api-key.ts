@@ -1,7 +1,13 @@
 /** Requests of AccessService for keys. */
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
-import type { CreateApiKeyRequest, RotateApiKeyRequest } from "../../../gen/modeltier/v1/api_key_pb.js";
+import type {
+  CreateApiKeyRequest,
+  KeyLimits as KeyLimitsProto,
+  RotateApiKeyRequest,
+  SetApiKeyLimitsRequest,
+} from "../../../gen/modeltier/v1/api_key_pb.js";
 import type { KeyWish } from "../../access/key-admin.ts";
+import { type KeyLimits, NO_LIMITS } from "../../limits/types.ts";
 import { roleFromProto } from "../convert/api-key.ts";
 import { LONGEST } from "./bounds.ts";
 import { type FieldPath, requireLength, Violations } from "./violations.ts";
@@ -21,9 +27,10 @@ export function readKeyWish(request: CreateApiKeyRequest): Omit<KeyWish, "author
   const role = roleFromProto(request.role);
   found.require(role !== undefined, ["role"], `is missing or not known: ${ROLES}`);
   const lifetimeMs = readTime(found, request.lifetime, [1, LONGEST_LIFETIME_MS], ["lifetime"]);
+  const limits = readLimits(found, request.limits);
   found.throwIfAny();
   if (role === undefined) throw new Error("a role is missing");
-  return { name, role, ...(lifetimeMs !== undefined && { lifetimeMs }) };
+  return { name, role, limits, ...(lifetimeMs !== undefined && { lifetimeMs }) };
 }
 
 /** @throws InvalidRequestError */
@@ -33,6 +40,39 @@ export function readRotation(request: RotateApiKeyRequest): Readonly<{ keyId: st
   const overlapMs = readTime(found, request.overlap, [0, LONGEST_OVERLAP_MS], ["overlap"]);
   found.throwIfAny();
   return { keyId, ...(overlapMs !== undefined && { overlapMs }) };
+}
+
+/** @throws InvalidRequestError */
+export function readLimitsOfKey(
+  request: SetApiKeyLimitsRequest,
+): Readonly<{ keyId: string; limits: KeyLimits }> {
+  const found = new Violations();
+  const keyId = readId(found, request.keyId);
+  const limits = readLimits(found, request.limits);
+  found.throwIfAny();
+  return { keyId, limits };
+}
+
+const LIMITS = [
+  ["requestsPerMinute", "requests_per_minute"],
+  ["tokensPerMinute", "tokens_per_minute"],
+  ["concurrentCalls", "concurrent_calls"],
+] as const;
+
+function readLimits(found: Violations, given: KeyLimitsProto | undefined): KeyLimits {
+  if (given === undefined) return NO_LIMITS;
+  const limits: { -readonly [name in keyof KeyLimits]: KeyLimits[name] } = {};
+  for (const [name, field] of LIMITS) {
+    const most = given[name];
+    if (most === undefined) continue;
+    found.require(
+      most >= 1,
+      ["limits", field],
+      `is ${most}; it must be from 1 on: revoke a key that may take nothing, and leave out what is not limited`,
+    );
+    limits[name] = most;
+  }
+  return limits;
 }
 
 /** @throws InvalidRequestError */

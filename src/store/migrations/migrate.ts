@@ -14,6 +14,7 @@ import { rollups } from "./0010-rollups.ts";
 import { apiKeys } from "./0011-api-keys.ts";
 import { storedPrompts } from "./0012-stored-prompts.ts";
 import { retention } from "./0013-retention.ts";
+import { keyLimits } from "./0014-key-limits.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -42,6 +43,7 @@ export const MIGRATIONS: readonly Migration[] = [
   apiKeys,
   storedPrompts,
   retention,
+  keyLimits,
 ];
 
 /** Any number will do, as long as it is the same in every replica and every release. */
