@@ -36,7 +36,9 @@ describe("the keys on the admin page", () => {
       await refusalOf(access.getIdentity({}));
       await page.getByText("This page is open to everyone").waitFor({ state: "detached" });
 
+      await page.getByLabel("Requests a minute").fill("1200");
       const caller = await make(page, "shop agent", "caller");
+      await page.getByRole("cell", { name: "1,200 requests a minute" }).waitFor();
       await page.getByRole("button", { name: "Rotate shop agent" }).click();
       await expect.poll(() => shownSecret(page).textContent()).not.toBe(caller);
       const rotated = (await shownSecret(page).textContent()) ?? "";
@@ -45,6 +47,17 @@ describe("the keys on the admin page", () => {
       }
       expect(await seriousFaults(page)).toEqual([]);
       expect(await overhang(page)).toBe(0);
+
+      await page.getByRole("button", { name: "Limit shop agent" }).click();
+      const dialog = page.getByRole("dialog");
+      expect(await seriousFaults(page)).toEqual([]);
+      await dialog.getByLabel("Requests a minute").fill("");
+      await dialog.getByLabel("Calls at a time").fill("4");
+      await dialog.getByRole("button", { name: "Set the limits" }).click();
+      await page.getByRole("cell", { name: "4 at a time", exact: true }).waitFor();
+      const { apiKeys } = await access.listApiKeys({}, bearer(rotated));
+      expect(apiKeys[0]?.limits).toMatchObject({ concurrentCalls: 4 });
+      expect(apiKeys[0]?.limits?.requestsPerMinute).toBeUndefined();
 
       await page.getByRole("button", { name: "Revoke shop agent" }).click();
       await page.getByRole("button", { name: "Revoke it" }).click();

@@ -160,7 +160,8 @@ it("a limit holds over all replicas together, once they have told each other", a
     return error !== undefined;
   };
   expect(await holdsWithin(TOLD_WITHIN_MS, isRefused)).toBe(true);
-  expect(taken).toBe(6);
+  // What one takes while the other has not heard of it comes on top; without a word it would be three more.
+  expect([6, 7]).toContain(taken);
   expect(
     await holdsWithin(TOLD_WITHIN_MS, async () => (await once(replicas[0], key.secret)) !== undefined),
   ).toBe(true);

@@ -6,6 +6,7 @@ import { AccessRole } from "../../../../gen/modeltier/v1/api_key_pb.js";
 import { Problem } from "../parts/states.tsx";
 import type { Issued } from "./Keys.tsx";
 import { ROLES, roleName, whatRoleMay } from "./key-words.ts";
+import { LimitFields, limitsIn, limitTexts } from "./limit-fields.tsx";
 
 const DAY_MS = 86_400_000;
 
@@ -15,16 +16,18 @@ export function CreateKey({ take, isFirst }: { take: (issued: Issued) => Promise
   const [chosen, setRole] = useState(AccessRole.CALLER);
   const role = isFirst ? AccessRole.ADMIN : chosen;
   const [days, setDays] = useState("");
+  const [limits, setLimits] = useState(limitTexts(undefined));
   const creation = useMutation(AccessService.method.createApiKey, {
     onSuccess: ({ apiKey, secret }) => {
       void take({ name: apiKey?.name ?? "", secret });
       setName("");
+      setLimits(limitTexts(undefined));
     },
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const lifetime = days === "" ? undefined : durationFromMs(Number(days) * DAY_MS);
-    creation.mutate({ name, role, ...(lifetime && { lifetime }) });
+    creation.mutate({ name, role, limits: limitsIn(limits), ...(lifetime && { lifetime }) });
   };
   return (
     <form className="stack card" onSubmit={submit}>
@@ -60,6 +63,7 @@ export function CreateKey({ take, isFirst }: { take: (issued: Issued) => Promise
             onChange={(event) => setDays(event.target.value)}
           />
         </label>
+        {!isFirst && <LimitFields texts={limits} set={setLimits} />}
       </div>
       <p className="muted">
         {whatRoleMay(role)}

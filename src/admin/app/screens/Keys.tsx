@@ -8,7 +8,8 @@ import { Table } from "../parts/table.tsx";
 import { When } from "../parts/values.tsx";
 import { CreateKey } from "./CreateKey.tsx";
 import { EndKey } from "./EndKey.tsx";
-import { roleName, sayKeys } from "./key-words.ts";
+import { roleName, sayKeys, sayLimits } from "./key-words.ts";
+import { LimitKey } from "./LimitKey.tsx";
 
 /** A secret that was just made: shown until the next one, or until the screen is left. */
 export type Issued = Readonly<{ name: string; secret: string }>;
@@ -18,6 +19,7 @@ export function Keys() {
   const identity = useQuery(AccessService.method.getIdentity, {});
   const [issued, setIssued] = useState<Issued | undefined>();
   const [ending, setEnding] = useState<ApiKey | undefined>();
+  const [limiting, setLimiting] = useState<ApiKey | undefined>();
   const isFirst = identity.data?.isOpen === true;
   const take = async (made: Issued) => {
     setIssued(made);
@@ -36,7 +38,7 @@ export function Keys() {
           apiKeys.length === 0 ? (
             <Empty>There is no key yet. The first one ends that everybody here may do everything.</Empty>
           ) : (
-            <List keys={apiKeys} mayChange={mayChange} take={take} end={setEnding} />
+            <List keys={apiKeys} mayChange={mayChange} take={take} limit={setLimiting} end={setEnding} />
           )
         }
       </Asked>
@@ -44,6 +46,15 @@ export function Keys() {
         <CreateKey take={take} isFirst={isFirst} />
       ) : (
         <p className="muted">Keys are made and ended by admins.</p>
+      )}
+      {limiting !== undefined && (
+        <LimitKey
+          apiKey={limiting}
+          close={() => {
+            setLimiting(undefined);
+            void listed.refetch();
+          }}
+        />
       )}
       {ending !== undefined && (
         <EndKey
@@ -78,11 +89,13 @@ function List({
   keys,
   mayChange,
   take,
+  limit,
   end,
 }: {
   keys: readonly ApiKey[];
   mayChange: boolean;
   take: (issued: Issued) => Promise<void>;
+  limit: (key: ApiKey) => void;
   end: (key: ApiKey) => void;
 }) {
   const rotation = useMutation(AccessService.method.rotateApiKey, {
@@ -99,6 +112,7 @@ function List({
           { name: "Name", cell: ({ name }) => name },
           { name: "Role", cell: ({ role }) => roleName(role) },
           { name: "Id", cell: ({ keyId }) => <code>{keyId}</code> },
+          { name: "Limits", cell: ({ limits }) => sayLimits(limits) },
           { name: "Made", cell: ({ createdAt }) => <When time={createdAt} /> },
           {
             name: "Expires",
@@ -118,6 +132,9 @@ function List({
                     onClick={() => rotation.mutate({ keyId: key.keyId })}
                   >
                     Rotate
+                  </button>
+                  <button type="button" aria-label={`Limit ${key.name}`} onClick={() => limit(key)}>
+                    Limit
                   </button>
                   <button type="button" aria-label={`Revoke ${key.name}`} onClick={() => end(key)}>
                     Revoke

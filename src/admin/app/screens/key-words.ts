@@ -1,5 +1,5 @@
 /** Keys and roles in people's words. */
-import { AccessRole, type ApiKey } from "../../../../gen/modeltier/v1/api_key_pb.js";
+import { AccessRole, type ApiKey, type KeyLimits } from "../../../../gen/modeltier/v1/api_key_pb.js";
 
 export const ROLES = [AccessRole.CALLER, AccessRole.OPERATOR, AccessRole.ADMIN] as const;
 
@@ -13,6 +13,23 @@ const MAY: Readonly<Record<AccessRole, string>> = {
   [AccessRole.ADMIN]: "An admin does all that, and makes and revokes keys.",
 };
 export const whatRoleMay = (role: AccessRole): string => MAY[role];
+
+/** What a key's calls may take, in the order in which it is shown. */
+export const LIMITS = [
+  { name: "requestsPerMinute", label: "Requests a minute", unit: "requests a minute" },
+  { name: "tokensPerMinute", label: "Tokens a minute", unit: "tokens a minute" },
+  { name: "concurrentCalls", label: "Calls at a time", unit: "at a time" },
+] as const;
+export type LimitName = (typeof LIMITS)[number]["name"];
+
+/** "60 requests a minute, 4 at a time", or "none". */
+export function sayLimits(limits: KeyLimits | undefined): string {
+  const said = LIMITS.flatMap(({ name, unit }) => {
+    const most = limits?.[name];
+    return most === undefined ? [] : [`${most.toLocaleString("en-US")} ${unit}`];
+  });
+  return said.length === 0 ? "none" : said.join(", ");
+}
 
 export function sayKeys(keys: readonly ApiKey[]): string {
   const admins = keys.filter(({ role }) => role === AccessRole.ADMIN).length;
