@@ -1,12 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { CATALOGUE } from "../pricing/catalogue.ts";
+import { publicAnd } from "../providers/outbound.ts";
 import { PRESETS } from "../routing/presets.ts";
 import type { ConfigDocument, CustomProvider, PriceOverride } from "./document.ts";
 import { documentOf, resolveDocument } from "./document.ts";
 import { validateDocument } from "./validate-document.ts";
 
 const BASE = documentOf(PRESETS.current);
-const KNOWN = { catalogue: CATALOGUE, providers: ["openai", "anthropic", "kimi", "ollama"] };
+const KNOWN = {
+  catalogue: CATALOGUE,
+  providers: ["openai", "anthropic", "kimi", "ollama"],
+  isAllowed: publicAnd([]),
+};
 const pathsOf = (changes: Partial<ConfigDocument>) =>
   validateDocument({ ...BASE, ...changes }, KNOWN).map(({ path }) => path);
 

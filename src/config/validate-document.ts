@@ -1,5 +1,6 @@
 /** What is wrong with a document that is to be published, all of it at once and by the way to each field. */
 import type { Catalogue } from "../pricing/types.ts";
+import { type AddressRule, literalOf } from "../providers/outbound.ts";
 import { type ModelTarget, TIERS, targetKey } from "../routing/types.ts";
 import { type ConfigProblem, checkTimers, validateConfig } from "../routing/validate-config.ts";
 import type { ConfigDocument, CustomProvider } from "./document.ts";
@@ -11,6 +12,8 @@ export type KnownNames = Readonly<{
   catalogue: Catalogue;
   /** Ids of the providers that are there without the document. */
   providers: readonly string[];
+  /** Whether a provider of the document may be at an IP address. */
+  isAllowed: AddressRule;
 }>;
 
 const BUILT_IN: readonly string[] = ["anthropic", "kimi", "openai"];
@@ -32,7 +35,7 @@ export function validateDocument(document: ConfigDocument, known: KnownNames): r
     ...validateConfig(config),
     ...checkModelTimers(document),
     ...document.customProviders.flatMap((provider, index) =>
-      checkProvider(`customProviders[${index}]`, provider, index, document),
+      checkProvider(`customProviders[${index}]`, provider, index, document, known),
     ),
     ...checkNames(document, known),
     ...checkCatalogue(document, known.catalogue),
@@ -68,6 +71,7 @@ function checkProvider(
   { id, baseUrl, keyVariable }: CustomProvider,
   index: number,
   { customProviders }: ConfigDocument,
+  { isAllowed }: KnownNames,
 ): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const add = (field: string, message: string) => problems.push({ path: `${path}.${field}`, message });
@@ -76,6 +80,10 @@ function checkProvider(
   if (customProviders.findIndex((other) => other.id === id) !== index) add("id", `${id} is listed twice`);
   if (!isPlainAddress(baseUrl)) {
     add("baseUrl", "must be an http or https address without credentials, query or fragment");
+  } else if (!mayBeAt(baseUrl, isAllowed)) {
+    const remedy =
+      "name it in the service's MODELTIER_PRIVATE_UPSTREAMS, or the provider in its MODELTIER_PROVIDERS";
+    add("baseUrl", `leads to an address that is not public: ${remedy}`);
   }
   if (keyVariable !== "" && !KEY_VARIABLE.test(keyVariable)) {
     add("keyVariable", "must name a variable in capitals that ends in _API_KEY");
@@ -84,6 +92,13 @@ function checkProvider(
     add("keyVariable", `must not be ${keyVariable}: the key of a built-in provider goes to no other address`);
   }
   return problems;
+}
+
+/** A name may lead anywhere, which is seen when it is called; but some lead to the machine itself. */
+function mayBeAt(baseUrl: string, isAllowed: AddressRule): boolean {
+  const { hostname } = new URL(baseUrl);
+  const literal = /(^|\.)localhost\.?$/.test(hostname) ? "127.0.0.1" : literalOf(hostname);
+  return literal === undefined || isAllowed(literal);
 }
 
 function isPlainAddress(text: string): boolean {

@@ -1,9 +1,11 @@
 import { errors } from "undici";
+import { ADDRESS_NOT_ALLOWED } from "./outbound.ts";
 import { ProviderError } from "./provider-error.ts";
 
 const TLS = "the TLS handshake failed";
 const RESET = "the connection was reset before an answer";
 const DNS = "the host name was not resolved";
+const NOT_ALLOWED = "its address is not public, and MODELTIER_PRIVATE_UPSTREAMS does not name it";
 const UNREACHABLE = "the host is unreachable";
 
 /** Error codes of sockets, of name resolution and of undici. */
@@ -21,10 +23,13 @@ const EXPLANATIONS: ReadonlyMap<string, string> = new Map([
   ["EHOSTUNREACH", UNREACHABLE],
   ["ENETUNREACH", UNREACHABLE],
   ["EADDRNOTAVAIL", UNREACHABLE],
+  [ADDRESS_NOT_ALLOWED, NOT_ALLOWED],
   ["EPROTO", TLS],
   ["UND_ERR_CLOSED", "the connection pool is closed"],
   ["UND_ERR_DESTROYED", "the connection pool is closed"],
 ]);
+/** What does not pass by itself. */
+const FOR_AN_OPERATOR: ReadonlySet<string> = new Set([TLS, NOT_ALLOWED]);
 const TIMEOUT_CODES: ReadonlySet<string> = new Set(["UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT"]);
 const TLS_CODE = /^ERR_(?:TLS|SSL)_|CERT|^UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE/;
 /** The failure of an exchange that ended before its headers. The explanation is ours; the cause's text is not kept. */
@@ -39,7 +44,7 @@ export function connectionFailure(provider: string, error: unknown): ProviderErr
   const explanation = EXPLANATIONS.get(code) ?? (TLS_CODE.test(code) ? TLS : "the connection failed");
   return new ProviderError(provider, "connection", {
     explanation,
-    ...(explanation === TLS && { needsOperator: true }),
+    ...(FOR_AN_OPERATOR.has(explanation) && { needsOperator: true }),
   });
 }
 

@@ -46,9 +46,15 @@ export class HttpProvider implements ModelProvider {
   readonly #adapter: DialectAdapter;
   readonly #transport: Transport;
   readonly #secret: string;
+  readonly #isChecked: boolean;
 
-  constructor(id: string, apiKey: string, adapter: DialectAdapter, transport: Transport) {
+  constructor(
+    { id, apiKey, isChecked = false }: Readonly<{ id: string; apiKey: string; isChecked?: boolean }>,
+    adapter: DialectAdapter,
+    transport: Transport,
+  ) {
     this.id = id;
+    this.#isChecked = isChecked;
     this.dialect = adapter.dialect;
     this.#adapter = adapter;
     this.#transport = transport;
@@ -118,7 +124,8 @@ export class HttpProvider implements ModelProvider {
     const body = this.#serialise(request, stream);
     const head = await this.#adapter.head(request.parameters);
     const headers = request.headers === undefined ? head.headers : [...head.headers, ...request.headers];
-    const exchange = { provider: this.id, method: "POST", url: head.url, headers, body } as const;
+    const isChecked = this.#isChecked;
+    const exchange = { provider: this.id, method: "POST", url: head.url, headers, body, isChecked } as const;
     const response = await this.#transport.exchange(exchange, signal, observer);
     const failures = new ResponseFailures(this.id, this.#secret, response.status, response.headers);
     const failure = await refusal(response, failures, signal);

@@ -58,7 +58,13 @@ function snapshotOf(
   return {
     settings,
     providers: createProviders(
-      usable.map(({ id, dialect, baseUrl, apiKey }) => ({ id, dialect, baseUrl, apiKey: apiKey ?? "" })),
+      usable.map(({ id, dialect, baseUrl, apiKey, isPublished = false }) => ({
+        id,
+        dialect,
+        baseUrl,
+        apiKey: apiKey ?? "",
+        isChecked: isPublished,
+      })),
       transport,
     ),
     availability: new Map(
@@ -83,5 +89,5 @@ const hasKey = ({ apiKey, keyRequired }: ProviderSettings): boolean => apiKey !=
 
 /** A provider as the sandbox plays it. A configured server of one's own speaks OpenAI's dialect there. */
 function played(provider: ProviderSettings, sandbox: SandboxBaseUrls): ProviderSettings {
-  return { ...provider, baseUrl: sandbox[provider.dialect], apiKey: "sandbox" };
+  return { ...provider, baseUrl: sandbox[provider.dialect], apiKey: "sandbox", isPublished: false };
 }

@@ -13,6 +13,8 @@ export type ProviderConfig = Readonly<{
   baseUrl: string;
   /** "" sends none, for a server that needs none. */
   apiKey: string;
+  /** A published configuration names its address, which may not be any. */
+  isChecked?: boolean;
 }>;
 
 const ADAPTERS: Readonly<Record<Dialect, (config: ProviderConfig) => DialectAdapter>> = {
@@ -29,7 +31,7 @@ export function createProviders(
   return new Map(
     configs.map((config) => [
       config.id,
-      new HttpProvider(config.id, config.apiKey, ADAPTERS[config.dialect](config), transport),
+      new HttpProvider(config, ADAPTERS[config.dialect](config), transport),
     ]),
   );
 }

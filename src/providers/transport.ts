@@ -3,6 +3,7 @@ import type { LookupFunction } from "node:net";
 import { Agent } from "undici";
 import { createConnector } from "./connector.ts";
 import { type BodyReader, Exchange } from "./exchange.ts";
+import { type AddressRule, publicAnd } from "./outbound.ts";
 import type { ExchangeObserver } from "./provider.ts";
 
 export type ResponseHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -12,6 +13,8 @@ export type ExchangeRequest = Readonly<{
   provider: string;
   method: "GET" | "POST";
   url: URL;
+  /** Only where the transport's `isAllowed` says; absent: anywhere. */
+  isChecked?: boolean;
   /** Name, value, name, value. */
   headers: readonly string[];
   body?: string;
@@ -48,29 +51,39 @@ export type TransportOptions = Readonly<{
   keepAliveMs?: number;
   /** How host names are resolved; absent: as the system does. */
   lookup?: LookupFunction;
+  /** Where checked requests may go; absent: to public addresses. */
+  isAllowed?: AddressRule;
 }>;
 
 export function createTransport(options: TransportOptions = {}): Transport {
   const { connectionsPerOrigin = 16_384, connectTimeoutMs = 3_000, keepAliveMs = 120_000, lookup } = options;
-  const agent = new Agent({
-    connections: connectionsPerOrigin,
-    connect: createConnector({ timeoutMs: connectTimeoutMs, ...(lookup && { lookup }) }),
-    keepAliveTimeout: keepAliveMs,
-    // The engine runs these clocks, for each attempt its own.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
+  const agentTo = (isAllowed?: AddressRule): Agent =>
+    new Agent({
+      connections: connectionsPerOrigin,
+      connect: createConnector({
+        timeoutMs: connectTimeoutMs,
+        ...(lookup && { lookup }),
+        ...(isAllowed && { isAllowed }),
+      }),
+      keepAliveTimeout: keepAliveMs,
+      // The engine runs these clocks, for each attempt its own.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  // Connections that were not checked are not lent to requests that have to be.
+  const agent = agentTo();
+  const checked = agentTo(options.isAllowed ?? publicAnd([]));
   return {
     exchange: (request, signal, observer) =>
       new Promise((resolve, reject) => {
         if (signal.aborted) reject(signal.reason);
         else
-          agent.dispatch(
+          (request.isChecked === true ? checked : agent).dispatch(
             dispatchOptions(request),
             new Exchange(request.provider, signal, observer, resolve, reject),
           );
       }),
-    close: () => agent.destroy(),
+    close: () => Promise.all([agent.destroy(), checked.destroy()]).then(() => undefined),
   };
 }
 

@@ -9,6 +9,7 @@ import { readSnapshot, snapshotPath, writeSnapshot } from "../config/snapshot-fi
 import { validateDocument } from "../config/validate-document.ts";
 import type { EnvironmentFacts } from "../config/warnings.ts";
 import { CATALOGUE } from "../pricing/catalogue.ts";
+import { publicAnd } from "../providers/outbound.ts";
 import type { RoutingConfig } from "../routing/types.ts";
 import type { ConfigProblem } from "../routing/validate-config.ts";
 import { variablesByField } from "../settings/routing-variables.ts";
@@ -54,8 +55,9 @@ export async function openConfiguration(options: ConfigurationOptions): Promise<
   };
   const begin: Active = { config: resolve(base, 0), document: base, fromSnapshot: false };
   const { catalogue } = begin.config;
+  const isAllowed = publicAnd(settings.privateUpstreams);
   const validate = (document: ConfigDocument) =>
-    validateDocument(document, { catalogue, providers: settings.providers.map(({ id }) => id) });
+    validateDocument(document, { catalogue, providers: settings.providers.map(({ id }) => id), isAllowed });
   const kept = keeper(snapshotPath(settings.dataDir), codec, log);
   const active = new ActiveConfig(begin);
   active.follow((next) => {

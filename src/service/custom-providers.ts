@@ -13,6 +13,7 @@ export function providersOf(
     ({ id, baseUrl, keyVariable }): ProviderSettings => ({
       id,
       dialect: "openai",
+      isPublished: true,
       baseUrl,
       keyVariables: keyVariable === "" ? [] : [keyVariable],
       keyRequired: keyVariable !== "",

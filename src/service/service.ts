@@ -11,6 +11,7 @@ import { DecisionTokens } from "../decision-token/decision-tokens.ts";
 import { createIdempotency } from "../idempotency/idempotency.ts";
 import { isRetired } from "../pricing/catalogue.ts";
 import { ProviderHub } from "../providers/hub.ts";
+import { publicAnd } from "../providers/outbound.ts";
 import { createTransport } from "../providers/transport.ts";
 import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
 import { accessService } from "../rpc/access-service.ts";
@@ -104,7 +105,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   if (database.engine === "pglite") await migrated;
   const { access, keys, ...ofAccess } = startAccess({ settings, database, log });
   const recorder = await openRecorder({ settings, database, log, metrics });
-  const transport = createTransport();
+  const transport = createTransport({ isAllowed: publicAnd(settings.privateUpstreams) });
   const configuration = await openConfiguration({ settings, database, codec: configCodec, log, migrated });
   const { active } = configuration;
   const sandboxBaseUrls = sandbox?.baseUrls;

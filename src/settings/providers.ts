@@ -13,6 +13,8 @@ export type ProviderSettings = Readonly<{
   keyVariables: readonly string[];
   /** False for a server of one's own that asks for none. */
   keyRequired: boolean;
+  /** A published configuration says where it is, and not the environment. */
+  isPublished?: boolean;
 }>;
 
 type BuiltIn = Readonly<{

@@ -15,6 +15,7 @@ import { ACCESS_VARIABLES, type AccessSettings, readAccess } from "./access.ts";
 import { ADMISSION_VARIABLES, type AdmissionSettings, readAdmission } from "./admission.ts";
 import type { Environment } from "./environment.ts";
 import { type LimitSettings, readLimits } from "./limits.ts";
+import { readPrivateUpstreams } from "./outbound.ts";
 import { PROMPT_VARIABLES, type PromptSettings, readPrompts } from "./prompts.ts";
 import { type ProviderSettings, readCustomKeys, readProviders } from "./providers.ts";
 import { SettingsReader } from "./reader.ts";
@@ -72,6 +73,8 @@ export type Settings = Readonly<{
   sandbox: boolean;
   sandboxPort: number;
   sandboxTokensPerSecond: number;
+  /** Addresses and networks that providers of a published configuration may be at, beside public ones. */
+  privateUpstreams: readonly string[];
   allowImageUrls: boolean;
   /** Of a call that names none; absent: as the preset says. */
   delivery?: Delivery;
@@ -97,7 +100,7 @@ export type Settings = Readonly<{
 const KNOWN = new Set(
   [
     "ADDRESS KEY GRPC_PORT HTTP_PORT METRICS_PORT ADMIN_PORT PRIVATE_HOST WORKERS HOST DATA_DIR PRESET RETIRED_MODELS PROVIDERS SANDBOX SANDBOX_PORT",
-    "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS DELIVERY TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
+    "SANDBOX_TOKENS_PER_SECOND ALLOW_IMAGE_URLS PRIVATE_UPSTREAMS DELIVERY TOKEN_SECRET TOKEN_LIFETIME_SECONDS GRACE_SECONDS TIER_FAST TIER_BALANCED TIER_POWERFUL",
     "HEDGING PROMPT_CACHE LIMITS HEADERS_TIMEOUT_MS FIRST_TOKEN_TIMEOUT_MS BYTE_SILENCE_MS CONTENT_SILENCE_MS",
     "DURABILITY SPOOL_DIR SPOOL_BYTES RETENTION_DAYS BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
     ACCESS_VARIABLES,
@@ -143,6 +146,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     sandbox: reader.flag("MODELTIER_SANDBOX", undefined) ?? providers.every(hasNoKey),
     sandboxPort: reader.port("MODELTIER_SANDBOX_PORT", 8090),
     sandboxTokensPerSecond: reader.positive("MODELTIER_SANDBOX_TOKENS_PER_SECOND", 200),
+    privateUpstreams: readPrivateUpstreams(reader),
     allowImageUrls: reader.flag("MODELTIER_ALLOW_IMAGE_URLS", false),
     delivery: readDelivery(reader),
     access: readAccess(reader),

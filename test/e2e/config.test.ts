@@ -42,6 +42,7 @@ beforeAll(async () => {
       MODELTIER_ADMIN_TOKEN: TOKEN,
       MODELTIER_HEDGING: "true",
       MODELTIER_TIER_FAST: "openai/gpt-4o-mini",
+      MODELTIER_PRIVATE_UPSTREAMS: "127.0.0.1",
     },
   });
   admin = createClient(ConfigService, transportTo(service, TOKEN));

@@ -155,7 +155,11 @@ describe("three workers", () => {
     );
     const { config } = await configs.getConfig({});
     config?.customProviders.push(
-      create(CustomProviderSchema, { id: "own", baseUrl: "http://127.0.0.1:9", keyVariable: "OWN_API_KEY" }),
+      create(CustomProviderSchema, {
+        id: "own",
+        baseUrl: "https://llm.example.com/v1",
+        keyVariable: "OWN_API_KEY",
+      }),
     );
     await configs.publishConfig({ config, basedOn: 0n });
     await expect.poll(hasOwnKey).toEqual([false, false, false]);

@@ -6,6 +6,7 @@ import { harness, kindsOf, knowsFirstTokens, settle, start } from "../../complet
 import { CATALOGUE } from "../../pricing/catalogue.ts";
 import { costOf } from "../../pricing/cost.ts";
 import { ProviderHub } from "../../providers/hub.ts";
+import { publicAnd } from "../../providers/outbound.ts";
 import { createTransport } from "../../providers/transport.ts";
 import { PRESETS } from "../../routing/presets.ts";
 import { route } from "../../routing/router.ts";
@@ -161,7 +162,11 @@ export function listed(document: ConfigDocument): unknown {
 }
 
 export const problems = (document: ConfigDocument) =>
-  validateDocument(document, { catalogue: CATALOGUE, providers: ["openai", "anthropic", "kimi"] });
+  validateDocument(document, {
+    catalogue: CATALOGUE,
+    providers: ["openai", "anthropic", "kimi"],
+    isAllowed: publicAnd([]),
+  });
 
 export type Observe = (document: ConfigDocument) => unknown;
 export type Mutable<T> = T extends bigint | number | string | boolean | undefined

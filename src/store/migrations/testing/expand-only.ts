@@ -15,7 +15,7 @@ const flat = (statement: string): string => statement.replace(/\s+/g, " ").trim(
 
 /** Tables that the migration makes itself: nobody else knows of them yet. */
 function ownTables(statements: readonly string[]): (table: string | undefined) => boolean {
-  const made = statements.map((statement) => /^create table (\w+)/.exec(statement)?.[1]);
+  const made = statements.map((statement) => /^create (?:unlogged )?table (\w+)/.exec(statement)?.[1]);
   return (table) => table !== undefined && made.includes(table);
 }
 
@@ -24,7 +24,7 @@ function contractionsOf(
   isOwn: ReturnType<typeof ownTables>,
   history: readonly string[],
 ): readonly string[] {
-  if (/^create (table|index) /.test(statement)) return [];
+  if (/^create ((unlogged )?table|index) /.test(statement)) return [];
   const [, table] = /^(?:insert into|create unique index \w+ on|alter table) (\w+)/.exec(statement) ?? [];
   if (isOwn(table)) return [];
   const [, actions] = /^alter table \w+ (.*)$/.exec(statement) ?? [];
