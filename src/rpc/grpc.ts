@@ -14,6 +14,7 @@ import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import type { Access } from "../access/access.ts";
+import type { ConnectionSettings } from "../settings/connections.ts";
 import { grpcDefinition, grpcHandlers } from "./grpc-adapter.ts";
 import { besideContract } from "./grpc-gate.ts";
 import { HealthWatches } from "./health-watches.ts";
@@ -43,6 +44,7 @@ export type GrpcListenerOptions = Readonly<{
   services: readonly ServiceEntry[];
   /** Absent: it speaks in the clear. */
   tls?: TlsCertificates;
+  connections: ConnectionSettings;
   /** Who may ask for health and reflection; the services see to themselves. */
   access: Pick<Access, "admit">;
   /** Aborts the calls in flight when the grace of a shutdown is over. */
@@ -55,6 +57,7 @@ export async function listenGrpc({
   port,
   services,
   tls,
+  connections,
   access,
   shutdownSignal,
 }: GrpcListenerOptions): Promise<GrpcListener> {
@@ -63,9 +66,9 @@ export async function listenGrpc({
   const server = new GrpcServer({
     "grpc.max_receive_message_length": LIMITS.messageBytes,
     "grpc.max_concurrent_streams": LIMITS.streamsPerConnection,
-    "grpc.max_connection_idle_ms": LIMITS.idleConnectionMs,
-    "grpc.keepalive_time_ms": LIMITS.keepaliveMs,
-    "grpc.keepalive_timeout_ms": LIMITS.keepaliveTimeoutMs,
+    "grpc.max_connection_idle_ms": connections.idleMs,
+    "grpc.keepalive_time_ms": connections.keepaliveMs,
+    "grpc.keepalive_timeout_ms": connections.keepaliveTimeoutMs,
     "grpc.enable_channelz": 0, // counts and dates every call for a debugger that is not served
     interceptors: [writeAhead, besideContract(services, access), watches.interceptor],
   });
@@ -78,7 +81,10 @@ export async function listenGrpc({
   const credentials = tls === undefined ? ServerCredentials.createInsecure() : new FollowingCredentials(tls);
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   const bound = await bind(server, address, credentials);
-  shortenDeadlines(server);
+  for (const http2Server of http2ServersOf(server)) {
+    shortenDeadlines(http2Server);
+    endSilentConnections(http2Server);
+  }
   return {
     port: bound,
     setServing: (serving) => {
@@ -93,12 +99,22 @@ export async function listenGrpc({
   };
 }
 
-/** Ahead of grpc-js, which reads the deadline when a call begins and offers no place before that. */
-function shortenDeadlines(server: Server): void {
-  const { http2Servers } = server as unknown as { http2Servers: ReadonlyMap<Http2Server, unknown> };
-  for (const http2Server of http2Servers.keys()) {
-    http2Server.prependListener("stream", (_, headers: IncomingHttpHeaders) => shortenDeadline(headers));
-  }
+/** What grpc-js is built on, for what it offers no place for. */
+const http2ServersOf = (server: Server): Iterable<Http2Server> =>
+  (server as unknown as { http2Servers: ReadonlyMap<Http2Server, unknown> }).http2Servers.keys();
+
+/** Ahead of grpc-js, which reads the deadline when a call begins. */
+function shortenDeadlines(server: Http2Server): void {
+  server.prependListener("stream", (_, headers: IncomingHttpHeaders) => shortenDeadline(headers));
+}
+
+/** Connections whose other end does not speak HTTP/2, or not at all; grpc-js would ping them first and wait for that. */
+function endSilentConnections(server: Http2Server): void {
+  server.on("session", (session) => {
+    const timer = setTimeout(() => session.destroy(), LIMITS.firstWordMs).unref();
+    const keep = () => clearTimeout(timer);
+    session.once("remoteSettings", keep).once("close", keep);
+  });
 }
 
 /** Hands over the files as they were compiled: proto-loader would merge those of one package and lose their imports. */

@@ -1,6 +1,7 @@
 import { type ClientReadableStream, credentials, makeClientConstructor, status } from "@grpc/grpc-js";
 import { service as health } from "grpc-health-check";
 import { expect, it } from "vitest";
+import { USUAL_CONNECTIONS } from "../settings/connections.ts";
 import { listenGrpc } from "./grpc.ts";
 
 type Watch = ClientReadableStream<{ status: string }>;
@@ -11,6 +12,7 @@ it("a drain tells those who watch the health that it is over, and waits for none
     host: "127.0.0.1",
     port: 0,
     services: [],
+    connections: USUAL_CONNECTIONS,
     shutdownSignal: new AbortController().signal,
   });
   listener.setServing(true);

@@ -11,6 +11,7 @@ import { Code, ConnectError, createConnectRouter, createContextValues } from "@c
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { type FastifyInstance, fastify } from "fastify";
 import type { Access } from "../access/access.ts";
+import type { ConnectionSettings } from "../settings/connections.ts";
 import type { Log } from "../telemetry/log.ts";
 import { browserGate, setSafeHeaders } from "./browser-gate.ts";
 import { EVIDENCE } from "./caller.ts";
@@ -39,6 +40,7 @@ export type HttpListenerOptions = Readonly<{
   allowedHosts: readonly string[];
   /** Absent: it speaks in the clear. */
   tls?: TlsCertificates;
+  connections: ConnectionSettings;
   /** Who may ask for the routes; the services see to themselves. */
   access: Pick<Access, "admit">;
   /** Aborts the calls in flight when the grace of a shutdown is over. */
@@ -57,7 +59,7 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
     logger: false,
     bodyLimit: LIMITS.messageBytes,
     serverFactory: (handler) => {
-      server = serve(options.tls, (request, response) => {
+      server = serve(options, (request, response) => {
         request.on("error", ignoreHangUp);
         setSafeHeaders(response);
         if (!hasUsableAuthority(request)) {
@@ -90,11 +92,26 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
  */
 const ignoreHangUp = (): void => {};
 
-const SERVER_OPTIONS = { maxHeaderSize: LIMITS.metadataBytes, keepAliveTimeout: 65_000 };
+/** Longer than what load balancers keep, so that it is not us who close a connection that they are about to use. */
+const KEEP_ALIVE_MS = 65_000;
+/** How often connections are looked at that have not said enough. */
+const LOOK_MS = 2_000;
 
-function serve(tls: TlsCertificates | undefined, listener: RequestListener): Server {
-  if (tls === undefined) return createServer(SERVER_OPTIONS, listener);
-  const server = createSecureServer({ ...SERVER_OPTIONS, ...tls.handshake, ...tls.context() }, listener);
+function serve(
+  { tls, connections: { keepaliveMs, idleMs } }: Pick<HttpListenerOptions, "tls" | "connections">,
+  listener: RequestListener,
+): Server {
+  const options = {
+    maxHeaderSize: LIMITS.metadataBytes,
+    keepAliveTimeout: Math.min(KEEP_ALIVE_MS, idleMs),
+    headersTimeout: LIMITS.firstWordMs,
+    connectionsCheckingInterval: LOOK_MS,
+    // The kernel asks a caller who has gone without a word, ten times in ten seconds.
+    keepAlive: true,
+    keepAliveInitialDelay: keepaliveMs,
+  };
+  if (tls === undefined) return createServer(options, listener);
+  const server = createSecureServer({ ...options, ...tls.handshake, ...tls.context() }, listener);
   tls.follow((context) => server.setSecureContext(context));
   return server;
 }

@@ -8,9 +8,6 @@ export const LIMITS = {
   streamsPerConnection: 100,
   /** Longest deadline of a call, in ms. */
   callMs: 900_000,
-  /** An HTTP/2 connection without calls is closed after this, in ms. */
-  idleConnectionMs: 300_000,
-  /** A silent HTTP/2 peer is asked for a sign of life after this, in ms, and given `keepaliveTimeoutMs` to answer. */
-  keepaliveMs: 30_000,
-  keepaliveTimeoutMs: 10_000,
+  /** For a new connection to say something that makes sense: its TLS handshake, HTTP/2's preface, HTTP/1.1's first headers. In ms. */
+  firstWordMs: 10_000,
 } as const;

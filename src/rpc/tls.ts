@@ -5,6 +5,7 @@ import { ServerCredentials } from "@grpc/grpc-js";
 import type { TlsSettings } from "../settings/access.ts";
 import { SettingsError } from "../settings/reader.ts";
 import type { Log } from "../telemetry/log.ts";
+import { LIMITS } from "./limits.ts";
 
 /** A look at the files' times, which also sees a Kubernetes secret change under its link. */
 const WATCH_MS = 1_000;
@@ -13,7 +14,7 @@ export type TlsCertificates = Readonly<{
   /** As they are now. */
   context(): SecureContextOptions;
   /** Whether clients are asked for a certificate, and refused without one that was verified. */
-  handshake: Readonly<{ requestCert: boolean; rejectUnauthorized: boolean }>;
+  handshake: Readonly<{ requestCert: boolean; rejectUnauthorized: boolean; handshakeTimeout: number }>;
   /** Calls back with new ones. */
   follow(take: (context: SecureContextOptions) => void): void;
   /** Reads the files now. */
@@ -44,7 +45,11 @@ export function openTls(settings: TlsSettings, log: Log): TlsCertificates {
   const isAsked = clientCaFile !== undefined;
   return {
     context: () => context,
-    handshake: { requestCert: isAsked, rejectUnauthorized: isAsked && clientAuth === "require" },
+    handshake: {
+      requestCert: isAsked,
+      rejectUnauthorized: isAsked && clientAuth === "require",
+      handshakeTimeout: LIMITS.firstWordMs,
+    },
     follow: (take) => followers.push(take),
     reload,
     close: () => {

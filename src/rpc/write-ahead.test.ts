@@ -7,6 +7,7 @@ import {
   CompleteResponseSchema,
 } from "../../gen/modeltier/v1/completion_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
+import { USUAL_CONNECTIONS } from "../settings/connections.ts";
 import { BatchedStream } from "./batched.ts";
 import { type GrpcListener, listenGrpc } from "./grpc.ts";
 import type { AnyMethod } from "./service-entry.ts";
@@ -37,6 +38,7 @@ async function serve(batches: () => AsyncIterable<readonly string[]>) {
     host: "127.0.0.1",
     port: 0,
     services: [{ service: RouterService, implementation: { route: unary, complete, completeOnce: unary } }],
+    connections: USUAL_CONNECTIONS,
     shutdownSignal: new AbortController().signal,
   });
   return { port: opened.listener.port, taken };

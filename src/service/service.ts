@@ -204,6 +204,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     port: grpcPort,
     services: publicServices,
     ...(tls && { tls }),
+    connections: settings.connections,
     access,
     shutdownSignal,
   });
@@ -213,6 +214,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     services: publicServices,
     allServices: services,
     ...(tls && { tls }),
+    connections: settings.connections,
     access,
     shutdownSignal,
     routes: {

@@ -87,6 +87,9 @@ const SEEN_HERE: Readonly<Record<string, Case>> = {
 /** What takes a process, a port or a database to see. */
 const SEEN_BY: Readonly<Record<string, string>> = {
   MODELTIER_HOST: "test/e2e/settings.test.ts",
+  MODELTIER_KEEPALIVE_MS: "test/faults/c-vanished.test.ts",
+  MODELTIER_KEEPALIVE_TIMEOUT_MS: "test/faults/c-vanished.test.ts",
+  MODELTIER_IDLE_CONNECTION_MS: "test/faults/c-vanished.test.ts",
   MODELTIER_PRIVATE_UPSTREAMS: "test/faults/x-outbound.test.ts",
   MODELTIER_GRPC_PORT: "test/e2e/workers-lifecycle.test.ts",
   MODELTIER_HTTP_PORT: "test/e2e/workers-lifecycle.test.ts",

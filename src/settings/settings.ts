@@ -13,6 +13,7 @@ import {
 import { DURABILITIES, type Durability, LEAST_CAP_BYTES } from "../store/spool/limits.ts";
 import { ACCESS_VARIABLES, type AccessSettings, readAccess } from "./access.ts";
 import { ADMISSION_VARIABLES, type AdmissionSettings, readAdmission } from "./admission.ts";
+import { CONNECTION_VARIABLES, type ConnectionSettings, readConnections } from "./connections.ts";
 import type { Environment } from "./environment.ts";
 import { type LimitSettings, readLimits } from "./limits.ts";
 import { readPrivateUpstreams } from "./outbound.ts";
@@ -79,6 +80,7 @@ export type Settings = Readonly<{
   /** Of a call that names none; absent: as the preset says. */
   delivery?: Delivery;
   access: AccessSettings;
+  connections: ConnectionSettings;
   admission: AdmissionSettings;
   /** Signs decision tokens, at least 32 characters; absent: a random one, known to this service alone. */
   tokenSecret?: string;
@@ -105,6 +107,7 @@ const KNOWN = new Set(
     "DURABILITY SPOOL_DIR SPOOL_BYTES RETENTION_DAYS BUDGET_WITHOUT_DATABASE BUDGET_LEASE_SECONDS",
     ACCESS_VARIABLES,
     ADMISSION_VARIABLES,
+    CONNECTION_VARIABLES,
     PROMPT_VARIABLES,
   ]
     .join(" ")
@@ -150,6 +153,7 @@ export function readSettings(environment: Environment, folder: string): Settings
     allowImageUrls: reader.flag("MODELTIER_ALLOW_IMAGE_URLS", false),
     delivery: readDelivery(reader),
     access: readAccess(reader),
+    connections: readConnections(reader),
     admission: readAdmission(reader),
     prompts: readPrompts(reader),
     tokenSecret: readTokenSecret(reader),
