@@ -1,6 +1,6 @@
 /**
  * Replays graded prompts through the learned agent score, each scored by what earlier ones taught, and asks an evaluator.
- * npm run replay -- --data <dir> --step <csv of id,score> [--evaluate <evaluate.mjs>] [--out <dir>]
+ * npm run replay -- --data <dir> --step <csv of id,score> [--explore 0.1] [--evaluate <evaluate.mjs>] [--out <dir>]
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     data: { type: "string" },
     step: { type: "string" },
     evaluate: { type: "string" },
+    explore: { type: "string", default: "0.1" },
     out: { type: "string" },
   },
 });
@@ -31,6 +32,8 @@ if (data === undefined || step === undefined) {
   throw new Error("Name the data and the steps' scores: npm run replay -- --data <dir> --step <csv of id,score>");
 }
 const evaluator = values.evaluate ?? join(data, "..", "evaluate.mjs");
+const explored = Number(values.explore);
+if (!(explored >= 0 && explored <= 0.5)) throw new Error("--explore must be in [0, 0.5]");
 const out = values.out ?? mkdtempSync(join(tmpdir(), "replay-"));
 const sources = JSON.parse(readFileSync(join(data, "sources.json"), "utf8")) as Record<string, { pair: [string, string] }>;
 const steps = new Map(
@@ -52,7 +55,7 @@ const rowsOf = (source: string): Row[] =>
     .sort((a, b) => (a.order < b.order ? -1 : 1))
     .map(({ row }) => row);
 
-/** @param sees both outcomes of earlier prompts, or only that of the model that the score chose, one in ten the other */
+/** @param sees both outcomes of earlier prompts, or only that of the model that the score chose, or of the other as often as `--explore` says */
 function replay(source: string, sees: "both" | "chosen"): string[] {
   const [weak, strong] = sources[source]?.pair ?? ["", ""];
   const agents = new Map<string, ReturnType<typeof newAgent>>();
@@ -63,7 +66,7 @@ function replay(source: string, sees: "both" | "chosen"): string[] {
     const call = { step: Math.min(10, Math.max(0, of)), nowMs: 0 };
     let state = agents.get(agent) ?? newAgent();
     const { score } = learnedScore(fleet, state, call, DEFAULT_LEARNING);
-    const chosen = score >= 5 === fraction(id) >= 0.1 ? "powerful" : "fast";
+    const chosen = score >= 5 === fraction(id) >= explored ? "powerful" : "fast";
     for (const [tier, model] of [["fast", weak], ["powerful", strong]] as const) {
       if (sees === "chosen" && tier !== chosen) continue;
       const outcome = { ...call, tier, quality: outcomes[model]?.score ?? 0, atMs: 0 };

@@ -39,7 +39,7 @@ export type LearningSettings = Readonly<{
 export const DEFAULT_LEARNING: LearningSettings = {
   priorEvidence: 20,
   stepEvidence: 100,
-  sharedStepEvidence: 200,
+  sharedStepEvidence: 1_000,
   halfLifeOutcomes: 5_000,
   halfLifeMs: 30 * 24 * 3_600_000,
   byIntent: false,
