@@ -29,18 +29,26 @@ const { values } = parseArgs({
 });
 const { data, step } = values;
 if (data === undefined || step === undefined) {
-  throw new Error("Name the data and the steps' scores: npm run replay -- --data <dir> --step <csv of id,score>");
+  throw new Error(
+    "Name the data and the steps' scores: npm run replay -- --data <dir> --step <csv of id,score>",
+  );
 }
 const evaluator = values.evaluate ?? join(data, "..", "evaluate.mjs");
 const explored = Number(values.explore);
 if (!(explored >= 0 && explored <= 0.5)) throw new Error("--explore must be in [0, 0.5]");
 const out = values.out ?? mkdtempSync(join(tmpdir(), "replay-"));
-const sources = JSON.parse(readFileSync(join(data, "sources.json"), "utf8")) as Record<string, { pair: [string, string] }>;
+const sources = JSON.parse(readFileSync(join(data, "sources.json"), "utf8")) as Record<
+  string,
+  { pair: [string, string] }
+>;
 const steps = new Map(
-  readFileSync(step, "utf8").trim().split("\n").map((line): [string, number] => {
-    const comma = line.lastIndexOf(",");
-    return [line.slice(0, comma), Number(line.slice(comma + 1))];
-  }),
+  readFileSync(step, "utf8")
+    .trim()
+    .split("\n")
+    .map((line): [string, number] => {
+      const comma = line.lastIndexOf(",");
+      return [line.slice(0, comma), Number(line.slice(comma + 1))];
+    }),
 );
 const hash = (text: string) => createHash("sha1").update(text).digest("hex");
 /** Fixed by the row's id, so that a run repeats. */
@@ -67,7 +75,10 @@ function replay(source: string, sees: "both" | "chosen"): string[] {
     let state = agents.get(agent) ?? newAgent();
     const { score } = learnedScore(fleet, state, call, DEFAULT_LEARNING);
     const chosen = score >= 5 === fraction(id) >= explored ? "powerful" : "fast";
-    for (const [tier, model] of [["fast", weak], ["powerful", strong]] as const) {
+    for (const [tier, model] of [
+      ["fast", weak],
+      ["powerful", strong],
+    ] as const) {
       if (sees === "chosen" && tier !== chosen) continue;
       const outcome = { ...call, tier, quality: outcomes[model]?.score ?? 0, atMs: 0 };
       ({ fleet, agent: state } = learn(fleet, state, outcome, DEFAULT_LEARNING));
@@ -77,11 +88,22 @@ function replay(source: string, sees: "both" | "chosen"): string[] {
   });
 }
 
-const names = readdirSync(data).filter((name) => name.endsWith(".jsonl")).map((name) => name.slice(0, -6));
+const names = readdirSync(data)
+  .filter((name) => name.endsWith(".jsonl"))
+  .map((name) => name.slice(0, -6));
 for (const sees of ["both", "chosen"] as const) {
   const file = join(out, `${sees}.csv`);
   writeFileSync(file, `id,score\n${names.flatMap((source) => replay(source, sees)).join("\n")}\n`);
-  const answer = execFileSync(process.execPath, [evaluator, "--data", data, "--scores", file, "--boot", "300", "--json"]);
+  const answer = execFileSync(process.execPath, [
+    evaluator,
+    "--data",
+    data,
+    "--scores",
+    file,
+    "--boot",
+    "300",
+    "--json",
+  ]);
   const { results, macro } = JSON.parse(answer.toString()) as {
     results: { source: string; apgr: number }[];
     macro: { apgr: number; apgrCI: [number, number] };

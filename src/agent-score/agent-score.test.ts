@@ -13,7 +13,12 @@ class Service {
   agents: Record<string, AgentState> = {};
   constructor(readonly settings: LearningSettings = DEFAULT_LEARNING) {}
 
-  learn(name: string, tier: Tier, quality: number, more: { step?: number; intent?: string; stated?: number } = {}) {
+  learn(
+    name: string,
+    tier: Tier,
+    quality: number,
+    more: { step?: number; intent?: string; stated?: number } = {},
+  ) {
     const outcome = { tier, quality, atMs: 1, ...more };
     const { fleet, agent } = learn(this.fleet, this.agents[name] ?? newAgent(), outcome, this.settings);
     this.fleet = fleet;
@@ -145,7 +150,9 @@ it("tells intents of one agent apart when asked to", () => {
       service.learn("agent", tier, Number(tier === "powerful"), { intent: "generate" });
     }
   }
-  const [extract, generate] = ["extract", "generate"].map((intent) => service.score("agent", { intent }).score);
+  const [extract, generate] = ["extract", "generate"].map(
+    (intent) => service.score("agent", { intent }).score,
+  );
   expect(extract).toBeLessThan((generate ?? 0) - 2);
   expect(service.score("agent", { intent: "constructor" }).moved.intentEvidence).toBe(0);
 });

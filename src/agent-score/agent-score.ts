@@ -1,7 +1,7 @@
 /** The agent score that is learned: how much a stronger tier helps this agent, and this step of it. */
 import { assertScore } from "../routing/complexity.ts";
 import { TIERS, type Tier } from "../routing/types.ts";
-import { addOutcome, at, centred, evidenceOf, fadeTo, fit, type Line, newLevel } from "./evidence.ts";
+import { addOutcome, at, centred, evidenceOf, fadeTo, type Line, newLevel, ridgeLine } from "./evidence.ts";
 import { type AgentState, type LearningSettings, type Level, MOST_INTENTS, type Outcome } from "./types.ts";
 
 export const newAgent = (): AgentState => ({ ...newLevel(), intents: {} });
@@ -143,9 +143,9 @@ function linesOf(fleet: Level, agent: AgentState, subject: Subject, settings: Le
       return [
         tier,
         {
-          shared: fit(everyone.tiers[tier], prior, { level: 1, slope: sharedStepEvidence }),
-          agent: fit(own.tiers[tier], { level: (stated - 5) * harder, slope: 0 }, worth),
-          intent: its === undefined ? NO_LINE : fit(its.tiers[tier], NO_LINE, worth),
+          shared: ridgeLine(everyone.tiers[tier], prior, { level: 1, slope: sharedStepEvidence }),
+          agent: ridgeLine(own.tiers[tier], { level: (stated - 5) * harder, slope: 0 }, worth),
+          intent: its === undefined ? NO_LINE : ridgeLine(its.tiers[tier], NO_LINE, worth),
           evidence: own.tiers[tier].n,
         },
       ];
@@ -153,7 +153,8 @@ function linesOf(fleet: Level, agent: AgentState, subject: Subject, settings: Le
   ) as Readonly<Record<Tier, Lines>>;
 }
 
-const sumOf = ({ shared, agent, intent }: Lines, of: keyof Line): number => shared[of] + agent[of] + intent[of];
+const sumOf = ({ shared, agent, intent }: Lines, of: keyof Line): number =>
+  shared[of] + agent[of] + intent[of];
 
 /** 5 + points up to 4 points away; beyond, ever closer to the end without reaching it, so that order is never lost. */
 function bent(points: number): number {

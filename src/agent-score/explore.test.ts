@@ -38,5 +38,7 @@ it("never spends more than allowed or than is left", () => {
 });
 
 it("refuses a probability beyond one in two", () => {
-  expect(() => tried(2.9, { ...ON, probability: 0.6 })).toThrow("exploration probability must be in [0, 0.5]");
+  expect(() => tried(2.9, { ...ON, probability: 0.6 })).toThrow(
+    "exploration probability must be in [0, 0.5]",
+  );
 });

@@ -52,7 +52,9 @@ export function explore(
   function isAllowed(from: Expected[Tier], to: Expected[Tier]): boolean {
     const extra = to.costNanoUsd - from.costNanoUsd;
     const isAffordable = leftNanoUsd === undefined || to.costNanoUsd <= leftNanoUsd;
-    return from.quality - to.quality <= settings.mostLoss && extra <= settings.mostExtraNanoUsd && isAffordable;
+    return (
+      from.quality - to.quality <= settings.mostLoss && extra <= settings.mostExtraNanoUsd && isAffordable
+    );
   }
 }
 
