@@ -18,19 +18,22 @@ describe("a bounded mean", () => {
     expect(lower).toBeGreaterThan(0.95);
   });
 
-  it.each([0.5, 0.9, 0.98])("misses a mean of %d at any of 1,500 looks at most as often as promised", (mean) => {
-    const wrong = Array.from({ length: RUNS }, (_, seed) => {
-      const random = new Random(seed);
-      let state = newBoundedMean(0.1);
-      for (let i = 0; i < 1_500; i += 1) {
-        state = addBounded(state, Number(random.is(mean)));
-        const { lower, upper } = boundedInterval(state);
-        if (mean < lower || mean > upper) return true;
-      }
-      return false;
-    }).filter(Boolean).length;
-    expect(wrong).toBeLessThanOrEqual(mostWrong(0.1));
-  });
+  it.each([0.5, 0.9, 0.98])(
+    "misses a mean of %d at any of 1,500 looks at most as often as promised",
+    (mean) => {
+      const wrong = Array.from({ length: RUNS }, (_, seed) => {
+        const random = new Random(seed);
+        let state = newBoundedMean(0.1);
+        for (let i = 0; i < 1_500; i += 1) {
+          state = addBounded(state, Number(random.is(mean)));
+          const { lower, upper } = boundedInterval(state);
+          if (mean < lower || mean > upper) return true;
+        }
+        return false;
+      }).filter(Boolean).length;
+      expect(wrong).toBeLessThanOrEqual(mostWrong(0.1));
+    },
+  );
 
   it("narrows with the spread of the values, not only with their number", () => {
     const width = ({ lower, upper } = boundedInterval(newBoundedMean(0.05))) => upper - lower;
@@ -49,7 +52,9 @@ describe("a bounded mean", () => {
 
 describe("an unbounded mean", () => {
   it("says nothing before it has values enough", () => {
-    const few = Array(LEAST_VALUES - 1).fill(7).reduce(addUnbounded, NO_VALUES);
+    const few = Array(LEAST_VALUES - 1)
+      .fill(7)
+      .reduce(addUnbounded, NO_VALUES);
     expect(unboundedInterval(few, 0.05)).toEqual({ estimate: 7, lower: -Infinity, upper: Infinity });
     expect(unboundedInterval(addUnbounded(few, 7), 0.05).upper).toBe(7);
   });

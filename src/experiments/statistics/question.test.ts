@@ -3,8 +3,13 @@ import { type ArmEvidence, addUnit, answer, newArmEvidence } from "./question.ts
 import { QUESTION, simulate } from "./testing/simulate.ts";
 
 const OLD = { success: 0.85, meanNanoUsd: 1_000_000, spread: 1 };
-const many = (runs: number, ...[old, fresh, options]: [typeof OLD, typeof OLD, Partial<Parameters<typeof simulate>[2]>?]) =>
-  Array.from({ length: runs }, (_, seed) => simulate(old, fresh, { seed, mostUnits: 3_000, every: 20, ...options }));
+const many = (
+  runs: number,
+  ...[old, fresh, options]: [typeof OLD, typeof OLD, Partial<Parameters<typeof simulate>[2]>?]
+) =>
+  Array.from({ length: runs }, (_, seed) =>
+    simulate(old, fresh, { seed, mostUnits: 3_000, every: 20, ...options }),
+  );
 
 it("A/A: says at most as often as promised that two equal arms differ, at 150 looks each", () => {
   const runs = many(100, OLD, OLD, { toTheEnd: true });
@@ -23,7 +28,12 @@ it("A/B: calls an arm that is exactly at the margin no worse at most as often as
 });
 
 it("A/B: finds the arm that is no worse and cheaper", () => {
-  const runs = many(10, { ...OLD, success: 0.97 }, { ...OLD, success: 0.97, meanNanoUsd: 400_000 }, { mostUnits: 15_000, every: 100 });
+  const runs = many(
+    10,
+    { ...OLD, success: 0.97 },
+    { ...OLD, success: 0.97, meanNanoUsd: 400_000 },
+    { mostUnits: 15_000, every: 100 },
+  );
   expect(runs.map(({ verdict }) => verdict)).toEqual(Array(10).fill("no worse and cheaper"));
 });
 
@@ -55,7 +65,10 @@ const even = [
 
 it("stops an arm that loses much success or costs much, whatever else is known", () => {
   const good = arm(2_000, 10, 1_000_000n);
-  const uneven = [{ units: 4_000, share: 0.5 }, { units: 2_000, share: 0.5 }];
+  const uneven = [
+    { units: 4_000, share: 0.5 },
+    { units: 2_000, share: 0.5 },
+  ];
   for (const counts of [even, uneven]) {
     expect(answer(good, arm(2_000, 2, 1_000n), counts, QUESTION).verdict).toBe("stop: too much success lost");
     expect(answer(good, arm(2_000, 10, 3_000_001n), counts, QUESTION).verdict).toBe("stop: too expensive");

@@ -29,7 +29,9 @@ export function unboundedInterval({ n, mean, squares }: UnboundedMean, alpha: nu
   const variance = squares / (n - 1);
   const perValue = rhoSquared(alpha);
   const scaled = n * perValue + 1;
-  const radius = Math.sqrt(((variance * 2 * scaled) / (n * n * perValue)) * Math.log(Math.sqrt(scaled) / alpha));
+  const radius = Math.sqrt(
+    ((variance * 2 * scaled) / (n * n * perValue)) * Math.log(Math.sqrt(scaled) / alpha),
+  );
   return { estimate: mean, lower: mean - radius, upper: mean + radius };
 }
 

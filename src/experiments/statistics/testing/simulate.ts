@@ -12,13 +12,24 @@ export const QUESTION: Question = {
   mostExtraNanoUsd: 2_000_000n,
 };
 
-export type Simulated = Readonly<{ verdict: Verdict; units: number; wasCostWrong: boolean; wasSuccessWrong: boolean }>;
+export type Simulated = Readonly<{
+  verdict: Verdict;
+  units: number;
+  wasCostWrong: boolean;
+  wasSuccessWrong: boolean;
+}>;
 
 /** One experiment until its first verdict or `mostUnits`; with `toTheEnd`, until `mostUnits` in any case, for the intervals' errors. */
 export function simulate(
   old: Truth,
   fresh: Truth,
-  options: Readonly<{ seed: number; mostUnits: number; every: number; freshShare?: number; toTheEnd?: boolean }>,
+  options: Readonly<{
+    seed: number;
+    mostUnits: number;
+    every: number;
+    freshShare?: number;
+    toTheEnd?: boolean;
+  }>,
 ): Simulated {
   const { seed, mostUnits, every, freshShare = 0.5, toTheEnd = false } = options;
   const random = new Random(seed);
@@ -40,8 +51,14 @@ export function simulate(
     if (verdict !== "not known yet") first ??= { verdict, units };
     if (first !== undefined && !toTheEnd) break;
   }
-  return { verdict: first?.verdict ?? "not known yet", units: first?.units ?? mostUnits, wasCostWrong, wasSuccessWrong };
+  return {
+    verdict: first?.verdict ?? "not known yet",
+    units: first?.units ?? mostUnits,
+    wasCostWrong,
+    wasSuccessWrong,
+  };
 }
 
 type Evidence = ReturnType<typeof newArmEvidence>;
-const holds = ({ lower, upper }: { lower: number; upper: number }, truth: number) => lower <= truth && truth <= upper;
+const holds = ({ lower, upper }: { lower: number; upper: number }, truth: number) =>
+  lower <= truth && truth <= upper;
