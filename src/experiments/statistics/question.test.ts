@@ -77,6 +77,14 @@ it("stops an arm that loses much success or costs much, whatever else is known",
   expect(answer(good, arm(2_000, 10, 3_000_001n), even, unlimited).verdict).toBe("not cheaper");
 });
 
+it("asks for both: an arm that is as good at the same cost is not called cheaper", () => {
+  const [one, other] = [arm(20_000, 10, 1_000_000n), arm(20_000, 10, 1_000_000n)];
+  const found = answer(one, other, even, QUESTION);
+  expect(found.success.lower).toBeGreaterThan(-QUESTION.margin);
+  expect(found.verdict).toBe("not known yet");
+  expect(answer(one, arm(20_000, 10, 999_999n), even, QUESTION).verdict).toBe("no worse and cheaper");
+});
+
 it("keeps evidence that survives JSON", () => {
   const evidence = arm(50, 3, 1_500n);
   expect(JSON.parse(JSON.stringify(evidence))).toEqual(evidence);
