@@ -11,7 +11,11 @@ const DAY_MS = 24 * 3_600_000;
 class Service {
   fleet: Level = newFleet();
   agents: Record<string, AgentState> = {};
-  constructor(readonly settings: LearningSettings = DEFAULT_LEARNING) {}
+  readonly settings: LearningSettings;
+
+  constructor(settings: LearningSettings = DEFAULT_LEARNING) {
+    this.settings = settings;
+  }
 
   learn(
     name: string,

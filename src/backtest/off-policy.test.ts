@@ -66,6 +66,8 @@ describe("on simulated logs", () => {
         const { lower = 1, upper = 0 } = run[name] ?? {};
         return lower <= TRUTH && TRUTH <= upper;
       });
+      const { value = 0, lower = 0, upper = 0 } = runs[0]?.[name] ?? {};
+      expect(value - lower).toBeCloseTo(upper - value, 12);
       expect(held.length / runs.length).toBeGreaterThan(0.9);
       expect(held.length / runs.length).toBeLessThan(0.995);
     },
