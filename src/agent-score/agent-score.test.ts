@@ -178,8 +178,11 @@ it.each([
   [{ quality: 1.5 }, "quality must be in [0, 1]"],
   [{ quality: Number.NaN }, "quality must be in [0, 1]"],
   [{ step: 11 }, "step"],
-  [{ stated: -1 }, "agent"],
 ])("refuses %o and names it", (wrong, message) => {
   const outcome = { tier: "fast" as const, quality: 1, atMs: 1, ...wrong };
   expect(() => learn(newFleet(), newAgent(), outcome, DEFAULT_LEARNING)).toThrow(message);
+});
+
+it("refuses a stated score outside [0, 10]", () => {
+  expect(() => new Service().score("agent", { stated: -1 })).toThrow("agent");
 });

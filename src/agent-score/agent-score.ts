@@ -74,7 +74,7 @@ export function cheapestSufficient({ tiers }: LearnedScore, tolerance: number): 
 }
 
 /**
- * What one more outcome makes of both states, in O(1). `stated` is the score the agent had with that call.
+ * What one more outcome makes of both states, in O(1).
  * An outcome is not weighted by the inverse of its propensity: each tier is a regression of its own on everything the choice of
  * the tier looked at, which that choice does not bias; weights would only add variance. Propensities are for off-policy estimates.
  * @throws RangeError naming what is out of range
@@ -82,24 +82,20 @@ export function cheapestSufficient({ tiers }: LearnedScore, tolerance: number): 
 export function learn(
   fleet: Level,
   agent: AgentState,
-  outcome: Outcome & Pick<Subject, "stated">,
+  outcome: Outcome,
   settings: LearningSettings,
 ): Readonly<{ fleet: Level; agent: AgentState }> {
-  const { tier, quality, intent, atMs } = outcome;
+  const { tier, quality, step, intent, atMs } = outcome;
   if (!(quality >= 0 && quality <= 1)) throw new RangeError(`quality must be in [0, 1], not ${quality}`);
-  const { shared, agent: own } = linesOf(fleet, agent, { ...outcome, nowMs: atMs }, settings)[tier];
-  const z = centred(outcome.step);
-  const seen = { tier, z, atMs };
-  const beyondFleet = quality - at(shared, z);
+  if (step !== undefined) assertScore("step", step);
+  const seen = { tier, z: centred(step), y: quality, atMs };
   // Everyone's line has no half-life by count: it must not sway with the agent that is busiest today.
   const byTime = settings.halfLifeMs === undefined ? {} : { halfLifeMs: settings.halfLifeMs };
-  const intents =
-    settings.byIntent && intent !== undefined
-      ? withIntent(agent.intents, intent, { ...seen, y: beyondFleet - at(own, z) }, settings)
-      : agent.intents;
+  const isByIntent = settings.byIntent && intent !== undefined;
+  const intents = isByIntent ? withIntent(agent.intents, intent, seen, settings) : agent.intents;
   return {
-    fleet: addOutcome(fleet, { ...seen, y: quality }, byTime),
-    agent: { ...addOutcome(agent, { ...seen, y: beyondFleet }, settings), intents },
+    fleet: addOutcome(fleet, seen, byTime),
+    agent: { ...addOutcome(agent, seen, settings), intents },
   };
 }
 
@@ -123,6 +119,7 @@ function withIntent(
 const levelOf = (intents: AgentState["intents"], intent: string): Level | undefined =>
   Object.hasOwn(intents, intent) ? intents[intent] : undefined;
 
+/** Everyone's line, what the agent adds to it, and what its intent adds to that. */
 type Lines = Readonly<{ shared: Line; agent: Line; intent: Line; evidence: number }>;
 
 function linesOf(fleet: Level, agent: AgentState, subject: Subject, settings: LearningSettings) {
@@ -139,19 +136,21 @@ function linesOf(fleet: Level, agent: AgentState, subject: Subject, settings: Le
   return Object.fromEntries(
     TIERS.map((tier): [Tier, Lines] => {
       const harder = -BENEFIT_PER_POINT * FELT[tier];
-      const prior = { level: USUAL_QUALITY, slope: 2 * harder };
-      return [
-        tier,
-        {
-          shared: ridgeLine(everyone.tiers[tier], prior, { level: 1, slope: sharedStepEvidence }),
-          agent: ridgeLine(own.tiers[tier], { level: (stated - 5) * harder, slope: 0 }, worth),
-          intent: its === undefined ? NO_LINE : ridgeLine(its.tiers[tier], NO_LINE, worth),
-          evidence: own.tiers[tier].n,
-        },
-      ];
+      const usual = { level: USUAL_QUALITY, slope: 2 * harder };
+      const shared = ridgeLine(everyone.tiers[tier], usual, { level: 1, slope: sharedStepEvidence });
+      // Each level is held to the one above as it stands now, not as it stood when an outcome came.
+      const expected = { level: shared.level + (stated - 5) * harder, slope: shared.slope };
+      const mine = ridgeLine(own.tiers[tier], expected, worth);
+      const intent = its === undefined ? NO_LINE : minus(ridgeLine(its.tiers[tier], mine, worth), mine);
+      return [tier, { shared, agent: minus(mine, shared), intent, evidence: own.tiers[tier].n }];
     }),
   ) as Readonly<Record<Tier, Lines>>;
 }
+
+const minus = (one: Line, other: Line): Line => ({
+  level: one.level - other.level,
+  slope: one.slope - other.slope,
+});
 
 const sumOf = ({ shared, agent, intent }: Lines, of: keyof Line): number =>
   shared[of] + agent[of] + intent[of];

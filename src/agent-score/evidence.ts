@@ -21,7 +21,6 @@ export const at = ({ level, slope }: Line, z: number): number => level + slope *
 
 /**
  * The ridge estimate: least squares on the evidence, held to `prior` as by `worth` outcomes. Without evidence it is the prior.
- * The evidence is of residuals where the level is not the first; `prior` is then what is added to those above it.
  */
 export function ridgeLine({ n, z, zz, y, zy }: Evidence, prior: Line, worth: Worth): Line {
   const a = n + worth.level;

@@ -18,7 +18,7 @@ export type Evidence = Readonly<{ n: number; z: number; zz: number; y: number; z
 /** Evidence of one level (everyone, an agent, an agent's intent). Plain JSON of bounded size. */
 export type Level = Readonly<{ tiers: Readonly<Record<Tier, Evidence>>; lastMs: number }>;
 
-/** What one agent has taught, beyond what holds for everyone. */
+/** What one agent has taught, in all and for its intents. */
 export type AgentState = Level & Readonly<{ intents: Readonly<Record<string, Level>> }>;
 
 export type LearningSettings = Readonly<{
