@@ -99,6 +99,20 @@ it("stops counting a step that says nothing, and counts one that says much more 
   expect(spread(telling)).toBeGreaterThan(5);
 });
 
+it("weighs the step more for the agent it tells something about than for the one it does not", () => {
+  const service = new Service();
+  for (let i = 0; i < 1_000; i += 1) {
+    const step = (i * 7) % 11;
+    for (const tier of ["fast", "powerful"] as const) {
+      service.learn("telling", tier, tier === "powerful" || step < 5 ? 1 : 0, { step });
+      service.learn("silent", tier, i % 2, { step });
+    }
+  }
+  const spread = (name: string) =>
+    service.score(name, { step: 7 }).score - service.score(name, { step: 3 }).score;
+  expect(spread("telling")).toBeGreaterThan(spread("silent") + 2);
+});
+
 it("knows where a cheaper tier was enough, tier by tier", () => {
   const service = new Service();
   for (let i = 0; i < 100; i += 1) {
