@@ -1,0 +1,162 @@
+/** The agent score that is learned: how much a stronger tier helps this agent, and this step of it. */
+import { assertScore } from "../routing/complexity.ts";
+import { TIERS, type Tier } from "../routing/types.ts";
+import { addOutcome, at, centred, evidenceOf, fadeTo, type Line, newLevel, ridgeLine } from "./evidence.ts";
+import { type AgentState, type LearningSettings, type Level, MOST_INTENTS, type Outcome } from "./types.ts";
+
+export const newAgent = (): AgentState => ({ ...newLevel(), intents: {} });
+export const newFleet = (): Level => newLevel();
+
+/** Success that a point of score stands for: at 0.05, a score of 10 means that `powerful` succeeds 25 points more often than usual. */
+const BENEFIT_PER_POINT = 0.05;
+/** How much of a difficulty each tier feels: all of it, half of it, none. The prior; evidence replaces it. */
+const FELT: Readonly<Record<Tier, number>> = { fast: 1, balanced: 0.5, powerful: 0 };
+const USUAL_QUALITY = 0.75;
+const NO_LINE: Line = { level: 0, slope: 0 };
+
+export type Subject = Readonly<{
+  /** The agent's score as the caller states it (A of the classic rule), in [0, 10]; absent: 5, like any other. */
+  stated?: number;
+  step?: number;
+  intent?: string;
+  nowMs: number;
+}>;
+
+export type LearnedScore = Readonly<{
+  /** E in [0, 10]. Without evidence stated + step − 5, from where evidence moves it. */
+  score: number;
+  /** Success that `powerful` adds over `fast`, beyond what it adds on average. */
+  benefit: number;
+  /** The chance of success on each tier, in [0, 1], and how many outcomes of this agent it rests on. */
+  tiers: Readonly<Record<Tier, Readonly<{ quality: number; evidence: number }>>>;
+  /** The share of the agent's own outcomes in its level, against the stated score; 0 to 1. */
+  trust: number;
+  /** Points of score that moved it from 5: together `score`, before it is bent at the ends. */
+  moved: Readonly<{ stated: number; agentEvidence: number; intentEvidence: number; step: number }>;
+}>;
+
+/** @throws RangeError naming what is out of range */
+export function learnedScore(
+  fleet: Level,
+  agent: AgentState,
+  subject: Subject,
+  settings: LearningSettings,
+): LearnedScore {
+  const lines = linesOf(fleet, agent, subject, settings);
+  const z = centred(subject.step);
+  const stated = (subject.stated ?? 5) - 5;
+  const gap = (of: (tier: Tier) => number) => (of("powerful") - of("fast")) / BENEFIT_PER_POINT;
+  const step = gap((tier) => sumOf(lines[tier], "slope") * z);
+  const own = gap((tier) => lines[tier].agent.level);
+  const intent = gap((tier) => lines[tier].intent.level);
+  const points = step + own + intent;
+  const tiers = Object.fromEntries(
+    TIERS.map((tier) => {
+      const { shared, agent: mine, intent: its, evidence } = lines[tier];
+      const quality = at(shared, z) + at(mine, z) + at(its, z);
+      return [tier, { quality: Math.min(1, Math.max(0, quality)), evidence }];
+    }),
+  ) as LearnedScore["tiers"];
+  const known = TIERS.reduce((sum, tier) => sum + lines[tier].evidence, 0);
+  return {
+    score: bent(points),
+    benefit: points * BENEFIT_PER_POINT,
+    tiers,
+    trust: known / (known + settings.priorEvidence),
+    moved: { stated, agentEvidence: own - stated, intentEvidence: intent, step },
+  };
+}
+
+/** The cheapest tier that is expected to do as well as the best one, but for `tolerance` (0.02: two points of success). */
+export function cheapestSufficient({ tiers }: LearnedScore, tolerance: number): Tier {
+  const best = Math.max(...TIERS.map((tier) => tiers[tier].quality));
+  return TIERS.find((tier) => tiers[tier].quality >= best - tolerance) ?? "powerful";
+}
+
+/**
+ * What one more outcome makes of both states, in O(1).
+ * An outcome is not weighted by the inverse of its propensity: each tier is a regression of its own on everything the choice of
+ * the tier looked at, which that choice does not bias; weights would only add variance. Propensities are for off-policy estimates.
+ * @throws RangeError naming what is out of range
+ */
+export function learn(
+  fleet: Level,
+  agent: AgentState,
+  outcome: Outcome,
+  settings: LearningSettings,
+): Readonly<{ fleet: Level; agent: AgentState }> {
+  const { tier, quality, step, intent, atMs } = outcome;
+  if (!(quality >= 0 && quality <= 1)) throw new RangeError(`quality must be in [0, 1], not ${quality}`);
+  if (step !== undefined) assertScore("step", step);
+  const seen = { tier, z: centred(step), y: quality, atMs };
+  // Everyone's line has no half-life by count: it must not sway with the agent that is busiest today.
+  const byTime = settings.halfLifeMs === undefined ? {} : { halfLifeMs: settings.halfLifeMs };
+  const isByIntent = settings.byIntent && intent !== undefined;
+  const intents = isByIntent ? withIntent(agent.intents, intent, seen, settings) : agent.intents;
+  return {
+    fleet: addOutcome(fleet, seen, byTime),
+    agent: { ...addOutcome(agent, seen, settings), intents },
+  };
+}
+
+function withIntent(
+  intents: AgentState["intents"],
+  intent: string,
+  outcome: Parameters<typeof addOutcome>[1],
+  settings: LearningSettings,
+): AgentState["intents"] {
+  const learned = addOutcome(levelOf(intents, intent) ?? newLevel(), outcome, settings);
+  const others = Object.entries(intents).filter(([name]) => name !== intent);
+  if (others.length >= MOST_INTENTS) {
+    const least = Math.min(...others.map(([, level]) => evidenceOf(level)));
+    const index = others.findIndex(([, level]) => evidenceOf(level) === least);
+    others.splice(index, 1);
+  }
+  return Object.fromEntries([...others, [intent, learned]]);
+}
+
+/** Own properties only: an intent named `constructor` is a name like any other. */
+const levelOf = (intents: AgentState["intents"], intent: string): Level | undefined =>
+  Object.hasOwn(intents, intent) ? intents[intent] : undefined;
+
+/** Everyone's line, what the agent adds to it, and what its intent adds to that. */
+type Lines = Readonly<{ shared: Line; agent: Line; intent: Line; evidence: number }>;
+
+function linesOf(fleet: Level, agent: AgentState, subject: Subject, settings: LearningSettings) {
+  const { stated = 5, step, nowMs } = subject;
+  assertScore("agent", stated);
+  if (step !== undefined) assertScore("step", step);
+  const { priorEvidence, stepEvidence, sharedStepEvidence, halfLifeMs } = settings;
+  const everyone = fadeTo(fleet, nowMs, halfLifeMs);
+  const own = fadeTo(agent, nowMs, halfLifeMs);
+  const worth = { level: priorEvidence, slope: stepEvidence };
+  const kept =
+    settings.byIntent && subject.intent !== undefined ? levelOf(agent.intents, subject.intent) : undefined;
+  const its = kept && fadeTo(kept, nowMs, halfLifeMs);
+  return Object.fromEntries(
+    TIERS.map((tier): [Tier, Lines] => {
+      const harder = -BENEFIT_PER_POINT * FELT[tier];
+      const usual = { level: USUAL_QUALITY, slope: 2 * harder };
+      const shared = ridgeLine(everyone.tiers[tier], usual, { level: 1, slope: sharedStepEvidence });
+      // Each level is held to the one above as it stands now, not as it stood when an outcome came.
+      const expected = { level: shared.level + (stated - 5) * harder, slope: shared.slope };
+      const mine = ridgeLine(own.tiers[tier], expected, worth);
+      const intent = its === undefined ? NO_LINE : minus(ridgeLine(its.tiers[tier], mine, worth), mine);
+      return [tier, { shared, agent: minus(mine, shared), intent, evidence: own.tiers[tier].n }];
+    }),
+  ) as Readonly<Record<Tier, Lines>>;
+}
+
+const minus = (one: Line, other: Line): Line => ({
+  level: one.level - other.level,
+  slope: one.slope - other.slope,
+});
+
+const sumOf = ({ shared, agent, intent }: Lines, of: keyof Line): number =>
+  shared[of] + agent[of] + intent[of];
+
+/** 5 + points up to 4 points away; beyond, ever closer to the end without reaching it, so that order is never lost. */
+function bent(points: number): number {
+  const away = Math.abs(points);
+  return 5 + Math.sign(points) * (away <= 4 ? away : 5 - Math.exp(4 - away));
+}

@@ -1,0 +1,49 @@
+import type { Tier } from "../routing/types.ts";
+
+/** How one call went. Only the tier that was called is known: what another would have answered is never made up. */
+export type Outcome = Readonly<{
+  tier: Tier;
+  /** 0 failed, 1 succeeded; a quality of 1 to 5 is (quality - 1) / 4. */
+  quality: number;
+  /** The step's score in [0, 10]; absent: the call had no step. */
+  step?: number;
+  intent?: string;
+  /** When it became known, in ms of any clock that the caller keeps to. */
+  atMs: number;
+}>;
+
+/** Faded sums of what was seen on one tier: enough for a line through the step's score, and no more. */
+export type Evidence = Readonly<{ n: number; z: number; zz: number; y: number; zy: number }>;
+
+/** Evidence of one level (everyone, an agent, an agent's intent). Plain JSON of bounded size. */
+export type Level = Readonly<{ tiers: Readonly<Record<Tier, Evidence>>; lastMs: number }>;
+
+/** What one agent has taught, in all and for its intents. */
+export type AgentState = Level & Readonly<{ intents: Readonly<Record<string, Level>> }>;
+
+export type LearningSettings = Readonly<{
+  /** Outcomes that the caller's `agent_ais` is worth, on each tier. */
+  priorEvidence: number;
+  /** Outcomes that the shared weight of the step is worth against an agent's own. */
+  stepEvidence: number;
+  /** Outcomes that the step's initial weight is worth against what everyone's outcomes say. */
+  sharedStepEvidence: number;
+  /** An outcome counts half after so many later ones on its tier; absent: it never fades by count. */
+  halfLifeOutcomes?: number;
+  /** An outcome counts half after so long; absent: it never fades by time. */
+  halfLifeMs?: number;
+  /** Learn intents of an agent apart. */
+  byIntent: boolean;
+}>;
+
+export const DEFAULT_LEARNING: LearningSettings = {
+  priorEvidence: 20,
+  stepEvidence: 100,
+  sharedStepEvidence: 1_000,
+  halfLifeOutcomes: 5_000,
+  halfLifeMs: 30 * 24 * 3_600_000,
+  byIntent: false,
+};
+
+/** Intents of one agent that are kept; beyond it the one with least evidence goes. */
+export const MOST_INTENTS = 16;
