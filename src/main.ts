@@ -22,10 +22,6 @@ async function main(): Promise<void> {
     log.warn("a setting is not known; is it misspelt?", { name });
   }
   const service = await start(settings, environment, log);
-  // Whoever read the first lines may be gone before they are written.
-  process.stdout.on("error", () => undefined);
-  process.stdout.write(banner(service.running));
-
   let asked = 0;
   let exitCode = 0;
   const end = (): Promise<void> =>
@@ -47,6 +43,10 @@ async function main(): Promise<void> {
   process.on("SIGINT", stop);
   // Without certificates the signal means what it always does: the terminal is gone.
   if (settings.access.tls !== undefined) process.on("SIGHUP", () => service.reloadCertificates());
+
+  // Last, because whoever reads it may send a signal at once. They may also be gone before it is written.
+  process.stdout.on("error", () => undefined);
+  process.stdout.write(banner(service.running));
 }
 
 type Started = Readonly<{ running: Running; stop(): Promise<void>; reloadCertificates(): void }>;
