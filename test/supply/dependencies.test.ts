@@ -91,6 +91,7 @@ describe("X24 a package that is installed", () => {
     }
     for (const name of decided.keys()) expect(locked.map((one) => one.name)).toContain(name);
     expect(npmrc.get("ignore-scripts")).toBe("true");
+    expect(npmrc.get("strict-allow-scripts")).toBe("true");
     expect(npmrc.get("save-exact")).toBe("true");
   });
 });
