@@ -100,8 +100,13 @@ const notServed = (what: string): ApiError =>
     message: `Nothing is served at ${what.slice(0, 200)}: there are POST /v1/chat/completions and GET /v1/models.`,
   });
 
+/**
+ * A body that is too large is refused while it is still being sent. Fastify would have the connection closed then, and a caller who has not
+ * sent all of it reads a reset in place of the answer; what still comes is read and thrown away by Node.
+ */
 const send = (reply: FastifyReply, error: ApiError): FastifyReply =>
   reply
+    .removeHeader("connection")
     .code(error.details.status)
     .headers(error.headers)
     .type("application/json; charset=utf-8")

@@ -1,6 +1,6 @@
 /**
  * X25: the image. There is no engine here that would build it, so its steps are taken by hand, in the Dockerfile's order, in an empty root;
- * what comes out is started as a container would be: as its user, with nothing to write to but its volume, and without a shell.
+ * `npm test` takes the packages from where they are installed, `MODELTIER_FAULTS=all` has npm install them. What comes out is started as a container would be: as its user, with nothing to write to but its volume, and without a shell.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -24,6 +24,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { holdsWithin } from "../faults/rig/rig.ts";
+import { isThorough } from "../faults/rig/thorough.ts";
 import { execForm, type Instruction, readDockerfile, variablesIn } from "./dockerfile.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -167,10 +168,27 @@ function takeSteps(image: string): void {
       else if (name === "USER") user = text;
       else if (name === "RUN" && isFinal) runStep(image, text, user, env);
       else if (name === "RUN" && /^npm ci --no-audit/.test(text)) isLent = true;
+      else if (name === "RUN" && /^npm ci --omit=dev/.test(text) && !isThorough) takePackages(work);
       else if (name === "RUN") buildStep(work, text, isLent);
     }
   }
   for (const [name, folder] of folders) if (name !== "") rmSync(folder, { recursive: true, force: true });
+}
+
+/** In short: what `npm ci --omit=dev` would install, taken from what is installed here. */
+function takePackages(work: string): void {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
+  const wanted = Object.entries<{ dev?: boolean }>(packages)
+    .filter(([path, { dev }]) => path !== "" && dev !== true && existsSync(join(ROOT, path)))
+    .map(([path]) => path)
+    .filter((path) => !path.includes("/node_modules/")); // which come with theirs
+  mkdirSync(join(work, "node_modules"));
+  expectStep(
+    spawnSync("cp", ["-a", "--parents", ...wanted, join(work)], { cwd: ROOT, encoding: "utf8" }),
+    "packages",
+  );
+  mkdirSync(join(work, "node_modules/.bin"));
+  symlinkSync("../node/bin/node", join(work, "node_modules/.bin/node"));
 }
 
 /** @param isLent its packages are those of this project */

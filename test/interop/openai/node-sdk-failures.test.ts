@@ -1,4 +1,6 @@
 /** The official OpenAI SDK for Node, as it comes, when providers fail. */
+import { once } from "node:events";
+import { connect } from "node:net";
 import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type FaultyService, startFaultyService } from "./support.ts";
@@ -73,6 +75,28 @@ describe("a request that cannot be served", () => {
       status: 413,
       code: "request_too_large",
     });
+  });
+
+  it("of more than 4 MiB is refused also to a caller who is still sending it, and the connection stays", async () => {
+    const { hostname, port } = new URL(faulty.baseUrl);
+    const socket = connect(Number(port), hostname);
+    let answer = "";
+    let failed: Error | undefined;
+    socket.on("data", (data) => (answer += data.toString("latin1")));
+    socket.on("error", (error) => (failed = error));
+    await once(socket, "connect");
+    const bytes = 5 * 1024 * 1024;
+    socket.write(
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: ${hostname}\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n`,
+    );
+    await expect.poll(() => answer, { timeout: 10_000 }).toContain("request_too_large");
+    socket.write(Buffer.alloc(bytes, 0x20));
+    socket.write(`GET /healthz HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`);
+    await once(socket, "close");
+    expect([failed, answer.match(/HTTP\/1\.1 \d+/g)]).toEqual([
+      undefined,
+      ["HTTP/1.1 413", "HTTP/1.1 200"],
+    ]);
   });
 });
 
