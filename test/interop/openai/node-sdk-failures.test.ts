@@ -93,10 +93,7 @@ describe("a request that cannot be served", () => {
     socket.write(Buffer.alloc(bytes, 0x20));
     socket.write(`GET /healthz HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`);
     await once(socket, "close");
-    expect([failed, answer.match(/HTTP\/1\.1 \d+/g)]).toEqual([
-      undefined,
-      ["HTTP/1.1 413", "HTTP/1.1 200"],
-    ]);
+    expect([failed, answer.match(/HTTP\/1\.1 \d+/g)]).toEqual([undefined, ["HTTP/1.1 413", "HTTP/1.1 200"]]);
   });
 });
 
