@@ -1,4 +1,5 @@
 /** From a call to a decision, or to the error that says what the caller or the operator can do. */
+import { passesByItself } from "../routing/candidates.ts";
 import type {
   Decision,
   RejectedTarget,
@@ -105,5 +106,5 @@ function explainUnusable(
 }
 
 function coolingDown(rejected: readonly RejectedTarget[]): readonly RejectedTarget[] {
-  return rejected.filter(({ reason }) => reason === "breaker_open");
+  return rejected.filter(({ reason }) => passesByItself(reason));
 }

@@ -131,6 +131,9 @@ export class TargetHealth {
     return ticket && new Permit(entry, ticket, this.#nowMs, this.#noteSample, this.#bulkhead);
   }
 
+  /** Whether as many attempts are under way at a provider as may be; counts it where they are. */
+  readonly isFull = (provider: string): boolean => !this.#bulkhead.hasRoom(provider);
+
   /** In ms until the target may be tried; 0 now, Infinity when time alone does not help. */
   waitMs(target: ModelTarget): number {
     return this.#entries.get(targetKey(target))?.breaker.waitMs(this.#nowMs()) ?? 0;

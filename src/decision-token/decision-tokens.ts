@@ -3,6 +3,7 @@ import { overBudget } from "../completion/budget-error.ts";
 import { CompletionError } from "../completion/completion-error.ts";
 import type { Decided } from "../completion/decide.ts";
 import type { TargetHealth } from "../completion/target-health.ts";
+import { passesByItself } from "../routing/candidates.ts";
 import {
   type ProviderState,
   type RejectedTarget,
@@ -129,7 +130,7 @@ export class DecisionTokens {
 }
 
 const coolingDown = (rejected: readonly RejectedTarget[]): readonly RejectedTarget[] =>
-  rejected.filter(({ reason }) => reason === "breaker_open");
+  rejected.filter(({ reason }) => passesByItself(reason));
 
 const configChanged = (): CompletionError =>
   new CompletionError({

@@ -1,6 +1,6 @@
 /** The models that can be asked for, and what a name in a request means. */
 import { isRetired } from "../pricing/catalogue.ts";
-import { findUnavailability, retiredModelPolicy } from "../routing/candidates.ts";
+import { findUnavailability, passesByItself, retiredModelPolicy } from "../routing/candidates.ts";
 import { isKnownTarget } from "../routing/policy.ts";
 import {
   type ModelTarget,
@@ -61,11 +61,11 @@ function listKnown({ config, state }: ModelsDeps): readonly ModelTarget[] {
   ];
 }
 
-/** A breaker that is open closes again in seconds, so it takes no model off the list. */
+/** What passes in seconds takes no model off the list. */
 function isCallable(target: ModelTarget, { config, state }: ModelsDeps): boolean {
   const model = config.catalogue.findModel(target.provider, target.model);
   const isGone =
     model !== undefined && isRetired(model, state.today) && retiredModelPolicy(config, state) !== "try";
   const objection = findUnavailability(target, state);
-  return !isGone && (objection === undefined || objection.reason === "breaker_open");
+  return !isGone && (objection === undefined || passesByItself(objection.reason));
 }

@@ -178,6 +178,10 @@ function findMissingCapability(model: CatalogueModel, needs: Needs): Objection |
   return undefined;
 }
 
+/** What time heals, and in seconds. */
+export const passesByItself = (reason: RejectionKind): boolean =>
+  reason === "breaker_open" || reason === "provider_full";
+
 /** Why a target cannot be called now, whatever is asked of it; undefined when it can. */
 export function findUnavailability(target: ModelTarget, state: ProviderState): Objection | undefined {
   const provider = state.providers.get(target.provider);
@@ -198,6 +202,10 @@ export function findUnavailability(target: ModelTarget, state: ProviderState): O
       reason: "breaker_open",
       detail: `${target.model} failed too often a moment ago: its breaker is open`,
     };
+  }
+  if (state.isFull?.(target.provider) === true) {
+    const detail = `${nameOfProvider(target.provider)} has as many attempts under way as may be (MODELTIER_MAX_ATTEMPTS_PER_PROVIDER)`;
+    return { reason: "provider_full", detail };
   }
   return undefined;
 }

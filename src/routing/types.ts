@@ -283,6 +283,8 @@ export type ProviderState = Readonly<{
   providers: ReadonlyMap<string, ProviderAvailability>;
   /** By `targetKey`. Absent: nothing is known, so the target is usable. */
   targets: ReadonlyMap<string, TargetState>;
+  /** Whether as many attempts are under way at a provider as may be. Absent: nobody counts. */
+  isFull?: (provider: string) => boolean;
   /** By `targetKey`: what is cached there of the request's own session. Absent: nothing that is known. */
   warm?: ReadonlyMap<string, WarmCache>;
 }>;
@@ -365,6 +367,7 @@ export type Cause = Readonly<{ kind: CauseKind; before?: Tier; after: Tier; deta
 export const REJECTIONS = [
   "no_key",
   "breaker_open",
+  "provider_full",
   "parked",
   "retired",
   "context_window",

@@ -24,7 +24,7 @@ export function providerStateOf(
       state.sandbox === sandbox &&
       state.today === day.today;
     if (state === undefined || !isCurrent)
-      state = { today: day.today, sandbox, providers: availability, targets };
+      state = { today: day.today, sandbox, providers: availability, targets, isFull: health.isFull };
     return state;
   };
 }

@@ -6,6 +6,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterEach, expect, it } from "vitest";
 import { ProviderService } from "../../gen/modeltier/v1/provider_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
+import { RejectionReason } from "../../gen/modeltier/v1/routing_pb.js";
 import { type RunningService, startService } from "../support/service.ts";
 import { type Ask, call } from "./rig/call.ts";
 import { holdsWithin } from "./rig/rig.ts";
@@ -99,6 +100,9 @@ it("L08 a provider with as many attempts under way as it may is passed over, and
   expect(heard.completed).toBeDefined();
   expect(heard.served).not.toMatch(/^openai/);
   expect(heard.asked).toEqual([heard.served]);
+  const [passedOver] = heard.decision?.rejectedTargets ?? [];
+  expect(passedOver).toMatchObject({ provider: "openai", reason: RejectionReason.PROVIDER_FULL });
+  expect(passedOver?.detail).toContain("MODELTIER_MAX_ATTEMPTS_PER_PROVIDER");
   expect(await sum("modeltier_bulkhead_refusals_total", { provider: "openai" })).toBeGreaterThan(0);
   await Promise.all(held);
   expect((await ask()).served).toBe(MINI);

@@ -1393,6 +1393,13 @@ export enum RejectionReason {
    * @generated from enum value: REJECTION_REASON_UNKNOWN_PRICE = 13;
    */
   UNKNOWN_PRICE = 13,
+
+  /**
+   * As many attempts are under way at its provider as may be.
+   *
+   * @generated from enum value: REJECTION_REASON_PROVIDER_FULL = 14;
+   */
+  PROVIDER_FULL = 14,
 }
 
 /**

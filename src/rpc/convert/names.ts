@@ -98,6 +98,7 @@ export const PROTO_CAUSE: Readonly<Record<CauseKind, ProtoCause>> = {
 export const PROTO_REJECTION: Readonly<Record<RejectionKind, RejectionReason>> = {
   no_key: RejectionReason.NO_KEY,
   breaker_open: RejectionReason.BREAKER_OPEN,
+  provider_full: RejectionReason.PROVIDER_FULL,
   parked: RejectionReason.PARKED,
   retired: RejectionReason.RETIRED,
   context_window: RejectionReason.CONTEXT_WINDOW,
