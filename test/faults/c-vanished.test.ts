@@ -143,7 +143,9 @@ describe("many callers that say nothing", () => {
       spoken.push(session);
     }
     await Promise.all(spoken.map((session) => once(session, "remoteSettings")));
-    const silent = [service.grpcAddress, new URL(service.httpUrl).host].flatMap((address) =>
+    // In short, those over TLS stand for them: it takes ten seconds.
+    const doors = isThorough ? [service.grpcAddress, new URL(service.httpUrl).host] : [];
+    const silent = doors.flatMap((address) =>
       Array.from({ length: CONNECTIONS / 4 }, () => openSilent(address)),
     );
     await Promise.all(silent.map((socket) => once(socket, "connect")));
