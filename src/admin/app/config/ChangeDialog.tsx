@@ -1,7 +1,8 @@
 /** A change of the routing is never one click: what differs, what it would have cost, and why it is made. */
-import { type FormEvent, type ReactNode, useRef, useState } from "react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import type { ConfigChange } from "../../../../gen/modeltier/v1/config_pb.js";
 import type { RoutingConfig } from "../../../../gen/modeltier/v1/routing_config_pb.js";
+import { Dialog } from "../parts/dialog.tsx";
 import { Empty } from "../parts/states.tsx";
 import { Table } from "../parts/table.tsx";
 import { Backtest, useBacktest } from "./Backtest.tsx";
@@ -24,7 +25,6 @@ export function ChangeDialog({ title, action, candidate, changes, isBusy, proble
   const backtest = useBacktest(candidate);
   const [comment, setComment] = useState("");
   const [author, setAuthor] = useState(sessionStorage.getItem(AUTHOR) ?? "");
-  const opened = useRef(false);
   const isShown = backtest.report !== undefined || backtest.error !== null;
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -32,16 +32,7 @@ export function ChangeDialog({ title, action, candidate, changes, isBusy, proble
     confirm({ comment, author });
   };
   return (
-    <dialog
-      aria-labelledby="change-title"
-      onClose={close}
-      ref={(dialog) => {
-        if (dialog !== null && !opened.current) {
-          opened.current = true;
-          dialog.showModal();
-        }
-      }}
-    >
+    <Dialog titledBy="change-title" close={close}>
       <form className="stack" onSubmit={submit}>
         <h1 id="change-title">{title}</h1>
         <h2>What changes</h2>
@@ -80,7 +71,7 @@ export function ChangeDialog({ title, action, candidate, changes, isBusy, proble
           </div>
         </div>
       </form>
-    </dialog>
+    </Dialog>
   );
 }
 

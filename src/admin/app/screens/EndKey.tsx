@@ -1,24 +1,14 @@
 import { useMutation } from "@connectrpc/connect-query";
-import { useRef } from "react";
 import { AccessService } from "../../../../gen/modeltier/v1/access_service_pb.js";
 import type { ApiKey } from "../../../../gen/modeltier/v1/api_key_pb.js";
+import { Dialog } from "../parts/dialog.tsx";
 import { Problem } from "../parts/states.tsx";
 
 /** Asks once more: there is no way back. */
 export function EndKey({ apiKey, close }: { apiKey: ApiKey; close: () => void }) {
   const revocation = useMutation(AccessService.method.revokeApiKey, { onSuccess: close });
-  const opened = useRef(false);
   return (
-    <dialog
-      aria-labelledby="revoke-title"
-      onClose={close}
-      ref={(dialog) => {
-        if (dialog !== null && !opened.current) {
-          opened.current = true;
-          dialog.showModal();
-        }
-      }}
-    >
+    <Dialog titledBy="revoke-title" close={close}>
       <div className="stack">
         <h2 id="revoke-title">Revoke the key of {apiKey.name}?</h2>
         <p>Whoever uses it is refused at every replica within five seconds, for good.</p>
@@ -32,6 +22,6 @@ export function EndKey({ apiKey, close }: { apiKey: ApiKey; close: () => void })
           </button>
         </div>
       </div>
-    </dialog>
+    </Dialog>
   );
 }

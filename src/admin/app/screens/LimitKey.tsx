@@ -1,7 +1,8 @@
 import { useMutation } from "@connectrpc/connect-query";
-import { type FormEvent, useRef, useState } from "react";
+import { type FormEvent, useState } from "react";
 import { AccessService } from "../../../../gen/modeltier/v1/access_service_pb.js";
 import type { ApiKey } from "../../../../gen/modeltier/v1/api_key_pb.js";
+import { Dialog } from "../parts/dialog.tsx";
 import { Problem } from "../parts/states.tsx";
 import { LimitFields, limitsIn, limitTexts } from "./limit-fields.tsx";
 
@@ -9,22 +10,12 @@ import { LimitFields, limitsIn, limitTexts } from "./limit-fields.tsx";
 export function LimitKey({ apiKey, close }: { apiKey: ApiKey; close: () => void }) {
   const [texts, setTexts] = useState(limitTexts(apiKey.limits));
   const change = useMutation(AccessService.method.setApiKeyLimits, { onSuccess: close });
-  const opened = useRef(false);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     change.mutate({ keyId: apiKey.keyId, limits: limitsIn(texts) });
   };
   return (
-    <dialog
-      aria-labelledby="limit-title"
-      onClose={close}
-      ref={(dialog) => {
-        if (dialog !== null && !opened.current) {
-          opened.current = true;
-          dialog.showModal();
-        }
-      }}
-    >
+    <Dialog titledBy="limit-title" close={close}>
       <form className="stack" onSubmit={submit}>
         <h2 id="limit-title">What may {apiKey.name} take?</h2>
         <div className="grid fields">
@@ -44,6 +35,6 @@ export function LimitKey({ apiKey, close }: { apiKey: ApiKey; close: () => void 
           </button>
         </div>
       </form>
-    </dialog>
+    </Dialog>
   );
 }

@@ -1,25 +1,15 @@
 import { useMutation } from "@connectrpc/connect-query";
-import { useRef } from "react";
 import type { Budget } from "../../../../gen/modeltier/v1/access_pb.js";
 import { AccessService } from "../../../../gen/modeltier/v1/access_service_pb.js";
+import { Dialog } from "../parts/dialog.tsx";
 import { Problem } from "../parts/states.tsx";
 import { sayScope } from "./budget-form.ts";
 
 /** Asks once more, and says what goes with it. */
 export function RemoveBudget({ budget, close }: { budget: Budget; close: () => void }) {
   const removal = useMutation(AccessService.method.deleteBudget, { onSuccess: close });
-  const opened = useRef(false);
   return (
-    <dialog
-      aria-labelledby="remove-title"
-      onClose={close}
-      ref={(dialog) => {
-        if (dialog !== null && !opened.current) {
-          opened.current = true;
-          dialog.showModal();
-        }
-      }}
-    >
+    <Dialog titledBy="remove-title" close={close}>
       <div className="stack">
         <h2 id="remove-title">Delete the budget {budget.budgetId}?</h2>
         <p>
@@ -40,6 +30,6 @@ export function RemoveBudget({ budget, close }: { budget: Budget; close: () => v
           </button>
         </div>
       </div>
-    </dialog>
+    </Dialog>
   );
 }
