@@ -113,11 +113,11 @@ const provenance = (files: ReadonlyMap<string, string | Buffer>, commit: string,
     predicateType: "https://slsa.dev/provenance/v1",
     predicate: {
       buildDefinition: {
-        buildType: "https://github.com/modeltier/modeltier/release@v1",
+        buildType: "urn:modeltier:release:v1",
         externalParameters: { commit },
         internalParameters: { audit: audited },
         resolvedDependencies: [
-          { uri: "git+https://github.com/modeltier/modeltier", digest: { gitCommit: commit } },
+          { name: "modeltier", digest: { gitCommit: commit } },
           {
             name: "package-lock.json",
             digest: { sha256: digestOf(readFileSync(join(ROOT, "package-lock.json"))) },
