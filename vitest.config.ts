@@ -9,6 +9,8 @@ const TO_THE_CLOCK = [
 export default defineConfig({
   test: {
     pool: "forks",
+    // Tests start the service as it ships.
+    globalSetup: "test/support/bundle.ts",
     // Real processes, a real Postgres: a hang ends here, a slow machine does not.
     testTimeout: 60_000,
     hookTimeout: 60_000,

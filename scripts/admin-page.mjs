@@ -1,37 +1,26 @@
 // Builds the admin page into src/admin/dist/ when it is missing or made from other sources. Plain JavaScript, as install.mjs.
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { digestOf, filesUnder, isMadeOf, stamp } from "./made-of.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const app = join(root, "src", "admin", "app");
 const dist = join(root, "src", "admin", "dist");
-const stampFile = join(dist, ".made-from");
-
-const filesUnder = (folder) =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
 
 /** What the page is made of: its sources, the generated contract and the locked packages. */
-function digestOfSources() {
-  const hash = createHash("sha256");
+function sources() {
   const contract = filesUnder(join(root, "gen")).filter((file) => file.endsWith(".js"));
-  const sources = filesUnder(app).filter((file) => !/\.test\.tsx?$/.test(file));
-  for (const file of [...sources, ...contract, join(root, "package-lock.json")]) {
-    hash.update(file.slice(root.length)).update(readFileSync(file));
-  }
-  return hash.digest("hex");
+  const page = filesUnder(app).filter((file) => !/\.test\.tsx?$/.test(file));
+  return [...page, ...contract, join(root, "package-lock.json")];
 }
 
 /** @returns the exit status: 0 when the page is there and up to date */
 export function buildAdminPage() {
-  const wanted = digestOfSources();
-  if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === wanted) return 0;
+  const wanted = digestOf(root, sources());
+  if (isMadeOf(dist, wanted)) return 0;
   console.error("Building the admin page, once …");
   const vite = join(root, "node_modules", "vite", "bin", "vite.js");
   const built = spawnSync(
@@ -46,7 +35,7 @@ export function buildAdminPage() {
   for (const file of filesUnder(dist)) {
     if (/\.(js|css|svg)$/.test(file)) writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: 9 }));
   }
-  writeFileSync(stampFile, wanted);
+  stamp(dist, wanted);
   return 0;
 }
 

@@ -40,5 +40,6 @@ if (!installed()) {
 }
 
 const { buildAdminPage } = await import("./admin-page.mjs");
-const status = buildAdminPage();
+const { bundleService } = await import("./bundle.mjs");
+const status = buildAdminPage() || bundleService();
 if (status !== 0) process.exit(status);

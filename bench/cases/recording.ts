@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Case, Context } from "../lib/context.ts";
 import { countRows, settledRows, TABLES, withClient } from "../lib/database.ts";
 import { runH2loadCount } from "../lib/h2load.ts";
+import { ROOT } from "../lib/processes.ts";
 import { figureRow, type Row, ratioRow } from "../lib/results.ts";
 import { runRounds, throughput } from "../lib/rounds.ts";
 import { checkSample } from "../lib/sample-check.ts";
@@ -55,12 +57,14 @@ async function costOfRecording(context: Context): Promise<Row> {
   await using stack = new AsyncDisposableStack();
   const upstream = `${context.upstream}/short/v1`;
   const nullDatabaseUrl = await context.createDatabase();
-  const recording = await startSubject({ upstream, databaseUrl: await context.createDatabase() });
+  const entry = join(ROOT, "src/main.ts"); // in a bundle there is no module to take another's place
+  const recording = await startSubject({ upstream, databaseUrl: await context.createDatabase(), entry });
   stack.defer(() => recording.stop());
   const silent = await startSubject({
     upstream,
     databaseUrl: nullDatabaseUrl,
     nodeArgs: ["--import", WITHOUT],
+    entry,
   });
   stack.defer(() => silent.stop());
   const shape = context.shape(SHAPE.connections, SHAPE.streams);

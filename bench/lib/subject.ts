@@ -19,7 +19,7 @@ export type SubjectOptions = Readonly<{
   /** Options of Node, before the program. */
   nodeArgs?: readonly string[];
   env?: Readonly<Record<string, string>>;
-  /** What is started instead of `src/main.ts`. */
+  /** What is started instead of `dist/main.mjs`. */
   entry?: string;
 }>;
 
@@ -33,7 +33,7 @@ export async function startSubject(options: SubjectOptions): Promise<Subject> {
     dataDir,
     nodeArgs = [],
     env = {},
-    entry = join(ROOT, "src/main.ts"),
+    entry = join(ROOT, "dist/main.mjs"),
   } = options;
   const program = await startProgram({
     core: SERVER_CORE,

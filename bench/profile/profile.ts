@@ -51,6 +51,7 @@ export async function profile(name: string, seconds: number, folder: string): Pr
     upstream: `${upstream.url}/${load.answer}/v1`,
     databaseUrl: await postgres.createDatabase(),
     nodeArgs: ["--import", fileURLToPath(new URL("./preload.ts", import.meta.url))],
+    entry: join(ROOT, "src/main.ts"), // its files are the folders and packages of the report
     env: { BENCH_PROFILE_DIR: folder },
   });
   stack.defer(() => subject.stop());

@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { fileOf } from "../files.ts";
 
-const DIST = new URL("dist/", import.meta.url);
+const DIST = fileOf("src/admin/dist/");
 
 /** Nothing inline, nothing from elsewhere, no sink that takes text for code. */
 const HEADERS = {

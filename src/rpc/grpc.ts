@@ -14,6 +14,7 @@ import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import type { Access } from "../access/access.ts";
+import { fileOf } from "../files.ts";
 import type { ConnectionSettings } from "../settings/connections.ts";
 import { grpcDefinition, grpcHandlers } from "./grpc-adapter.ts";
 import { besideContract } from "./grpc-gate.ts";
@@ -25,7 +26,7 @@ import { FollowingCredentials, type TlsCertificates } from "./tls.ts";
 import { writeAhead } from "./write-ahead.ts";
 
 /** The contract as `buf build` compiled it; what reflection answers from. */
-const IMAGE = new URL("../../gen/modeltier.binpb", import.meta.url);
+const IMAGE = fileOf("gen/modeltier.binpb");
 
 export type GrpcListener = Readonly<{
   /** The port in use. */

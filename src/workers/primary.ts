@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
+import { programOf } from "../files.ts";
 import type { Running } from "../service/banner.ts";
 import { openSandbox } from "../service/open-sandbox.ts";
 import type { Environment } from "../settings/environment.ts";
@@ -37,7 +38,7 @@ export type Primary = Readonly<{
   reloadCertificates(): void;
 }>;
 
-const ENTRY = fileURLToPath(new URL("./worker.ts", import.meta.url));
+const ENTRY = fileURLToPath(programOf("workers/worker"));
 /** For a worker to write its last records after the grace. One that takes longer hangs. */
 const LAST_RECORDS_MS = 10_000;
 

@@ -24,6 +24,7 @@ describe("the modules that a service loads", () => {
     const list = join(folder, name);
     const hook = new URL("../support/list-modules.ts", import.meta.url).href;
     const service = await startService({
+      fromSources: true,
       env: { ...env, NODE_OPTIONS: `--import=${hook}`, MODULE_LIST: list },
     });
     await overGrpc(service).completeOnce({ request: ask("Say hello") });

@@ -39,6 +39,7 @@ function serviceWith(program: string, env: Readonly<Record<string, string>> = {}
   const hook = join(folder, `hook-${Math.random()}.mjs`);
   writeFileSync(hook, `process.on("SIGUSR2", () => { ${program} });`);
   return startService({
+    fromSources: true,
     env: { NODE_OPTIONS: `--import=${hook}`, MODELTIER_SANDBOX_TOKENS_PER_SECOND: "20", ...env },
   });
 }

@@ -98,7 +98,7 @@ it("a process ends although its log is a full pipe that has its writers wait", a
 
 /** Only standard error goes to the pipe: what the service says first is read as always. */
 const loggingTo = (path: string, env: Readonly<Record<string, string>> = {}): Promise<RunningService> =>
-  startService({ env, under: ["sh", "-c", 'exec "$@" 2> "$0"', path] });
+  startService({ env, fromSources: true, under: ["sh", "-c", 'exec "$@" 2> "$0"', path] });
 
 const CALLS_THAT_FILL_A_PIPE = 400;
 

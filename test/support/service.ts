@@ -37,6 +37,8 @@ export type ServiceOptions = Readonly<{
   dataDir?: string;
   /** Runs in its data folder, where it finds `.env` files of its own. */
   inOwnFolder?: boolean;
+  /** Runs the sources and not the bundle of them that ships: for what reaches into single modules. */
+  fromSources?: boolean;
   /** A command that ends by executing its last arguments, which are the service's. */
   under?: readonly string[];
 }>;
@@ -46,11 +48,13 @@ export async function startService({
   env = {},
   dataDir,
   inOwnFolder,
+  fromSources,
   under = [],
 }: ServiceOptions = {}): Promise<RunningService> {
   const folder = dataDir ?? mkdtempSync(join(tmpdir(), "mt-"));
   if (dataDir === undefined && env.DATABASE_URL === undefined) await copyCluster(folder);
-  const [command, ...parameters] = [...under, process.execPath, join(ROOT, "src/main.ts")] as const;
+  const program = join(ROOT, fromSources ? "src/main.ts" : "dist/main.mjs");
+  const [command, ...parameters] = [...under, process.execPath, program] as const;
   const child = spawn(command ?? "", parameters, {
     cwd: inOwnFolder ? folder : ROOT,
     env: {

@@ -1,6 +1,7 @@
 /** Keeps the embedded database's thread running: one that dies is started again, on the same folder and socket. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+import { programOf } from "../../files.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { backOff, isWorthALine } from "../retry.ts";
 import { CLOSE, PERSIST, type WorkerInput, type WorkerMessage } from "./protocol.ts";
@@ -63,7 +64,7 @@ async function restart(input: WorkerInput, log: Log, signal: AbortSignal): Promi
 }
 
 function startWorker(input: WorkerInput, log: Log): Promise<Worker> {
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+  const worker = new Worker(programOf("store/embedded/worker"), {
     name: "embedded-database",
     workerData: input,
   });
