@@ -194,7 +194,7 @@ function takePackages(work: string): void {
 /** @param isLent its packages are those of this project */
 function buildStep(work: string, text: string, isLent: boolean): void {
   const modules = join(work, "node_modules");
-  const lend = `mkdir ${modules} && mount --bind ${join(ROOT, "node_modules")} ${modules} && `;
+  const lend = `mkdir -p ${modules} && mount --bind ${join(ROOT, "node_modules")} ${modules} && `;
   const script = `${isLent ? lend : ""}cd ${work} && ${text}`;
   expectStep(spawnSync("unshare", ["-m", "/bin/sh", "-c", script], { encoding: "utf8" }), text);
 }
