@@ -1,5 +1,6 @@
 /** The service as it ships: a process of its own with recording, metrics and validation, on a real Postgres. */
 import { join } from "node:path";
+import { readStartCommand } from "../../test/support/start-command.ts";
 import { SERVER_CORE } from "./machine.ts";
 import { NODE, type Program, ROOT, startProgram, temporaryFolder } from "./processes.ts";
 
@@ -16,12 +17,14 @@ export type SubjectOptions = Readonly<{
   upstream: string;
   databaseUrl?: string;
   dataDir?: string;
-  /** Options of Node, before the program. */
+  /** Options of Node, beside those of `npm start`. */
   nodeArgs?: readonly string[];
   env?: Readonly<Record<string, string>>;
   /** What is started instead of `dist/main.mjs`. */
   entry?: string;
 }>;
+
+const START = readStartCommand();
 
 /** What every tier asks. */
 export const TARGET = "openai/gpt-4o-mini";
@@ -33,11 +36,11 @@ export async function startSubject(options: SubjectOptions): Promise<Subject> {
     dataDir,
     nodeArgs = [],
     env = {},
-    entry = join(ROOT, "dist/main.mjs"),
+    entry = join(ROOT, START.program),
   } = options;
   const program = await startProgram({
     core: SERVER_CORE,
-    command: [NODE, ...nodeArgs, entry],
+    command: [NODE, ...START.nodeOptions, ...nodeArgs, entry],
     ready: /^ready/m,
     log: join(temporaryFolder(), "log"),
     env: {

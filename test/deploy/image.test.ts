@@ -25,6 +25,7 @@ import { parseAllDocuments } from "yaml";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { holdsWithin } from "../faults/rig/rig.ts";
 import { isThorough } from "../faults/rig/thorough.ts";
+import { readStartCommand } from "../support/start-command.ts";
 import { execForm, type Instruction, readDockerfile, variablesIn } from "./dockerfile.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -47,7 +48,8 @@ describe("X25 the Dockerfile", () => {
     const everything = stages.flatMap(({ instructions }) => instructions);
     expect(everything.map(({ name }) => name)).not.toContain("ADD");
     for (const { text } of everything) expect(text).not.toMatch(/curl|wget|https?:|npm i(nstall)?\b|apt/);
-    expect(execForm(textOf("CMD"))[0]).toBe("node_modules/.bin/node");
+    const { nodeOptions, program } = readStartCommand();
+    expect(execForm(textOf("CMD"))).toEqual(["node_modules/.bin/node", ...nodeOptions, program]);
     expect(execForm(textOf("HEALTHCHECK").replace(/^.* CMD /, ""))[0]).toBe("node_modules/.bin/node");
   });
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { copyCluster } from "./embedded-folder.ts";
+import { readStartCommand } from "./start-command.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -53,8 +54,13 @@ export async function startService({
 }: ServiceOptions = {}): Promise<RunningService> {
   const folder = dataDir ?? mkdtempSync(join(tmpdir(), "mt-"));
   if (dataDir === undefined && env.DATABASE_URL === undefined) await copyCluster(folder);
-  const program = join(ROOT, fromSources ? "src/main.ts" : "dist/main.mjs");
-  const [command, ...parameters] = [...under, process.execPath, program] as const;
+  const { nodeOptions, program } = readStartCommand();
+  const [command, ...parameters] = [
+    ...under,
+    process.execPath,
+    ...nodeOptions,
+    join(ROOT, fromSources ? "src/main.ts" : program),
+  ];
   const child = spawn(command ?? "", parameters, {
     cwd: inOwnFolder ? folder : ROOT,
     env: {
