@@ -6,11 +6,14 @@ import {
   createContextValues,
   type HandlerContext,
 } from "@connectrpc/connect";
-import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { ServerReadableStream, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import type { Evidence } from "../access/access.ts";
 import { GrpcEvidence } from "./evidence.ts";
 
-export type GrpcCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
+export type GrpcCall =
+  | ServerUnaryCall<unknown, unknown>
+  | ServerReadableStream<unknown, unknown>
+  | ServerWritableStream<unknown, unknown>;
 
 /** Longest deadline kept as it is, in ms; beyond it the service's own limit rules anyway. */
 const FAR_FUTURE_MS = 2 ** 31 - 1;

@@ -46,8 +46,8 @@ export declare const FeedbackService: GenService<{
   /**
    * The same of as many as there are, recorded as they come; what is recorded stays when the stream breaks off. Sending all of
    * it again is safe where every piece has a feedback_id of its own.
-   * INVALID_ARGUMENT: a message cannot be read. UNAVAILABLE (STORE_UNAVAILABLE): the database is away, with RetryInfo. In both
-   * cases what came before is recorded, but for the last pieces.
+   * INVALID_ARGUMENT: a message cannot be read; what came before it is recorded. UNAVAILABLE (STORE_UNAVAILABLE): the database
+   * is away, with RetryInfo; send all of it again.
    *
    * @generated from rpc modeltier.v1.FeedbackService.StreamFeedback
    */
