@@ -9,8 +9,8 @@ import {
   type MethodDefinition,
   type ServerWritableStream,
   type ServiceDefinition,
-  type sendUnaryData,
   type StatusObject,
+  type sendUnaryData,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { batchesOf } from "./batched.ts";

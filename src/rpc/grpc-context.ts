@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import {
   Code,
@@ -107,7 +108,7 @@ export class GrpcHandlerContext implements HandlerContext {
     };
     if (call.cancelled) end();
     else {
-      call.once("cancelled", end);
+      (call as EventEmitter).once("cancelled", end);
       this.#shutdownSignal.addEventListener("abort", shutDown);
     }
     return controller.signal;

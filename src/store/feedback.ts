@@ -47,7 +47,9 @@ export async function insertFeedback(
     const became = written.get(key);
     if (became === undefined) return "unknown";
     if (became === "recorded" && first.get(key) === one) return "recorded";
-    return isSame(one, became === "recorded" ? first.get(key) : there.get(key)) ? "already_recorded" : "other";
+    return isSame(one, became === "recorded" ? first.get(key) : there.get(key))
+      ? "already_recorded"
+      : "other";
   });
 }
 
@@ -66,10 +68,15 @@ const isSame = (one: Said, other: Said | undefined): boolean =>
 async function insertFirst(
   db: Kysely<Database>,
   given: readonly NewFeedback[],
-  { owner = null, isExpected }: Readonly<{ owner?: string | null | undefined }> & FeedbackFrom,
+  from: FeedbackFrom,
 ): Promise<ReadonlyMap<string, "recorded" | "there">> {
   if (given.length === 0) return new Map();
-  const rows = given.map((one, position) => ({ ...one, position, expected: isExpected(one.executionId) }));
+  const owner = from.owner ?? null;
+  const rows = given.map((one, position) => ({
+    ...one,
+    position,
+    expected: from.isExpected(one.executionId),
+  }));
   const result = await sql<{ position: number; is_new: boolean }>`with given as materialized (
       select * from json_to_recordset(${storable(JSON.stringify(rows))}::json) as r (
         position int, "executionId" text, "feedbackId" text, quality smallint, success boolean, comment text, expected boolean)),
@@ -81,7 +88,9 @@ async function insertFirst(
       select "executionId", "feedbackId", quality, success, comment from allowed order by 1, 2
       on conflict do nothing returning execution_id, feedback_id)
     select position, execution_id is not null as is_new
-    from allowed left join written on execution_id = "executionId" and feedback_id = "feedbackId"`.execute(db);
+    from allowed left join written on execution_id = "executionId" and feedback_id = "feedbackId"`.execute(
+    db,
+  );
   return new Map(
     result.rows.map(({ position, is_new }) => {
       return [keyOf(given[position] as NewFeedback), is_new ? "recorded" : "there"];

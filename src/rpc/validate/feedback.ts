@@ -1,5 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { RecordFeedbackBatchRequest, RecordFeedbackRequest } from "../../../gen/modeltier/v1/feedback_pb.js";
+import type {
+  RecordFeedbackBatchRequest,
+  RecordFeedbackRequest,
+} from "../../../gen/modeltier/v1/feedback_pb.js";
 import type { NewFeedback } from "../../store/feedback.ts";
 import { reading, requireText } from "./analytics.ts";
 import { LONGEST, MOST, RANGES } from "./bounds.ts";
