@@ -2,6 +2,7 @@
  * What a token says, as one line of JSON without names. Only what cannot be found again is kept: the step's counts and not
  * the step, a target's place and not its settings. The rest follows from the configuration that `fingerprint` stands for.
  */
+import type { LearnedScore } from "../agent-score/agent-score.ts";
 import type { Decided } from "../completion/decide.ts";
 import { isSameTarget } from "../routing/candidates.ts";
 import type { Move } from "../routing/causes.ts";
@@ -37,6 +38,8 @@ export type FixedDecision = Readonly<{
   moves: readonly Move[];
   rejected: readonly RejectedTarget[];
   cache?: CacheAffinity;
+  /** As it was then; later outcomes do not move it. */
+  learned?: LearnedScore;
 }>;
 
 /** JSON has no undefined: what is absent is null. */
@@ -74,6 +77,7 @@ type PackedDecision = readonly [
   moves: readonly (readonly [CauseKind, after: Tier, detail: string])[],
   rejected: readonly (readonly [provider: string, model: string, Tier, RejectionKind, detail: string])[],
   cache: Maybe<PackedCache>,
+  learned?: LearnedScore,
 ];
 /** Amounts are nano-USD, as digits. */
 type PackedCache = readonly [
@@ -136,7 +140,7 @@ export class TokenContent {
 
   /** @param config one with this fingerprint in this tier */
   decisionUnder(config: RoutingConfig): FixedDecision {
-    const [decisionId, configVersion, sandbox, targets, moves, rejected, cache] = this.#decision;
+    const [decisionId, configVersion, sandbox, targets, moves, rejected, cache, learned] = this.#decision;
     return {
       decisionId,
       configVersion,
@@ -150,6 +154,7 @@ export class TokenContent {
         detail,
       })),
       ...(cache && { cache: unpackCache(cache) }),
+      ...(learned && { learned }),
     };
   }
 }
@@ -224,7 +229,7 @@ function unpackStep(packed: PackedStep): Step {
 const OF_THE_SCORE: ReadonlySet<CauseKind> = new Set<CauseKind>(["score", "unknown_intent", "cold_start"]);
 
 function packDecision(decisionId: string, decision: Decision, config: RoutingConfig): PackedDecision {
-  const { configVersion, sandbox, tier, targets, causes, rejected, cache } = decision;
+  const { configVersion, sandbox, tier, targets, causes, rejected, cache, learned } = decision;
   return [
     decisionId,
     configVersion,
@@ -235,6 +240,7 @@ function packDecision(decisionId: string, decision: Decision, config: RoutingCon
       .map(({ kind, after, detail }) => [kind, after, detail]),
     rejected.map((one) => [one.target.provider, one.target.model, one.tier, one.reason, one.detail]),
     cache && packCache(cache),
+    ...(learned === undefined ? [] : ([learned] as const)),
   ];
 }
 

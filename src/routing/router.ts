@@ -46,7 +46,7 @@ export const SCORER_VERSION = "1";
  * @throws RangeError if a score is NaN or outside [0, 10] or a measurement is negative; callers validate before
  */
 export function route(request: RoutingRequest, config: RoutingConfig, state: ProviderState): RoutingResult {
-  return routeScored(scoreRequest(request, config), request, config, state);
+  return routeScored(scoreRequest(request, config, state), request, config, state);
 }
 
 /** The same of a request that is scored already. */
@@ -220,6 +220,7 @@ export function assembleDecision(
     weightSet: step?.weightSet,
     stepType: scores.stepType,
     factors: step?.factors ?? [],
+    ...(scores.learned !== undefined && { learned: scores.learned }),
     causes,
     rejected,
     estimatedInputTokens: situation.inputTokens,

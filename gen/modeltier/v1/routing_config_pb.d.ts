@@ -216,6 +216,13 @@ export declare type RoutingConfig = Message<"modeltier.v1.RoutingConfig"> & {
    * @generated from field: repeated modeltier.v1.CustomProvider custom_providers = 28;
    */
   customProviders: CustomProvider[];
+
+  /**
+   * Scores of agents that are learned from how their calls went. Absent: none are.
+   *
+   * @generated from field: modeltier.v1.AgentScoreConfig agent_score = 35;
+   */
+  agentScore?: AgentScoreConfig | undefined;
 };
 
 /**
@@ -223,6 +230,54 @@ export declare type RoutingConfig = Message<"modeltier.v1.RoutingConfig"> & {
  * Use `create(RoutingConfigSchema)` to create a new message.
  */
 export declare const RoutingConfigSchema: GenMessage<RoutingConfig>;
+
+/**
+ * How agents' scores are learned, and whether they count.
+ *
+ * @generated from message modeltier.v1.AgentScoreConfig
+ */
+export declare type AgentScoreConfig = Message<"modeltier.v1.AgentScoreConfig"> & {
+  /**
+   * Outcomes of calls are learned from. What was learned stays when this is turned off.
+   *
+   * @generated from field: bool learn = 1;
+   */
+  learn: boolean;
+
+  /**
+   * The learned score picks the tier, in place of the weighted sum of the agent's score and the step's. Requires learn.
+   *
+   * @generated from field: bool serve = 2;
+   */
+  serve: boolean;
+
+  /**
+   * Each kind of step of an agent is learned apart, too.
+   *
+   * @generated from field: bool by_intent = 3;
+   */
+  byIntent: boolean;
+
+  /**
+   * An outcome counts half after so long; from an hour to ten years. Required.
+   *
+   * @generated from field: google.protobuf.Duration half_life = 4;
+   */
+  halfLife?: Duration | undefined;
+
+  /**
+   * How long feedback on a call is waited for before the call is learned from; from 0 to seven days. Required.
+   *
+   * @generated from field: google.protobuf.Duration feedback_wait = 5;
+   */
+  feedbackWait?: Duration | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.AgentScoreConfig.
+ * Use `create(AgentScoreConfigSchema)` to create a new message.
+ */
+export declare const AgentScoreConfigSchema: GenMessage<AgentScoreConfig>;
 
 /**
  * Where the tiers meet: below balanced_from is fast, above balanced_to powerful, both ends and all between them balanced.
