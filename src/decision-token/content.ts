@@ -230,7 +230,7 @@ const OF_THE_SCORE: ReadonlySet<CauseKind> = new Set<CauseKind>(["score", "unkno
 
 function packDecision(decisionId: string, decision: Decision, config: RoutingConfig): PackedDecision {
   const { configVersion, sandbox, tier, targets, causes, rejected, cache, learned } = decision;
-  return [
+  const packed: PackedDecision = [
     decisionId,
     configVersion,
     sandbox,
@@ -240,8 +240,8 @@ function packDecision(decisionId: string, decision: Decision, config: RoutingCon
       .map(({ kind, after, detail }) => [kind, after, detail]),
     rejected.map((one) => [one.target.provider, one.target.model, one.tier, one.reason, one.detail]),
     cache && packCache(cache),
-    ...(learned === undefined ? [] : ([learned] as const)),
   ];
+  return learned === undefined ? packed : ([...packed, learned] as unknown as PackedDecision);
 }
 
 const packCache = ({ target, warmTokens, kept, ...amounts }: CacheAffinity): PackedCache => [

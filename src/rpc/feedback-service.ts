@@ -27,6 +27,8 @@ export type FeedbackServiceDeps = Readonly<{
   db: Kysely<Database>;
   /** Of the id of an execution that is not in the database. */
   mayBeOnItsWay: (executionId: string) => boolean;
+  /** After which time feedback is to be learned from; undefined: it is not. */
+  outcomeWaitMs: () => number | undefined;
   log: Log;
 }>;
 
@@ -36,10 +38,18 @@ const MOST_AT_A_TIME = 500;
 const GATHER_MS = 20;
 const MOST_REFUSALS = 100;
 
-export function feedbackService({ db, mayBeOnItsWay, log }: FeedbackServiceDeps): ServiceEntry {
+export function feedbackService(deps: FeedbackServiceDeps): ServiceEntry {
+  const { db, mayBeOnItsWay: isExpected, outcomeWaitMs, log } = deps;
   /** One of another caller's is none. */
   const insertFor = (context: HandlerContext) => (given: readonly NewFeedback[]) =>
-    fromStore(insertFeedback(db, given, { owner: ownerFor(context), isExpected: mayBeOnItsWay }), log);
+    fromStore(
+      insertFeedback(db, given, {
+        owner: ownerFor(context),
+        isExpected,
+        outcomeWaitMs: outcomeWaitMs(),
+      }),
+      log,
+    );
 
   return serviceEntry(FeedbackService, {
     recordFeedback: async (request, context) => {

@@ -26,6 +26,8 @@ export type FeedbackFrom = Readonly<{
   owner?: string | undefined;
   /** Of the id of an execution that is not in the database: whether it may be on its way. Nobody knows whose that is. */
   isExpected(executionId: string): boolean;
+  /** After which time what is said is learned from; absent: it is not. */
+  outcomeWaitMs?: number | undefined;
 }>;
 
 /**
@@ -86,7 +88,8 @@ async function insertFirst(
     written as (
       insert into feedback (execution_id, feedback_id, quality, success, comment)
       select "executionId", "feedbackId", quality, success, comment from allowed order by 1, 2
-      on conflict do nothing returning execution_id, feedback_id)
+      on conflict do nothing returning execution_id, feedback_id, quality, success)
+    ${noteSaid(from.outcomeWaitMs)}
     select position, execution_id is not null as is_new
     from allowed left join written on execution_id = "executionId" and feedback_id = "feedbackId"`.execute(
     db,
@@ -97,6 +100,17 @@ async function insertFirst(
     }),
   );
 }
+
+/** What is said of an execution that is not written yet is learned with the execution. */
+const noteSaid = (waitMs: number | undefined) =>
+  waitMs === undefined
+    ? sql``
+    : sql`, noted as (
+      insert into agent_outcomes (execution_id, feedback_id, due_at)
+      select execution_id, feedback_id, now() + make_interval(secs => ${waitMs / 1000}::double precision)
+      from written join orchestration_executions using (execution_id)
+      where coalesce(written.quality, written.success::int) is not null
+      order by 1, 2 on conflict do nothing)`;
 
 async function findFeedback(
   db: Kysely<Database>,
