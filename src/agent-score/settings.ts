@@ -8,6 +8,10 @@ export const learningSettings = ({ halfLifeMs, byIntent }: AgentScoreConfig): Le
   byIntent,
 });
 
+/** As configured, or as it would be. */
+export const settingsOf = ({ agentScore }: Pick<RoutingConfig, "agentScore">): LearningSettings =>
+  agentScore === undefined ? DEFAULT_LEARNING : learningSettings(agentScore);
+
 /** How long after its call an outcome is learned from; undefined: nothing is learned. */
 export const outcomeWaitMs = ({ agentScore }: Pick<RoutingConfig, "agentScore">): number | undefined =>
   agentScore?.learn === true ? agentScore.feedbackWaitMs : undefined;

@@ -33,6 +33,7 @@ export const SERVICE_RULES: readonly ServiceRules[] = [
     getProviderDistribution: "operator",
     getCostTrend: "operator",
     listAgentCosts: "operator",
+    getAgentScore: "operator",
     getProviderPerformance: "operator",
     getScoreHistogram: "operator",
   }),
