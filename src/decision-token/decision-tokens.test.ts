@@ -99,7 +99,7 @@ it("runs the score that was learned when it was shown, whatever is learned meanw
   world.state = { ...SERVED, history: historyOf(500) };
   expect(withoutEstimates(run(token).decision)).toEqual(withoutEstimates(decision));
   world.config = CLASSIC;
-  expect(refusalOf(() => run(token)).reason).toBe("DECISION_STALE");
+  expect(refusalOf(() => run(token)).reason).toBe("DECISION_CONFIG_CHANGED");
 });
 
 /** All of a decision but what the messages add to it. */
