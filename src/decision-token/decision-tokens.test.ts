@@ -78,12 +78,13 @@ function refusalOf(run: () => unknown): CompletionError {
   throw new Error("it was not refused");
 }
 
-/** An agent that fast often fails. @param outcomes of it */
+/** An agent that fast often fails, among others that it never does. @param outcomes of it */
 function historyOf(outcomes: number): NonNullable<ProviderState["history"]> {
   let known = { fleet: newFleet(), agent: newAgent() };
   for (let index = 0; index < outcomes; index += 1) {
     const outcome = { tier: "fast" as const, quality: Number(index % 3 === 0), atMs: 1 };
-    known = learn(known.fleet, known.agent, outcome, DEFAULT_LEARNING);
+    const others = learn(known.fleet, newAgent(), { ...outcome, quality: 1 }, DEFAULT_LEARNING);
+    known = learn(others.fleet, known.agent, outcome, DEFAULT_LEARNING);
   }
   return { ...known, nowMs: 1 };
 }

@@ -38,7 +38,7 @@ export function agentScoreToProto(
     ...(learnedAt !== undefined && { learnedAt: timestampFromDate(learnedAt) }),
     statedScore,
     statedSource: PROTO_SCORE_SOURCE[source],
-    score: report.learned.score,
+    score: report.score,
     tier: PROTO_TIER[report.tier],
     learned: learnedToProto(report.learned),
     steps: report.steps.map(({ step, score, tier }) => ({ stepScore: step, score, tier: PROTO_TIER[tier] })),
