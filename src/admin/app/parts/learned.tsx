@@ -32,7 +32,9 @@ export function WhatMovedIt({ learned, score }: { learned: LearnedScore; score: 
   const sum = parts.reduce((total, { value }) => total + value, 5);
   const rows = [
     { name: "where every agent begins", text: "5.00" },
-    ...parts.map(({ name, value }) => ({ name, text: points(value) })),
+    ...parts
+      .filter(({ value }, index) => index < 2 || value !== 0)
+      .map(({ name, value }) => ({ name, text: points(value) })),
     { name: "the score", text: score.toFixed(2) },
   ];
   return (
