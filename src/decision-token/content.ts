@@ -2,7 +2,6 @@
  * What a token says, as one line of JSON without names. Only what cannot be found again is kept: the step's counts and not
  * the step, a target's place and not its settings. The rest follows from the configuration that `fingerprint` stands for.
  */
-import type { LearnedScore } from "../agent-score/agent-score.ts";
 import type { Decided } from "../completion/decide.ts";
 import { isSameTarget } from "../routing/candidates.ts";
 import type { Move } from "../routing/causes.ts";
@@ -11,6 +10,7 @@ import type {
   CauseKind,
   Decision,
   FactorName,
+  LearnedDecision,
   ModelTarget,
   PlannedTarget,
   RejectedTarget,
@@ -39,7 +39,7 @@ export type FixedDecision = Readonly<{
   rejected: readonly RejectedTarget[];
   cache?: CacheAffinity;
   /** As it was then; later outcomes do not move it. */
-  learned?: LearnedScore;
+  learned?: LearnedDecision;
 }>;
 
 /** JSON has no undefined: what is absent is null. */
@@ -77,7 +77,7 @@ type PackedDecision = readonly [
   moves: readonly (readonly [CauseKind, after: Tier, detail: string])[],
   rejected: readonly (readonly [provider: string, model: string, Tier, RejectionKind, detail: string])[],
   cache: Maybe<PackedCache>,
-  learned?: LearnedScore,
+  learned?: LearnedDecision,
 ];
 /** Amounts are nano-USD, as digits. */
 type PackedCache = readonly [

@@ -59,6 +59,7 @@ const MOVES: Readonly<Partial<Record<CauseKind, string>>> = {
   constraint: "as the caller asked",
   capability: "for a target that can take it",
   availability: "for a target that can be called",
+  exploration: "to try it",
   cache_affinity: "to stay where the session is cached",
 };
 

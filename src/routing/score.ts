@@ -1,5 +1,5 @@
 /** The scores of one request, the tier they give and what there is to say about them. */
-import { type LearnedScore, learnedScore, newAgent, newFleet } from "../agent-score/agent-score.ts";
+import { learnedScore, newAgent, newFleet } from "../agent-score/agent-score.ts";
 import { learningSettings } from "../agent-score/settings.ts";
 import type { AgentHistory } from "../agent-score/types.ts";
 import type { Move } from "./causes.ts";
@@ -17,7 +17,14 @@ import { measureChat, measureStep } from "./measure.ts";
 import { sayMoved } from "./say-moved.ts";
 import type { MeasuredRequest } from "./scoring-inputs.ts";
 import { selectTier } from "./tier.ts";
-import type { AgentScoreSource, RoutingConfig, RoutingRequest, StepType, Tier } from "./types.ts";
+import type {
+  AgentScoreSource,
+  LearnedDecision,
+  RoutingConfig,
+  RoutingRequest,
+  StepType,
+  Tier,
+} from "./types.ts";
 
 export type RequestScores = Readonly<{
   agentScore: number;
@@ -27,13 +34,13 @@ export type RequestScores = Readonly<{
   step?: StepScore;
   effectiveScore: number;
   /** Where E is learned. */
-  learned?: LearnedScore;
+  learned?: LearnedDecision;
   tier: Tier;
   inputTokens: number;
 }>;
 
 /** What is known of the agent where its score is learned: what outcomes have taught, or the score that was learned from them. */
-export type KnownAgent = Readonly<{ history?: AgentHistory; learned?: LearnedScore }>;
+export type KnownAgent = Readonly<{ history?: AgentHistory; learned?: LearnedDecision }>;
 
 /**
  * Scores the step, or the chat messages where there is no step, and blends it with the agent's score.
@@ -97,7 +104,7 @@ function learnedOf(
   stepType: StepType,
   { agentScore }: RoutingConfig,
   { history, learned }: KnownAgent,
-): LearnedScore | undefined {
+): LearnedDecision | undefined {
   if (agentScore?.serve !== true) return undefined;
   if (learned !== undefined) return learned;
   const { fleet, agent, nowMs } = history ?? { fleet: newFleet(), agent: newAgent(), nowMs: 0 };

@@ -3,6 +3,7 @@
  * decision made of the three. Plain data; nothing here reads a clock, a socket or the environment.
  */
 import type { LearnedScore } from "../agent-score/agent-score.ts";
+import type { ExplorationSettings } from "../agent-score/explore.ts";
 import type { AgentHistory } from "../agent-score/types.ts";
 import type { Catalogue } from "../pricing/types.ts";
 
@@ -244,6 +245,8 @@ export type AgentScoreConfig = Readonly<{
   halfLifeMs: number;
   /** How long feedback is waited for before a call is learned from. */
   feedbackWaitMs: number;
+  /** Absent: nothing is tried. */
+  explore?: ExplorationSettings;
 }>;
 
 /** One immutable version of the whole routing configuration. */
@@ -306,6 +309,8 @@ export type ProviderState = Readonly<{
   warm?: ReadonlyMap<string, WarmCache>;
   /** What was learned of the request's own agent. Absent: nothing that is known. */
   history?: AgentHistory;
+  /** In [0, 1), drawn for this request alone. Absent: no other tier is tried. */
+  random?: number;
 }>;
 
 /** What a provider's prompt cache is believed to hold of a session: what the session's last call there reported. */
@@ -379,6 +384,7 @@ export const CAUSES = [
   "constraint",
   "router_error",
   "cache_affinity",
+  "exploration",
 ] as const;
 export type CauseKind = (typeof CAUSES)[number];
 export type Cause = Readonly<{ kind: CauseKind; before?: Tier; after: Tier; detail: string }>;
@@ -442,6 +448,19 @@ export type CacheAffinity = Readonly<{
   kept: boolean;
 }>;
 
+/** A learned score, and what was tried beside the tier that it gives. */
+export type LearnedDecision = LearnedScore & Readonly<{ exploration?: TriedTier }>;
+
+export type TriedTier = Readonly<{
+  /** That of the score. */
+  usual: Tier;
+  /** On the other side of the threshold. */
+  other: Tier;
+  /** Of `other`, in (0, 0.5]. */
+  probability: number;
+  tried: boolean;
+}>;
+
 export type Decision = Readonly<{
   tier: Tier;
   /** In the order to try them; never empty. The first is the choice, the rest are fallbacks. */
@@ -468,7 +487,7 @@ export type Decision = Readonly<{
   /** Absent: nothing of the session is cached where the call could go. */
   cache?: CacheAffinity;
   /** What E rests on where it is learned; absent: E is the weighted sum of A and S. */
-  learned?: LearnedScore;
+  learned?: LearnedDecision;
   configVersion: number;
   preset: string;
   scorer: Readonly<{ name: string; version: string }>;

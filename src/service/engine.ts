@@ -55,7 +55,12 @@ export function engineOf(parts: EngineParts) {
     route: (request, snapshot) => {
       const known = warm.stateFor(request.sessionId);
       const history = parts.historyOf(request.agentId);
-      return decide(request, snapshot, history === undefined ? known : { ...known, history }, log);
+      return decide(
+        request,
+        snapshot,
+        history === undefined ? known : { ...known, history, random: Math.random() },
+        log,
+      );
     },
     pricing: { billedTokens, cacheSavingOf, costOf },
     health,

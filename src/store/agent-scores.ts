@@ -7,7 +7,7 @@ import type { Database } from "./database.ts";
 import { storable } from "./insert.ts";
 
 /** Any number will do, as long as it is the same in every replica and every release and not that of another lock. */
-const LOCK = 7_308_332_045_297_544_564n;
+export const LEARNING_LOCK = 7_308_332_045_297_544_564n;
 /** Agents that are kept; beyond it those go that were learned of longest ago. Some 100 MB. */
 const MOST_AGENTS = 100_000;
 
@@ -22,9 +22,9 @@ export const learnOutcomes = (
   most: number,
 ): Promise<number | undefined> =>
   db.transaction().execute(async (tx) => {
-    const { rows } = await sql<{ ours: boolean }>`select pg_try_advisory_xact_lock(${LOCK}) as ours`.execute(
-      tx,
-    );
+    const { rows } = await sql<{
+      ours: boolean;
+    }>`select pg_try_advisory_xact_lock(${LEARNING_LOCK}) as ours`.execute(tx);
     if (rows[0]?.ours !== true) return undefined;
     const { outcomes, taken } = await takeOutcomes(tx, most);
     if (outcomes.length === 0) return taken;

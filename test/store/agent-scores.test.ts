@@ -4,7 +4,7 @@ import { evidenceOf } from "../../src/agent-score/evidence.ts";
 import { DEFAULT_LEARNING } from "../../src/agent-score/types.ts";
 import { CLASSIC } from "../../src/routing/test-support.ts";
 import { startAgentScores } from "../../src/service/agent-scores.ts";
-import { learnOutcomes, readStates } from "../../src/store/agent-scores.ts";
+import { LEARNING_LOCK, learnOutcomes, readStates } from "../../src/store/agent-scores.ts";
 import { type OpenDatabase, openDatabase } from "../../src/store/database.ts";
 import { insertFeedback, type NewFeedback } from "../../src/store/feedback.ts";
 import { createRecorder } from "../../src/store/recorder.ts";
@@ -24,7 +24,7 @@ const TABLES = [
   "fleet_scores",
 ];
 
-describe.each(ENGINES)("agents' scores on $name", ({ start }) => {
+describe.each(ENGINES)("agents' scores on $name", ({ name, start }) => {
   let engine: TestEngine;
   let database: OpenDatabase;
   /** Another replica. */
@@ -115,6 +115,10 @@ describe.each(ENGINES)("agents' scores on $name", ({ start }) => {
     await learn();
     await learn();
     expect(await taught()).toEqual([2, 1.5]);
+    await say("one", "taken back", { quality: 1 });
+    await sql`delete from feedback where feedback_id = 'taken back'`.execute(database.db);
+    expect(await learn()).toBe(1);
+    expect(await taught()).toEqual([2, 1.5]);
   });
 
   it("learns feedback that came before its execution with it", async () => {
@@ -162,6 +166,16 @@ describe.each(ENGINES)("agents' scores on $name", ({ start }) => {
     const { agents, fleet } = await readStates(database.db, ["agent-0", "agent-1", "agent-2"]);
     expect([...agents.values()].map((state) => Math.round(evidenceOf(state)))).toEqual([40, 40, 40]);
     expect(Math.round(evidenceOf(fleet))).toBe(120);
+  });
+
+  // The embedded database has one session, which nobody else can be in.
+  it.skipIf(name === "pglite")("leaves outcomes to the replica that is at them", async () => {
+    await record([anExecution("one")]);
+    await other.db.transaction().execute(async (tx) => {
+      await sql`select pg_advisory_xact_lock(${LEARNING_LOCK})`.execute(tx);
+      expect(await learn()).toBeUndefined();
+    });
+    expect(await learn()).toBe(1);
   });
 
   it("keeps an outcome whose learning failed half way", async () => {

@@ -71,13 +71,17 @@ const modelOverride = fc.record(
   { requiredKeys: ["target"] },
 );
 
-const agentScore = fc.record({
-  learn: fc.boolean(),
-  serve: fc.boolean(),
-  byIntent: fc.boolean(),
-  halfLifeMs: ms,
-  feedbackWaitMs: ms,
-});
+const agentScore = fc.record(
+  {
+    learn: fc.boolean(),
+    serve: fc.boolean(),
+    byIntent: fc.boolean(),
+    halfLifeMs: ms,
+    feedbackWaitMs: ms,
+    explore: fc.record({ probability: share, width: share, mostLoss: share, mostExtraNanoUsd: rate }),
+  },
+  { requiredKeys: ["learn", "serve", "byIntent", "halfLifeMs", "feedbackWaitMs"] },
+);
 
 const wholeDocument = fc.record({
   preset: fc.constantFrom("classic" as const, "current" as const),

@@ -271,6 +271,13 @@ export declare type AgentScoreConfig = Message<"modeltier.v1.AgentScoreConfig"> 
    * @generated from field: google.protobuf.Duration feedback_wait = 5;
    */
   feedbackWait?: Duration | undefined;
+
+  /**
+   * Trying the other side of a near threshold now and then. Absent: never.
+   *
+   * @generated from field: modeltier.v1.ExploreConfig explore = 6;
+   */
+  explore?: ExploreConfig | undefined;
 };
 
 /**
@@ -278,6 +285,48 @@ export declare type AgentScoreConfig = Message<"modeltier.v1.AgentScoreConfig"> 
  * Use `create(AgentScoreConfigSchema)` to create a new message.
  */
 export declare const AgentScoreConfigSchema: GenMessage<AgentScoreConfig>;
+
+/**
+ * Which calls are tried one tier lower or higher than their learned score says, to learn what that would have done. Only calls
+ * that nothing else has a say in: no constraint, no earlier failure, no budget that is short, nothing cached of a session.
+ *
+ * @generated from message modeltier.v1.ExploreConfig
+ */
+export declare type ExploreConfig = Message<"modeltier.v1.ExploreConfig"> & {
+  /**
+   * The share of the calls near a threshold; from 0 to 0.5.
+   *
+   * @generated from field: double share = 1;
+   */
+  share: number;
+
+  /**
+   * How near, in points of score; from 0 to 10.
+   *
+   * @generated from field: double width = 2;
+   */
+  width: number;
+
+  /**
+   * The most success that one such call may be expected to lose; from 0 to 1.
+   *
+   * @generated from field: double most_loss = 3;
+   */
+  mostLoss: number;
+
+  /**
+   * The most that one such call may be estimated to cost more, in nano-USD; 0 or more.
+   *
+   * @generated from field: int64 most_extra_nano_usd = 4;
+   */
+  mostExtraNanoUsd: bigint;
+};
+
+/**
+ * Describes the message modeltier.v1.ExploreConfig.
+ * Use `create(ExploreConfigSchema)` to create a new message.
+ */
+export declare const ExploreConfigSchema: GenMessage<ExploreConfig>;
 
 /**
  * Where the tiers meet: below balanced_from is fast, above balanced_to powerful, both ends and all between them balanced.

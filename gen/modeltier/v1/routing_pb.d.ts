@@ -707,6 +707,13 @@ export declare type LearnedScore = Message<"modeltier.v1.LearnedScore"> & {
    * @generated from field: modeltier.v1.ScoreMovement moved = 4;
    */
   moved?: ScoreMovement | undefined;
+
+  /**
+   * The call was near a threshold and might have been tried on its other side. Absent: it could not.
+   *
+   * @generated from field: modeltier.v1.Exploration exploration = 5;
+   */
+  exploration?: Exploration | undefined;
 };
 
 /**
@@ -714,6 +721,47 @@ export declare type LearnedScore = Message<"modeltier.v1.LearnedScore"> & {
  * Use `create(LearnedScoreSchema)` to create a new message.
  */
 export declare const LearnedScoreSchema: GenMessage<LearnedScore>;
+
+/**
+ * A choice between two tiers, with the probability it was made with.
+ *
+ * @generated from message modeltier.v1.Exploration
+ */
+export declare type Exploration = Message<"modeltier.v1.Exploration"> & {
+  /**
+   * The tier of the score.
+   *
+   * @generated from field: modeltier.v1.Tier usual = 1;
+   */
+  usual: Tier;
+
+  /**
+   * The tier on the other side of the threshold.
+   *
+   * @generated from field: modeltier.v1.Tier other = 2;
+   */
+  other: Tier;
+
+  /**
+   * How probable the other was.
+   *
+   * @generated from field: double probability = 3;
+   */
+  probability: number;
+
+  /**
+   * The other was tried.
+   *
+   * @generated from field: bool tried = 4;
+   */
+  tried: boolean;
+};
+
+/**
+ * Describes the message modeltier.v1.Exploration.
+ * Use `create(ExplorationSchema)` to create a new message.
+ */
+export declare const ExplorationSchema: GenMessage<Exploration>;
 
 /**
  * What is known of an agent's calls on one tier.
@@ -1406,6 +1454,13 @@ export enum CauseKind {
    * @generated from enum value: CAUSE_KIND_CACHE_AFFINITY = 12;
    */
   CACHE_AFFINITY = 12,
+
+  /**
+   * The other side of a near threshold was tried, to learn what it does.
+   *
+   * @generated from enum value: CAUSE_KIND_EXPLORATION = 20;
+   */
+  EXPLORATION = 20,
 }
 
 /**

@@ -6,7 +6,13 @@ import type { ConfigDocument } from "../document.ts";
 import { type Case, type Draft, decideKnowing } from "./observers.ts";
 
 const DAY_MS = 86_400_000;
-const SERVED = { learn: true, serve: true, byIntent: false, halfLifeMs: 30 * DAY_MS, feedbackWaitMs: 60_000 };
+const SERVED: NonNullable<Draft["agentScore"]> = {
+  learn: true,
+  serve: true,
+  byIntent: false,
+  halfLifeMs: 30 * DAY_MS,
+  feedbackWaitMs: 60_000,
+};
 
 /** Of an agent that fails on fast when it generates, and nowhere else. */
 function history() {
@@ -34,10 +40,19 @@ const set =
     draft.agentScore = { ...SERVED, ...change };
   };
 
+/** Everything is allowed, and the draw is low. */
+const EXPLORE = { probability: 0.5, width: 10, mostLoss: 1, mostExtraNanoUsd: 10_000_000_000n };
+const explore = set({ explore: EXPLORE });
+const setExplore = (change: Partial<typeof EXPLORE>) => set({ explore: { ...EXPLORE, ...change } });
+
 export const AGENT_SCORE_CASES: Readonly<Record<string, Case>> = {
   "agent_score.learn": [outcomeWaitMs, set({ learn: false }), serve],
   "agent_score.serve": [decide, set({ serve: false }), serve],
   "agent_score.by_intent": [decide, set({ byIntent: true }), serve],
   "agent_score.half_life": [decide, set({ halfLifeMs: DAY_MS }), serve],
   "agent_score.feedback_wait": [outcomeWaitMs, set({ feedbackWaitMs: 0 }), serve],
+  "agent_score.explore.share": [decide, setExplore({ probability: 0 }), explore],
+  "agent_score.explore.width": [decide, setExplore({ width: 0 }), explore],
+  "agent_score.explore.most_loss": [decide, setExplore({ mostLoss: 0 }), explore],
+  "agent_score.explore.most_extra_nano_usd": [decide, setExplore({ mostExtraNanoUsd: 0n }), explore],
 };

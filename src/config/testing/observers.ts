@@ -72,7 +72,7 @@ export function decide(document: ConfigDocument): unknown {
 
 /** What is decided when this is known of the agent. */
 export function decideKnowing(document: ConfigDocument, history: AgentHistory): unknown {
-  return REQUESTS.map((request) => route(request, resolved(document), { ...STATE, history }));
+  return REQUESTS.map((request) => route(request, resolved(document), { ...STATE, history, random: 0.01 }));
 }
 
 export async function ran(

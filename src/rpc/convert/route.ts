@@ -13,13 +13,13 @@ import {
   type RoutingDecision,
   Tier,
 } from "../../../gen/modeltier/v1/routing_pb.js";
-import type { LearnedScore } from "../../agent-score/agent-score.ts";
 import {
   type AgentScores,
   type CacheAffinity,
   type Cause,
   type Condition,
   type Decision,
+  type LearnedDecision,
   type ModelTarget,
   type Needs,
   type RoutingRequest,
@@ -178,7 +178,13 @@ export function decisionToProto(decisionId: string, decision: Decision): Routing
   };
 }
 
-export const learnedToProto = ({ benefit, tiers, trust, moved }: LearnedScore): ProtoLearnedScore => ({
+export const learnedToProto = ({
+  benefit,
+  tiers,
+  trust,
+  moved,
+  exploration,
+}: LearnedDecision): ProtoLearnedScore => ({
   $typeName: "modeltier.v1.LearnedScore",
   benefit,
   tiers: TIERS.map((tier) => ({
@@ -188,6 +194,13 @@ export const learnedToProto = ({ benefit, tiers, trust, moved }: LearnedScore): 
   })),
   trust,
   moved: { $typeName: "modeltier.v1.ScoreMovement", ...moved },
+  exploration: exploration && {
+    $typeName: "modeltier.v1.Exploration",
+    usual: PROTO_TIER[exploration.usual],
+    other: PROTO_TIER[exploration.other],
+    probability: exploration.probability,
+    tried: exploration.tried,
+  },
 });
 
 const targetToProto = ({ provider, model }: ModelTarget): ProtoTarget => ({

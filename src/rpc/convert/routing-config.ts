@@ -90,8 +90,14 @@ export function configToProto(document: ConfigDocument): ProtoConfig {
   });
 }
 
-const agentScoreToProto = ({ halfLifeMs, feedbackWaitMs, ...words }: AgentScoreConfig) => ({
+const agentScoreToProto = ({ halfLifeMs, feedbackWaitMs, explore, ...words }: AgentScoreConfig) => ({
   ...words,
+  explore: explore && {
+    share: explore.probability,
+    width: explore.width,
+    mostLoss: explore.mostLoss,
+    mostExtraNanoUsd: explore.mostExtraNanoUsd,
+  },
   halfLife: durationFromMs(halfLifeMs),
   feedbackWait: durationFromMs(feedbackWaitMs),
 });
@@ -213,12 +219,21 @@ const agentScoreFromProto = ({
   byIntent,
   halfLife,
   feedbackWait,
+  explore,
 }: ProtoAgentScore): AgentScoreConfig => ({
   learn,
   serve,
   byIntent,
   halfLifeMs: msOf(halfLife),
   feedbackWaitMs: msOf(feedbackWait),
+  ...(explore !== undefined && {
+    explore: {
+      probability: explore.share,
+      width: explore.width,
+      mostLoss: explore.mostLoss,
+      mostExtraNanoUsd: explore.mostExtraNanoUsd,
+    },
+  }),
 });
 
 function tierFromProto(tier: ProtoTierConfig | undefined): TierConfig {
