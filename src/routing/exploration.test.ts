@@ -55,8 +55,8 @@ describe("the other side of a near threshold", () => {
   });
 
   it("is not tried where it may lose or cost more than allowed, or where nobody drew", () => {
-    expect(decide(3.1, { mostLoss: 0 }).tier).toBe("balanced");
-    expect(decide(3.1, {}).tier).toBe("fast");
+    expect(decide(6.7, { mostLoss: 0.04 }).tier).toBe("powerful");
+    expect(decide(6.7, { mostLoss: 0.05 }).tier).toBe("balanced");
     expect(decide(2.9, { mostExtraNanoUsd: 0n }).tier).toBe("fast");
     expect(decide(2.9, {}, { state: { random: undefined } }).tier).toBe("fast");
   });
