@@ -6,6 +6,7 @@ import type { AgentHistory } from "../agent-score/types.ts";
 import type { RoutingConfig } from "../routing/types.ts";
 import { learnOutcomes, readLatestStates, readStates } from "../store/agent-scores.ts";
 import type { OpenDatabase } from "../store/database.ts";
+import { isWorthALine } from "../store/retry.ts";
 import { startSweeper } from "../store/sweeper.ts";
 import type { Log } from "../telemetry/log.ts";
 
@@ -40,6 +41,22 @@ const OUTCOMES_AT_A_TIME = 500;
 const LEARN_EVERY_MS = 2_000;
 const READ_EVERY_MS = 500;
 const STALE_MS = 5_000;
+
+/** While the database is away, a failure twice a second is no news: it is said after one, two, four, eight of them. */
+function saidNowAndThen(doSome: () => Promise<boolean>): () => Promise<boolean> {
+  let failures = 0;
+  return async () => {
+    try {
+      const isMore = await doSome();
+      failures = 0;
+      return isMore;
+    } catch (error) {
+      failures += 1;
+      if (isWorthALine(failures)) throw error;
+      return false;
+    }
+  };
+}
 
 export function startAgentScores(parts: AgentScoresParts): AgentScores {
   const { config, log, random = Math.random } = parts;
@@ -77,14 +94,14 @@ export function startAgentScores(parts: AgentScoresParts): AgentScores {
   }
 
   const learner = startSweeper({
-    doSome: learnSome,
+    doSome: saidNowAndThen(learnSome),
     complaint: "Outcomes could not be learned from; trying again later",
     log,
     random,
     intervalMs: parts.learnEveryMs ?? LEARN_EVERY_MS,
   });
   const reader = startSweeper({
-    doSome: readSome,
+    doSome: saidNowAndThen(readSome),
     complaint: "What was learned of agents could not be read; calls go by what is known",
     log,
     random,
