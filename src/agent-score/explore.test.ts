@@ -16,9 +16,14 @@ it("is off until asked for", () => {
 });
 
 it("tries the other side of a near threshold, and logs how probable what it chose was", () => {
-  expect(tried(2.9)).toEqual({ tier: "balanced", propensity: 0.2, isExplored: true });
-  expect(tried(3.1)).toEqual({ tier: "fast", propensity: 0.2, isExplored: true });
-  expect(tried(2.9, ON, 0.2)).toEqual({ tier: "fast", propensity: 0.8, isExplored: false });
+  expect(tried(2.9)).toEqual({ tier: "balanced", other: "balanced", propensity: 0.2, isExplored: true });
+  expect(tried(3.1)).toEqual({ tier: "fast", other: "fast", propensity: 0.2, isExplored: true });
+  expect(tried(2.9, ON, 0.2)).toEqual({
+    tier: "fast",
+    other: "balanced",
+    propensity: 0.8,
+    isExplored: false,
+  });
 });
 
 it("leaves a score alone that is far from both thresholds", () => {

@@ -20,9 +20,16 @@ export const NO_EXPLORATION: ExplorationSettings = {
   mostExtraNanoUsd: 0n,
 };
 
-export type Expected = Readonly<Record<Tier, Readonly<{ quality: number; costNanoUsd: bigint }>>>;
+/** A tier of which nothing is known is not tried. */
+export type Expected = Readonly<Partial<Record<Tier, Readonly<{ quality: number; costNanoUsd: bigint }>>>>;
 /** `propensity` is the probability that this call had of this tier: the number that off-policy estimates divide by. */
-export type Exploration = Readonly<{ tier: Tier; propensity: number; isExplored: boolean }>;
+export type Exploration = Readonly<{
+  tier: Tier;
+  /** The tier on the other side, where it was possible; absent: it was not. */
+  other?: Tier;
+  propensity: number;
+  isExplored: boolean;
+}>;
 
 /**
  * @param random in [0, 1), drawn for this call alone
@@ -46,10 +53,11 @@ export function explore(
     return { tier, propensity: 1, isExplored: false };
   }
   return random < probability
-    ? { tier: other, propensity: probability, isExplored: true }
-    : { tier, propensity: 1 - probability, isExplored: false };
+    ? { tier: other, other, propensity: probability, isExplored: true }
+    : { tier, other, propensity: 1 - probability, isExplored: false };
 
   function isAllowed(from: Expected[Tier], to: Expected[Tier]): boolean {
+    if (from === undefined || to === undefined) return false;
     const extra = to.costNanoUsd - from.costNanoUsd;
     const isAffordable = leftNanoUsd === undefined || to.costNanoUsd <= leftNanoUsd;
     return (

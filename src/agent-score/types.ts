@@ -36,6 +36,9 @@ export type LearningSettings = Readonly<{
   byIntent: boolean;
 }>;
 
+/** What was learned by a moment: what a decision reads. */
+export type AgentHistory = Readonly<{ fleet: Level; agent: AgentState; nowMs: number }>;
+
 export const DEFAULT_LEARNING: LearningSettings = {
   priorEvidence: 20,
   stepEvidence: 100,

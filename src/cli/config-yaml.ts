@@ -37,7 +37,9 @@ export class ConfigFileError extends Error {
 const UNITS: readonly (readonly [RegExp, string])[] = [
   [/_micro_usd_per_mtok$/, "micro-USD per million tokens: 150000 is $0.15"],
   [/_tokens$/, "tokens"],
-  [/(_weight|_share|share_of_calls)$/, "share, from 0 to 1"],
+  [/(_weight|_share|share_of_calls|most_loss)$/, "share, from 0 to 1"],
+  [/^share$/, "share, from 0 to 0.5"],
+  [/_nano_usd$/, "nano-USD: 1000000 is $0.001"],
   [/(_score|balanced_from|balanced_to)$/, "score, from 0 to 10"],
   [/^failure_limit$/, "failures; 0 is never"],
   [/^max_attempts/, "attempts"],

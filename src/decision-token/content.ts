@@ -10,6 +10,7 @@ import type {
   CauseKind,
   Decision,
   FactorName,
+  LearnedDecision,
   ModelTarget,
   PlannedTarget,
   RejectedTarget,
@@ -37,6 +38,8 @@ export type FixedDecision = Readonly<{
   moves: readonly Move[];
   rejected: readonly RejectedTarget[];
   cache?: CacheAffinity;
+  /** As it was then; later outcomes do not move it. */
+  learned?: LearnedDecision;
 }>;
 
 /** JSON has no undefined: what is absent is null. */
@@ -74,6 +77,7 @@ type PackedDecision = readonly [
   moves: readonly (readonly [CauseKind, after: Tier, detail: string])[],
   rejected: readonly (readonly [provider: string, model: string, Tier, RejectionKind, detail: string])[],
   cache: Maybe<PackedCache>,
+  learned?: LearnedDecision,
 ];
 /** Amounts are nano-USD, as digits. */
 type PackedCache = readonly [
@@ -136,7 +140,7 @@ export class TokenContent {
 
   /** @param config one with this fingerprint in this tier */
   decisionUnder(config: RoutingConfig): FixedDecision {
-    const [decisionId, configVersion, sandbox, targets, moves, rejected, cache] = this.#decision;
+    const [decisionId, configVersion, sandbox, targets, moves, rejected, cache, learned] = this.#decision;
     return {
       decisionId,
       configVersion,
@@ -150,6 +154,7 @@ export class TokenContent {
         detail,
       })),
       ...(cache && { cache: unpackCache(cache) }),
+      ...(learned && { learned }),
     };
   }
 }
@@ -224,8 +229,8 @@ function unpackStep(packed: PackedStep): Step {
 const OF_THE_SCORE: ReadonlySet<CauseKind> = new Set<CauseKind>(["score", "unknown_intent", "cold_start"]);
 
 function packDecision(decisionId: string, decision: Decision, config: RoutingConfig): PackedDecision {
-  const { configVersion, sandbox, tier, targets, causes, rejected, cache } = decision;
-  return [
+  const { configVersion, sandbox, tier, targets, causes, rejected, cache, learned } = decision;
+  const packed: PackedDecision = [
     decisionId,
     configVersion,
     sandbox,
@@ -236,6 +241,7 @@ function packDecision(decisionId: string, decision: Decision, config: RoutingCon
     rejected.map((one) => [one.target.provider, one.target.model, one.tier, one.reason, one.detail]),
     cache && packCache(cache),
   ];
+  return learned === undefined ? packed : ([...packed, learned] as unknown as PackedDecision);
 }
 
 const packCache = ({ target, warmTokens, kept, ...amounts }: CacheAffinity): PackedCache => [

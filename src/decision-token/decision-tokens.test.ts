@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { learn, newAgent, newFleet } from "../agent-score/agent-score.ts";
+import { DEFAULT_LEARNING } from "../agent-score/types.ts";
 import { CompletionError } from "../completion/completion-error.ts";
 import { defaultDecision, route } from "../routing/router.ts";
 import {
@@ -75,6 +77,31 @@ function refusalOf(run: () => unknown): CompletionError {
   }
   throw new Error("it was not refused");
 }
+
+/** An agent that fast often fails, among others that it never does. @param outcomes of it */
+function historyOf(outcomes: number): NonNullable<ProviderState["history"]> {
+  let known = { fleet: newFleet(), agent: newAgent() };
+  for (let index = 0; index < outcomes; index += 1) {
+    const outcome = { tier: "fast" as const, quality: Number(index % 3 === 0), atMs: 1 };
+    const others = learn(known.fleet, newAgent(), { ...outcome, quality: 1 }, DEFAULT_LEARNING);
+    known = learn(others.fleet, known.agent, outcome, DEFAULT_LEARNING);
+  }
+  return { ...known, nowMs: 1 };
+}
+
+it("runs the score that was learned when it was shown, whatever is learned meanwhile", () => {
+  const agentScore = { learn: true, serve: true, byIntent: false, halfLifeMs: 86_400_000, feedbackWaitMs: 0 };
+  const { world, issue, run } = tokensIn({
+    config: { ...CLASSIC, agentScore },
+    state: { ...SERVED, history: historyOf(20) },
+  });
+  const { token, decision } = issue(requestWith({ agentScores: { combined: 5 } }));
+  expect(decision.learned?.score).toBeGreaterThan(5.5);
+  world.state = { ...SERVED, history: historyOf(500) };
+  expect(withoutEstimates(run(token).decision)).toEqual(withoutEstimates(decision));
+  world.config = CLASSIC;
+  expect(refusalOf(() => run(token)).reason).toBe("DECISION_CONFIG_CHANGED");
+});
 
 /** All of a decision but what the messages add to it. */
 function withoutEstimates(decision: Decision): Partial<Decision> {

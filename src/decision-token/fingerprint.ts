@@ -23,11 +23,12 @@ export function fingerprintOf(config: RoutingConfig, tier: Tier): string {
 function computeFingerprint(config: RoutingConfig, tier: Tier): string {
   const { agentWeight, stepWeight, thresholds, coldStartScore, creationWeight, executionWeight } = config;
   const { preset, scorer, limits, weights, failureLimit, minimumOutputTokens, retiredModels } = config;
+  const isLearned = config.agentScore?.serve || undefined;
   const { targets, maxOutputTokens, temperature } = config.tiers[tier];
   const facts = {
     scorer: { preset, scorer, version: SCORER_VERSION },
     scoring: { agentWeight, stepWeight, thresholds, limits, weights, failureLimit, minimumOutputTokens },
-    agents: { coldStartScore, creationWeight, executionWeight },
+    agents: { coldStartScore, creationWeight, executionWeight, isLearned },
     tier: { targets, maxOutputTokens, temperature, retiredModels },
     models: targets.flatMap((target) => listLine(target, config.catalogue)),
   };

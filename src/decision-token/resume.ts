@@ -57,7 +57,7 @@ export function resumeDecision(
   }
   const targets: Decision["targets"] = [planned(first), ...rest.map(planned)];
 
-  const scores = scoreRequest({ ...request, ...UNKNOWN_CALL }, config);
+  const scores = scoreRequest({ ...request, ...UNKNOWN_CALL }, config, fixed);
   const cuts = listOutputCuts(first.candidate, targets[0], first.situation);
   const moves = [...listScoreMoves(scores, config), ...fixed.moves, ...cuts];
   const passedOver = [...fixed.rejected, ...rejected];

@@ -24,7 +24,7 @@ export const startKeySweeper = ({
   batch = 500,
 }: KeySweeperOptions): Readonly<{ stop(): void }> =>
   startSweeper({
-    deleteSome: async () => (await deleteExpiredKeys(db, batch)) === batch,
+    doSome: async () => (await deleteExpiredKeys(db, batch)) === batch,
     complaint: "Expired idempotency keys could not be deleted",
     log,
     random,

@@ -1,5 +1,6 @@
 /** The one line for people, written from the decision's own numbers. */
 
+import { sayMoved } from "./say-moved.ts";
 import type { RequestScores } from "./score.ts";
 import type { AgentScoreSource, Cause, CauseKind, Decision, RoutingConfig, Tier } from "./types.ts";
 import { targetKey } from "./types.ts";
@@ -31,7 +32,8 @@ const SOURCES: Readonly<Record<AgentScoreSource, string>> = {
 };
 
 function explainScore(scores: RequestScores, { agentWeight, stepWeight }: RoutingConfig): string {
-  const { effectiveScore, step } = scores;
+  const { effectiveScore, step, learned } = scores;
+  if (learned !== undefined) return `E ${effectiveScore} = ${sayMoved(learned)}`;
   const agent = `A ${readable(scores.agentScore)}${SOURCES[scores.agentScoreSource]}`;
   if (step === undefined) return `E ${effectiveScore} = ${agent}, no step`;
   return `E ${effectiveScore} = ${agentWeight} x ${agent} + ${stepWeight} x S ${readable(step.score)}`;
@@ -57,6 +59,7 @@ const MOVES: Readonly<Partial<Record<CauseKind, string>>> = {
   constraint: "as the caller asked",
   capability: "for a target that can take it",
   availability: "for a target that can be called",
+  exploration: "to try it",
   cache_affinity: "to stay where the session is cached",
 };
 

@@ -8,6 +8,7 @@ import { type Candidate, isSameTarget, resolveCandidate } from "./candidates.ts"
 import { chainMoves, type Move } from "./causes.ts";
 import { estimateLatency, expectedTokens } from "./estimate.ts";
 import { explain, ROUTER_ERROR_REASON } from "./explain.ts";
+import { findExplorationMove, withExploration } from "./exploration.ts";
 import { listShortBudgets } from "./funds.ts";
 import { listOutputCuts, planTarget } from "./plan.ts";
 import {
@@ -46,17 +47,18 @@ export const SCORER_VERSION = "1";
  * @throws RangeError if a score is NaN or outside [0, 10] or a measurement is negative; callers validate before
  */
 export function route(request: RoutingRequest, config: RoutingConfig, state: ProviderState): RoutingResult {
-  return routeScored(scoreRequest(request, config), request, config, state);
+  return routeScored(scoreRequest(request, config, state), request, config, state);
 }
 
 /** The same of a request that is scored already. */
 export function routeScored(
-  scores: RequestScores,
+  given: RequestScores,
   request: RoutingRequest,
   config: RoutingConfig,
   state: ProviderState,
 ): RoutingResult {
-  const situation = situationOf(request, config, state, scores.inputTokens);
+  const situation = situationOf(request, config, state, given.inputTokens);
+  const scores = withExploration(given, situation);
   const unknown = findUnknownTarget(situation);
   if (unknown !== undefined) return { ok: false, failure: { kind: "unknown_model", target: unknown } };
   const exhausted = findBudgetFailure(situation);
@@ -139,6 +141,7 @@ function listTierMoves(scores: RequestScores, situation: Situation): Move[] {
     moves.push(move);
     tier = move.after;
   };
+  add(findExplorationMove(scores));
   add(findFailureMove(tier, request.previousFailures, config.failureLimit));
   add(findBudgetMove(tier, situation));
   add(findFundsMove(tier, situation));
@@ -220,6 +223,7 @@ export function assembleDecision(
     weightSet: step?.weightSet,
     stepType: scores.stepType,
     factors: step?.factors ?? [],
+    ...(scores.learned !== undefined && { learned: scores.learned }),
     causes,
     rejected,
     estimatedInputTokens: situation.inputTokens,

@@ -2,6 +2,9 @@
  * The words of routing: what a request says, what the operator configured, what is known of the providers, and the
  * decision made of the three. Plain data; nothing here reads a clock, a socket or the environment.
  */
+import type { LearnedScore } from "../agent-score/agent-score.ts";
+import type { ExplorationSettings } from "../agent-score/explore.ts";
+import type { AgentHistory } from "../agent-score/types.ts";
 import type { Catalogue } from "../pricing/types.ts";
 
 /** From cheapest to strongest; the order is used to raise and lower. */
@@ -231,6 +234,21 @@ export type DistributionTarget = Readonly<{
   highestShare: number;
 }>;
 
+/** How agents' scores are learned, and whether they count. */
+export type AgentScoreConfig = Readonly<{
+  learn: boolean;
+  /** The learned score picks the tier. Only with `learn`. */
+  serve: boolean;
+  /** Each kind of step of an agent is learned apart, too. */
+  byIntent: boolean;
+  /** An outcome counts half after so long. */
+  halfLifeMs: number;
+  /** How long feedback is waited for before a call is learned from. */
+  feedbackWaitMs: number;
+  /** Absent: nothing is tried. */
+  explore?: ExplorationSettings;
+}>;
+
 /** One immutable version of the whole routing configuration. */
 export type RoutingConfig = Readonly<{
   /** 0: the preset, nothing published. */
@@ -268,6 +286,8 @@ export type RoutingConfig = Readonly<{
   distribution: DistributionTarget;
   /** Used until 20 calls were measured. */
   assumedLatencyMs: Readonly<Record<Tier, number>>;
+  /** Absent: nothing is learned of agents. */
+  agentScore?: AgentScoreConfig;
   catalogue: Catalogue;
 }>;
 
@@ -287,6 +307,10 @@ export type ProviderState = Readonly<{
   isFull?: (provider: string) => boolean;
   /** By `targetKey`: what is cached there of the request's own session. Absent: nothing that is known. */
   warm?: ReadonlyMap<string, WarmCache>;
+  /** What was learned of the request's own agent. Absent: nothing that is known. */
+  history?: AgentHistory;
+  /** In [0, 1), drawn for this request alone. Absent: no other tier is tried. */
+  random?: number;
 }>;
 
 /** What a provider's prompt cache is believed to hold of a session: what the session's last call there reported. */
@@ -360,6 +384,7 @@ export const CAUSES = [
   "constraint",
   "router_error",
   "cache_affinity",
+  "exploration",
 ] as const;
 export type CauseKind = (typeof CAUSES)[number];
 export type Cause = Readonly<{ kind: CauseKind; before?: Tier; after: Tier; detail: string }>;
@@ -423,6 +448,19 @@ export type CacheAffinity = Readonly<{
   kept: boolean;
 }>;
 
+/** A learned score, and what was tried beside the tier that it gives. */
+export type LearnedDecision = LearnedScore & Readonly<{ exploration?: TriedTier }>;
+
+export type TriedTier = Readonly<{
+  /** That of the score. */
+  usual: Tier;
+  /** On the other side of the threshold. */
+  other: Tier;
+  /** Of `other`, in (0, 0.5]. */
+  probability: number;
+  tried: boolean;
+}>;
+
 export type Decision = Readonly<{
   tier: Tier;
   /** In the order to try them; never empty. The first is the choice, the rest are fallbacks. */
@@ -448,6 +486,8 @@ export type Decision = Readonly<{
   latencySource: "measured" | "configured";
   /** Absent: nothing of the session is cached where the call could go. */
   cache?: CacheAffinity;
+  /** What E rests on where it is learned; absent: E is the weighted sum of A and S. */
+  learned?: LearnedDecision;
   configVersion: number;
   preset: string;
   scorer: Readonly<{ name: string; version: string }>;

@@ -1,5 +1,6 @@
 /** What is wrong with a routing configuration, all of it at once, so that a bad one is refused whole. */
 import {
+  type AgentScoreConfig,
   type AttemptTimers,
   type BreakerConfig,
   type CallLimits,
@@ -28,6 +29,9 @@ const SUM_TOLERANCE = 1e-9;
 /** No call lasts longer, so no timer of one is. */
 const LONGEST_CALL_MS = 900_000;
 const LONGEST_COOL_DOWN_MS = 3_600_000;
+const HIGHEST_EXPLORED_SHARE = 0.5;
+const LONGEST_HALF_LIFE_MS = 3_650 * 86_400_000;
+const LONGEST_FEEDBACK_WAIT_MS = 7 * 86_400_000;
 const HIGHEST_TEMPERATURE = 2;
 /** Each may bill the whole prompt again. */
 const MOST_ATTEMPTS = 10;
@@ -60,6 +64,7 @@ export function validateConfig(config: CheckedConfig): readonly ConfigProblem[] 
     ...checkRange("hedging.shareOfCalls", config.hedging.shareOfCalls, 0, 1),
     ...checkDistribution(config.distribution),
     ...TIERS.flatMap((tier) => checkWhole(`assumedLatencyMs.${tier}`, config.assumedLatencyMs[tier], 1)),
+    ...checkAgentScore(config.agentScore),
   ];
 }
 
@@ -174,6 +179,38 @@ function checkBreaker(breaker: BreakerConfig): ConfigProblem[] {
     ...checkWhole("breaker.quotaCoolDownMs", breaker.quotaCoolDownMs, 1, LONGEST_COOL_DOWN_MS),
     ...checkWhole("breaker.panicProbeMs", breaker.panicProbeMs, 1, LONGEST_CALL_MS),
   ];
+}
+
+function checkAgentScore(agentScore: RoutingConfig["agentScore"]): ConfigProblem[] {
+  if (agentScore === undefined) return [];
+  const { learn, serve, halfLifeMs, feedbackWaitMs, explore } = agentScore;
+  const problems = [
+    ...checkWhole("agentScore.halfLifeMs", halfLifeMs, 3_600_000, LONGEST_HALF_LIFE_MS),
+    ...checkWhole("agentScore.feedbackWaitMs", feedbackWaitMs, 0, LONGEST_FEEDBACK_WAIT_MS),
+    ...(explore === undefined ? [] : checkExplore(explore)),
+  ];
+  if (serve && !learn) {
+    problems.push({ path: "agentScore.serve", message: "needs learn: what is not learned cannot count" });
+  }
+  return problems;
+}
+
+/** Paths are the contract's, where the probability is a share. */
+function checkExplore(explore: NonNullable<AgentScoreConfig["explore"]>): ConfigProblem[] {
+  const path = "agentScore.explore";
+  const { probability, width, mostLoss, mostExtraNanoUsd } = explore;
+  const problems = [
+    ...checkRange(`${path}.share`, probability, 0, HIGHEST_EXPLORED_SHARE),
+    ...checkRange(`${path}.width`, width, 0, 10),
+    ...checkRange(`${path}.mostLoss`, mostLoss, 0, 1),
+  ];
+  if (mostExtraNanoUsd < 0n) {
+    problems.push({
+      path: `${path}.mostExtraNanoUsd`,
+      message: `must be 0 or more, not ${mostExtraNanoUsd}`,
+    });
+  }
+  return problems;
 }
 
 function checkDistribution({ lowestShare, highestShare }: DistributionTarget): ConfigProblem[] {

@@ -20,7 +20,11 @@ const rulesOf = <S extends DescService>(
 /** Every service of the contract, in the order of the matrix. */
 export const SERVICE_RULES: readonly ServiceRules[] = [
   rulesOf(RouterService, { route: "caller", complete: "caller", completeOnce: "caller" }),
-  rulesOf(FeedbackService, { recordFeedback: "caller" }),
+  rulesOf(FeedbackService, {
+    recordFeedback: "caller",
+    recordFeedbackBatch: "caller",
+    streamFeedback: "caller",
+  }),
   rulesOf(AnalyticsService, {
     listExecutions: "own",
     getExecution: "own",
@@ -29,6 +33,7 @@ export const SERVICE_RULES: readonly ServiceRules[] = [
     getProviderDistribution: "operator",
     getCostTrend: "operator",
     listAgentCosts: "operator",
+    getAgentScore: "operator",
     getProviderPerformance: "operator",
     getScoreHistogram: "operator",
   }),

@@ -25,15 +25,17 @@ import {
   readPerformance,
 } from "../analytics/reports.ts";
 import type { RoutingConfig } from "../routing/types.ts";
+import { findLearnedAt, readStates } from "../store/agent-scores.ts";
 import { listAttempts } from "../store/attempts.ts";
 import type { Database } from "../store/database.ts";
 import { listExecutions } from "../store/execution-list.ts";
 import { listScoreCounts } from "../store/execution-rollups.ts";
-import { findExecution } from "../store/executions.ts";
+import { findExecution, findStatedScore } from "../store/executions.ts";
 import { listFeedback, sumFeedback } from "../store/feedback.ts";
 import { isPromptStored } from "../store/stored-prompts.ts";
 import type { Log } from "../telemetry/log.ts";
 import { ownerFor } from "./caller.ts";
+import { agentScoreToProto } from "./convert/agent-score.ts";
 import {
   agentCostToProto,
   costPointToProto,
@@ -58,14 +60,16 @@ import {
   readPerformanceQuestion,
   readSize,
   readWindow,
+  requireText,
 } from "./validate/analytics.ts";
+import { LONGEST } from "./validate/bounds.ts";
 import { pageTokenOf, readExecutionId, readListQuestion } from "./validate/executions.ts";
 import { SharedReads, type Watchers } from "./watchers.ts";
 
 export type AnalyticsServiceDeps = Readonly<{
   /** Of its own, so that long reads hold nobody up. */
   db: Kysely<Database>;
-  config: () => Pick<RoutingConfig, "tiers" | "catalogue" | "distribution">;
+  config: () => RoutingConfig;
   watchers: Watchers;
   wallDate: () => Date;
   log: Log;
@@ -138,6 +142,13 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceEntry {
         agents: agents.map(agentCostToProto(all)),
         others: totalsToProto(others),
       });
+    },
+    getAgentScore: async ({ agentId }) => {
+      reading((found) => requireText(found, agentId, LONGEST.agentId, ["agent_id"]));
+      const [states, learnedAt, stated] = await ask(
+        Promise.all([readStates(db, [agentId]), findLearnedAt(db, agentId), findStatedScore(db, agentId)]),
+      );
+      return agentScoreToProto(agentId, { ...states, learnedAt, stated }, config(), wallDate());
     },
     getProviderPerformance: async (request) => {
       const question = reading((found) => readPerformanceQuestion(found, request, wallDate()));

@@ -2,7 +2,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ruleOf } from "./access-rules.ts";
-import type { AnyMethod, ServiceEntry } from "./service-entry.ts";
+import { type AnyMethod, answersOnce, type ServiceEntry } from "./service-entry.ts";
 
 /** The same service, whose methods for operators and admins are UNIMPLEMENTED, whatever key is sent. */
 export function callersOnly({ service, implementation }: ServiceEntry): ServiceEntry {
@@ -22,7 +22,7 @@ function elsewhere(method: DescMethod): AnyMethod {
   const refuse = (): never => {
     throw new ConnectError(`${method.name} is served on the admin port only`, Code.Unimplemented);
   };
-  if (method.methodKind === "unary") return async () => refuse();
+  if (answersOnce(method)) return async () => refuse();
   // biome-ignore lint/correctness/useYield: a stream that fails at once
   return async function* () {
     refuse();

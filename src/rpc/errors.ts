@@ -18,7 +18,13 @@ import { SettingsError } from "../settings/reader.ts";
 import type { Log } from "../telemetry/log.ts";
 import { durationFromMs } from "./convert/route.ts";
 import { statusOf } from "./status.ts";
-import { type FieldPath, type FieldStyle, fieldName, InvalidRequestError } from "./validate/violations.ts";
+import {
+  describeViolations,
+  type FieldPath,
+  type FieldStyle,
+  fieldName,
+  InvalidRequestError,
+} from "./validate/violations.ts";
 
 const DOMAIN = "modeltier";
 
@@ -103,8 +109,7 @@ function invalidRequest({ violations }: InvalidRequestError, style: FieldStyle):
     field: fieldName(path, style),
     description,
   }));
-  const message = fieldViolations.map(({ field, description }) => `${field} ${description}`).join("; ");
-  return new ConnectError(message, Code.InvalidArgument, undefined, [
+  return new ConnectError(describeViolations(violations, style), Code.InvalidArgument, undefined, [
     { desc: BadRequestSchema, value: { fieldViolations } },
     errorInfo("INVALID_REQUEST"),
   ]);

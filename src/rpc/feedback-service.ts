@@ -1,48 +1,93 @@
 import { create } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import type { Kysely } from "kysely";
-import { RecordFeedbackResponseSchema } from "../../gen/modeltier/v1/feedback_pb.js";
+import {
+  type FeedbackResult,
+  RecordFeedbackBatchResponseSchema,
+  RecordFeedbackResponseSchema,
+  RefusedFeedbackSchema,
+  type StreamFeedbackRequest,
+  type StreamFeedbackResponse,
+  StreamFeedbackResponseSchema,
+} from "../../gen/modeltier/v1/feedback_pb.js";
 import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
 import type { Database } from "../store/database.ts";
-import { findOwner, insertFeedback } from "../store/feedback.ts";
+import { insertFeedback, type NewFeedback } from "../store/feedback.ts";
 import type { Log } from "../telemetry/log.ts";
 import { ownerFor } from "./caller.ts";
 import { refusal } from "./errors.ts";
+import { NOT_RECORDED, recordAll } from "./feedback-intake.ts";
+import { gathered } from "./gathered.ts";
+import { fieldStyleOf } from "./guard.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
 import { fromStore } from "./store-errors.ts";
-import { readFeedback } from "./validate/feedback.ts";
+import { readBatch, readFeedback } from "./validate/feedback.ts";
 
 export type FeedbackServiceDeps = Readonly<{
   db: Kysely<Database>;
   /** Of the id of an execution that is not in the database. */
   mayBeOnItsWay: (executionId: string) => boolean;
+  /** After which time feedback is to be learned from; undefined: it is not. */
+  outcomeWaitMs: () => number | undefined;
   log: Log;
 }>;
 
-export function feedbackService({ db, mayBeOnItsWay, log }: FeedbackServiceDeps): ServiceEntry {
-  /** One of another caller's is none. Of one that is not written yet nobody knows whose it is. */
-  const isKnown = async (executionId: string, owner: string | undefined): Promise<boolean> => {
-    const isExpected = mayBeOnItsWay(executionId);
-    if (isExpected && owner === undefined) return true;
-    const of = await fromStore(findOwner(db, executionId), log);
-    return of === undefined ? isExpected : owner === undefined || of === owner;
-  };
+/** Of a stream, in one statement; with comments of the greatest length some 8 MB. */
+const MOST_AT_A_TIME = 500;
+/** How long a piece of a stream waits for others to be written with. */
+const GATHER_MS = 20;
+const MOST_REFUSALS = 100;
+
+export function feedbackService(deps: FeedbackServiceDeps): ServiceEntry {
+  const { db, mayBeOnItsWay: isExpected, outcomeWaitMs, log } = deps;
+  /** One of another caller's is none. */
+  const insertFor = (context: HandlerContext) => (given: readonly NewFeedback[]) =>
+    fromStore(
+      insertFeedback(db, given, {
+        owner: ownerFor(context),
+        isExpected,
+        outcomeWaitMs: outcomeWaitMs(),
+      }),
+      log,
+    );
+
   return serviceEntry(FeedbackService, {
     recordFeedback: async (request, context) => {
       const given = readFeedback(request);
-      const { executionId, feedbackId } = given;
-      if (!(await isKnown(executionId, ownerFor(context)))) {
-        throw new ConnectError("there is no such execution: name it as `completed` did", Code.NotFound);
-      }
-      const result = await fromStore(insertFeedback(db, given), log);
-      if (result === "other") {
-        const message = "the id is that of other feedback on this execution: use a new one";
-        throw refusal(message, Code.AlreadyExists, "FEEDBACK_ID_REUSED");
-      }
+      const [result] = await insertFor(context)([given]);
+      if (result === "unknown") throw new ConnectError(NOT_RECORDED.unknown, Code.NotFound);
+      if (result === "other") throw refusal(NOT_RECORDED.other, Code.AlreadyExists, "FEEDBACK_ID_REUSED");
       return create(RecordFeedbackResponseSchema, {
-        feedbackId,
+        feedbackId: given.feedbackId,
         alreadyRecorded: result === "already_recorded",
       });
     },
+
+    recordFeedbackBatch: async (request, context) => {
+      const results = await recordAll(readBatch(request), fieldStyleOf(context), insertFor(context));
+      return create(RecordFeedbackBatchResponseSchema, { results });
+    },
+
+    streamFeedback: async (requests: AsyncIterable<StreamFeedbackRequest>, context) => {
+      const sum = create(StreamFeedbackResponseSchema);
+      const style = fieldStyleOf(context);
+      for await (const group of gathered(requests, MOST_AT_A_TIME, GATHER_MS)) {
+        const pieces = group.map(({ feedback }) => feedback);
+        add(sum, await recordAll(pieces, style, insertFor(context)));
+      }
+      return sum;
+    },
   });
+}
+
+function add(sum: StreamFeedbackResponse, results: readonly FeedbackResult[]): void {
+  for (const { error, alreadyRecorded } of results) {
+    if (error !== undefined) {
+      sum.refused += 1n;
+      if (sum.refusals.length < MOST_REFUSALS)
+        sum.refusals.push(create(RefusedFeedbackSchema, { position: sum.received, error }));
+    } else if (alreadyRecorded) sum.alreadyRecorded += 1n;
+    else sum.recorded += 1n;
+    sum.received += 1n;
+  }
 }

@@ -2,6 +2,7 @@
 import { type DescMethod, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
+  type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   Metadata,
@@ -9,14 +10,16 @@ import {
   type ServerWritableStream,
   type ServiceDefinition,
   type StatusObject,
+  type sendUnaryData,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { batchesOf } from "./batched.ts";
 import { encode } from "./encoder.ts";
 import { grpcStatusOf } from "./errors.ts";
 import { type Frames, framesOf } from "./frames.ts";
-import { GrpcHandlerContext } from "./grpc-context.ts";
+import { type GrpcCall, GrpcHandlerContext } from "./grpc-context.ts";
 import { LIMITS } from "./limits.ts";
+import { messagesOf } from "./messages-of.ts";
 import { noteBytes } from "./request-bytes.ts";
 import type { ServiceEntry } from "./service-entry.ts";
 import { undecodable } from "./undecodable.ts";
@@ -77,8 +80,10 @@ export function grpcHandlers(
           return [method.localName, unaryHandler(method, run, shutdownSignal)];
         case "server_streaming":
           return [method.localName, streamHandler(method, run, shutdownSignal)];
+        case "client_streaming":
+          return [method.localName, clientStreamHandler(method, run, shutdownSignal)];
         default:
-          throw new Error(`${method.name}: client streams are not part of this contract`);
+          throw new Error(`${method.name}: streams both ways are not part of this contract`);
       }
     }),
   );
@@ -93,17 +98,7 @@ function unaryHandler(
 ): handleUnaryCall<unknown, unknown> {
   return (call, callback) => {
     const context = new GrpcHandlerContext(call, method, shutdownSignal);
-    const fail = (error: unknown) => {
-      context.answered();
-      callback(statusFor(error, context));
-    };
-    const succeed = (response: Message) => {
-      const bytes = asBuffer(encode(method.output, response));
-      context.answered();
-      const { header, trailer } = context.outgoing;
-      if (header !== undefined) call.sendMetadata(metadataOf(header));
-      callback(null, bytes, trailer === undefined ? undefined : metadataOf(trailer));
-    };
+    const { succeed, fail } = answering(call, callback, context);
     try {
       checkCall(call.metadata, call.request);
       const result = run(call.request as Message, context) as Message | Promise<Message>;
@@ -112,6 +107,44 @@ function unaryHandler(
     } catch (error) {
       fail(error);
     }
+  };
+}
+
+/** The one answer of a call, or its one failure. */
+function answering(
+  call: GrpcCall,
+  callback: sendUnaryData<unknown>,
+  context: GrpcHandlerContext,
+): Readonly<{ succeed(response: Message): void; fail(error: unknown): void }> {
+  return {
+    succeed: (response) => {
+      const bytes = asBuffer(encode(context.method.output, response));
+      context.answered();
+      const { header, trailer } = context.outgoing;
+      if (header !== undefined) call.sendMetadata(metadataOf(header));
+      callback(null, bytes, trailer === undefined ? undefined : metadataOf(trailer));
+    },
+    fail: (error) => {
+      context.answered();
+      callback(statusFor(error, context));
+    },
+  };
+}
+
+function clientStreamHandler(
+  method: DescMethod,
+  run: Implementation,
+  shutdownSignal: AbortSignal,
+): handleClientStreamingCall<unknown, unknown> {
+  return (call, callback) => {
+    const context = new GrpcHandlerContext(call, method, shutdownSignal);
+    const { succeed, fail } = answering(call, callback, context);
+    const respond = async (): Promise<Message> => {
+      const check = (message: unknown) => checkCall(call.metadata, message);
+      check(undefined);
+      return (await run(messagesOf(call, context.signal, check), context)) as Message;
+    };
+    respond().then(succeed).catch(fail);
   };
 }
 

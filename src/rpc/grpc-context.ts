@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import {
   Code,
@@ -6,11 +7,14 @@ import {
   createContextValues,
   type HandlerContext,
 } from "@connectrpc/connect";
-import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { ServerReadableStream, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import type { Evidence } from "../access/access.ts";
 import { GrpcEvidence } from "./evidence.ts";
 
-export type GrpcCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
+export type GrpcCall =
+  | ServerUnaryCall<unknown, unknown>
+  | ServerReadableStream<unknown, unknown>
+  | ServerWritableStream<unknown, unknown>;
 
 /** Longest deadline kept as it is, in ms; beyond it the service's own limit rules anyway. */
 const FAR_FUTURE_MS = 2 ** 31 - 1;
@@ -104,7 +108,7 @@ export class GrpcHandlerContext implements HandlerContext {
     };
     if (call.cancelled) end();
     else {
-      call.once("cancelled", end);
+      (call as EventEmitter).once("cancelled", end);
       this.#shutdownSignal.addEventListener("abort", shutDown);
     }
     return controller.signal;

@@ -6,7 +6,7 @@ import type { Admit } from "./admit.ts";
 import { type Batched, batchesOf } from "./batched.ts";
 import { toConnectError } from "./errors.ts";
 import { heldStream, heldUnary } from "./held.ts";
-import type { AnyMethod, ServiceEntry } from "./service-entry.ts";
+import { type AnyMethod, answersOnce, type ServiceEntry } from "./service-entry.ts";
 import type { FieldStyle } from "./validate/violations.ts";
 
 export type GuardOptions = Readonly<{
@@ -25,7 +25,7 @@ export function guard({ service, implementation }: ServiceEntry, options: GuardO
     const run = held(method, plain, options);
     return [
       method.localName,
-      method.methodKind === "unary" ? guardUnary(method, run, options) : guardStream(method, run, options),
+      answersOnce(method) ? guardUnary(method, run, options) : guardStream(method, run, options),
     ];
   });
   return { service, implementation: Object.fromEntries(guarded) };
@@ -34,7 +34,7 @@ export function guard({ service, implementation }: ServiceEntry, options: GuardO
 function held(method: DescMethod, run: AnyMethod, { admit: admitFor }: GuardOptions): AnyMethod {
   const admit = admitFor?.(method);
   if (admit === undefined) return run;
-  return method.methodKind === "unary" ? heldUnary(run, admit) : heldStream(run, admit);
+  return answersOnce(method) ? heldUnary(run, admit) : heldStream(run, admit);
 }
 
 /** Adds no promise of its own: an implementation that answers at once is answered at once. */

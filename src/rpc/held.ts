@@ -5,7 +5,7 @@ import type { Leavable } from "../limits/limited-admission.ts";
 import type { Admit } from "./admit.ts";
 import { type Batched, batchesOf } from "./batched.ts";
 import { GrpcHandlerContext } from "./grpc-context.ts";
-import type { AnyMethod } from "./service-entry.ts";
+import type { AnyMethod, AnyRequest } from "./service-entry.ts";
 
 /** The same unary method, run while it holds a place. */
 export const heldUnary =
@@ -16,7 +16,7 @@ export const heldUnary =
     return place.then((given) => runUnary(run, request, context, given) as Message | Promise<Message>);
   };
 
-function runUnary(run: AnyMethod, request: Message, context: HandlerContext, place: Leavable) {
+function runUnary(run: AnyMethod, request: AnyRequest, context: HandlerContext, place: Leavable) {
   let isRunning = false;
   try {
     const response = run(request, context);

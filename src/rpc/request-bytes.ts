@@ -1,8 +1,8 @@
 /** How large a request is, for those who weigh it. */
-import type { Message } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import { GrpcHandlerContext } from "./grpc-context.ts";
 import { LIMITS } from "./limits.ts";
+import type { AnyRequest } from "./service-entry.ts";
 
 /** What a smaller one counts as, in bytes: whatever is in it, a call takes that much. */
 const LEAST_BYTES = 4_096;
@@ -15,7 +15,7 @@ export function noteBytes(message: object, bytes: number): void {
   if (bytes > LEAST_BYTES) SIZES.set(message, bytes);
 }
 
-export function bytesOfRequest(request: Message, context: HandlerContext): number {
+export function bytesOfRequest(request: AnyRequest, context: HandlerContext): number {
   if (context instanceof GrpcHandlerContext) return SIZES.get(request) ?? LEAST_BYTES;
   if (context.requestMethod === "GET") return LEAST_BYTES;
   return bytesOfBody(context.requestHeader.get("content-length") ?? undefined);

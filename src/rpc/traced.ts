@@ -4,7 +4,7 @@ import { Code, ConnectError, createContextKey, type HandlerContext } from "@conn
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { type Batched, batchesOf } from "./batched.ts";
 import type { CallTracer, RpcTrace } from "./call-tracer.ts";
-import type { AnyMethod, ServiceEntry } from "./service-entry.ts";
+import { type AnyMethod, answersOnce, type ServiceEntry } from "./service-entry.ts";
 
 const TRACE = createContextKey<RpcTrace | undefined>(undefined, { description: "the call's trace" });
 
@@ -16,7 +16,7 @@ export function traced({ service, implementation }: ServiceEntry, tracer: CallTr
   const methods = service.methods.map((method) => {
     const run = implementation[method.localName];
     if (run === undefined) throw new Error(`${service.typeName}.${method.name} has no implementation`);
-    const trace = method.methodKind === "unary" ? traceUnary : traceStream;
+    const trace = answersOnce(method) ? traceUnary : traceStream;
     return [method.localName, trace(method, run, tracer)];
   });
   return { service, implementation: Object.fromEntries(methods) };

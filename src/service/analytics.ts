@@ -1,4 +1,5 @@
 /** What happened and what it was worth, put together: the services, and the end of what goes on until it is ended. */
+import { outcomeWaitMs } from "../agent-score/settings.ts";
 import type { RoutingConfig } from "../routing/types.ts";
 import { analyticsService } from "../rpc/analytics-service.ts";
 import { feedbackService } from "../rpc/feedback-service.ts";
@@ -26,7 +27,12 @@ export function startAnalytics({ database, config, log }: AnalyticsParts): Analy
   return {
     services: [
       analyticsService({ db: database.analytics, config, watchers, wallDate, log }),
-      feedbackService({ db: database.db, mayBeOnItsWay: (id) => mayBeOnItsWay(id, wallDate()), log }),
+      feedbackService({
+        db: database.db,
+        mayBeOnItsWay: (id) => mayBeOnItsWay(id, wallDate()),
+        outcomeWaitMs: () => outcomeWaitMs(config()),
+        log,
+      }),
     ],
     endWatching: () => watchers.close(),
   };

@@ -1,5 +1,6 @@
 /** The engine over this process's configuration, providers and records. */
 import { performance } from "node:perf_hooks";
+import type { AgentHistory } from "../agent-score/types.ts";
 import type { Budgets } from "../budgets/budgets.ts";
 import { Bulkhead } from "../completion/bulkhead.ts";
 import type { EngineDeps, EngineObserver } from "../completion/call.ts";
@@ -27,6 +28,8 @@ type EngineParts = Readonly<{
   metrics: Metrics;
   /** Attempts under way at one provider, at most. */
   attemptsPerProvider: number;
+  /** What was learned of an agent; undefined where that does not count. */
+  historyOf(agentId: string): AgentHistory | undefined;
   /** Sees what the engine's own observers see. */
   observing(observer: EngineObserver): EngineObserver;
   log: Log;
@@ -49,7 +52,16 @@ export function engineOf(parts: EngineParts) {
   const warm = warmStateOf(state, clock.nowMs);
   const deps: EngineDeps = {
     snapshot: () => ({ config: config(), providers: hub.current.providers }),
-    route: (request, snapshot) => decide(request, snapshot, warm.stateFor(request.sessionId), log),
+    route: (request, snapshot) => {
+      const known = warm.stateFor(request.sessionId);
+      const history = parts.historyOf(request.agentId);
+      return decide(
+        request,
+        snapshot,
+        history === undefined ? known : { ...known, history, random: Math.random() },
+        log,
+      );
+    },
     pricing: { billedTokens, cacheSavingOf, costOf },
     health,
     retryBudget: new RetryBudget(),

@@ -5,10 +5,18 @@ import { openSpool } from "../store/spool/spool.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
-type Parts = Readonly<{ settings: Settings; database: OpenDatabase; log: Log; metrics: Metrics }>;
+type Parts = Readonly<{
+  settings: Settings;
+  database: OpenDatabase;
+  /** After what time executions are to be learned from; undefined: they are not. */
+  outcomeWaitMs: () => number | undefined;
+  log: Log;
+  metrics: Metrics;
+}>;
 
 /** The recorder with its spool, and what earlier processes left in that on its way to the database. */
-export async function openRecorder({ settings, database, log, metrics }: Parts): Promise<DatabaseRecorder> {
+export async function openRecorder(parts: Parts): Promise<DatabaseRecorder> {
+  const { settings, database, outcomeWaitMs, log, metrics } = parts;
   const spool = await openSpool({
     root: settings.spoolDir,
     durability: settings.durability,
@@ -17,5 +25,5 @@ export async function openRecorder({ settings, database, log, metrics }: Parts):
     log,
     metrics,
   });
-  return createRecorder({ db: database.db, spool, log, metrics });
+  return createRecorder({ db: database.db, spool, outcomeWaitMs, log, metrics });
 }

@@ -50,7 +50,7 @@ export function startPrompts({ settings, database: { db }, metrics, log }: Promp
     : undefined;
   // Also where storing is off: what was stored before expires all the same.
   const sweeper = startSweeper({
-    deleteSome: async () => (await deleteExpiredPrompts(db, SWEEP_ROWS)) === SWEEP_ROWS,
+    doSome: async () => (await deleteExpiredPrompts(db, SWEEP_ROWS)) === SWEEP_ROWS,
     complaint: "Expired texts of calls could not be deleted",
     log,
     random: Math.random,

@@ -53,7 +53,7 @@ export function startRetention(parts: RetentionParts): Readonly<{ stop(): void }
   }
 
   return startSweeper({
-    deleteSome: () => deleteSome(retentionDays),
+    doSome: () => deleteSome(retentionDays),
     complaint: "Executions older than they are to be kept could not be deleted; trying again later",
     log,
     random,

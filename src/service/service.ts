@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Access } from "../access/access.ts";
+import { outcomeWaitMs } from "../agent-score/settings.ts";
 import type { CompletionCall } from "../completion/call.ts";
 import { decideWithinBudgets } from "../completion/call-funds.ts";
 import { complete } from "../completion/complete.ts";
@@ -34,6 +35,7 @@ import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { addTargetGauge } from "../telemetry/target-metrics.ts";
 import { startAccess } from "./access.ts";
 import { startAdmission } from "./admission.ts";
+import { startAgentScores } from "./agent-scores.ts";
 import { startAnalytics } from "./analytics.ts";
 import type { Running } from "./banner.ts";
 import { startBudgets } from "./budgets.ts";
@@ -104,10 +106,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   // Postgres may be down for a while: records wait for it, and calls do not need it.
   if (database.engine === "pglite") await migrated;
   const { access, keys, ...ofAccess } = startAccess({ settings, database, log });
-  const recorder = await openRecorder({ settings, database, log, metrics });
   const transport = createTransport({ isAllowed: publicAnd(settings.privateUpstreams) });
   const configuration = await openConfiguration({ settings, database, codec: configCodec, log, migrated });
   const { active } = configuration;
+  const recorder = await openRecorder({
+    settings,
+    database,
+    outcomeWaitMs: () => outcomeWaitMs(active.current.config),
+    log,
+    metrics,
+  });
   const sandboxBaseUrls = sandbox?.baseUrls;
   const hub = new ProviderHub(transport, settings.providers, settings.sandbox ? sandboxBaseUrls : undefined);
   const config = (): RoutingConfig => active.current.config;
@@ -117,8 +125,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   sayOpen(access, log);
   const { attemptsPerProvider } = settings.admission;
   const limits = startLimits({ limitsOf: ofAccess.limitsOf, database, metrics, log });
+  const agentScores = startAgentScores({ database, config, log });
   const engine = engineOf({
     config,
+    historyOf: agentScores.historyOf,
     hub,
     budgets,
     recorder,
@@ -238,6 +248,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const drained = Promise.all([grpc.drain(), http.drain()]);
     await Promise.race([drained, sleep(settings.graceMs, undefined, { ref: false })]);
     retention.stop();
+    agentScores.stop();
     life.shutDown();
     await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
     ofAdmission.close();

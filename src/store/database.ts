@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ColumnType, type Generated, type GeneratedAlways, type Kysely, sql } from "kysely";
 import type { Role } from "../access/types.ts";
+import type { AgentState, Level } from "../agent-score/types.ts";
 import type { BudgetPeriod, BudgetScope, BudgetUnit } from "../budgets/types.ts";
 import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
@@ -37,6 +38,9 @@ export interface Database {
   audit_log: AuditLogTable;
   api_keys: ApiKeysTable;
   limit_usage: LimitUsageTable;
+  agent_scores: AgentScoresTable;
+  fleet_scores: FleetScoresTable;
+  agent_outcomes: AgentOutcomesTable;
   budgets: BudgetsTable;
   budget_accounts: BudgetAccountsTable;
   budget_leases: BudgetLeasesTable;
@@ -187,6 +191,28 @@ export interface LimitUsageTable {
   tokens: number;
   calls: number;
   updated_at: Date;
+}
+
+/** One row per agent that anything was learned of. */
+export interface AgentScoresTable {
+  agent_id: string;
+  state: Json<AgentState>;
+  updated_at: Generated<Date>;
+}
+
+/** What was learned of all agents together; one row at most. */
+export interface FleetScoresTable {
+  is_only: Generated<boolean>;
+  state: Json<Level>;
+  updated_at: Generated<Date>;
+}
+
+/** One row per outcome that waits to be learned. */
+export interface AgentOutcomesTable {
+  execution_id: string;
+  /** "": the execution's own outcome, with all that was said of it by then. */
+  feedback_id: string;
+  due_at: Date;
 }
 
 /** One row per idempotency key that is in flight or has an outcome. */

@@ -17,6 +17,7 @@ type Kept = Pick<
   | "tokenEstimate"
   | "estimatedLatencyMs"
   | "latencySource"
+  | "learned"
   | "reason"
 >;
 /** Empty lists are left out. */
@@ -50,6 +51,7 @@ export function decisionDetails(decision: Decision): DecisionDetails {
         savingNanoUsd: cache.savingNanoUsd.toString(),
       },
     }),
+    ...(decision.learned !== undefined && { learned: decision.learned }),
     reason: decision.reason,
   };
 }

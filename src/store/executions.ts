@@ -1,10 +1,26 @@
 /** Queries on orchestration_executions. */
 import type { Insertable, Kysely, Selectable } from "kysely";
+import type { AgentScoreSource } from "../routing/types.ts";
 import type { Database, ExecutionsTable } from "./database.ts";
 import { decisionDetails } from "./decision-details.ts";
 import { type ColumnTypes, insertNew, insertNewText } from "./insert.ts";
 import type { ExecutionIntent, ExecutionRecord } from "./records.ts";
 import { USAGE_COLUMNS, usageRow } from "./usage.ts";
+
+/** What an agent's caller stated of it last; undefined: it has made no call that is recorded. */
+export async function findStatedScore(
+  db: Kysely<Database>,
+  agentId: string,
+): Promise<Readonly<{ score: number; source: AgentScoreSource }> | undefined> {
+  const row = await db
+    .selectFrom("orchestration_executions")
+    .select(["agent_score", "decision"])
+    .where("agent_id", "=", agentId)
+    .orderBy("created_at", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row && { score: row.agent_score, source: row.decision?.agentScoreSource ?? "combined" };
+}
 
 export type StoredExecution = Selectable<ExecutionsTable>;
 type NewExecution = Insertable<ExecutionsTable>;

@@ -44,7 +44,7 @@ export async function insertNewText<Row>(
  * JSON that Postgres takes: without NUL, which text cannot hold, and with U+FFFD for halves of surrogate pairs. In the
  * output of JSON.stringify both are escapes, and reading it escape by escape tells them from an escaped backslash.
  */
-const storable = (json: string): string =>
+export const storable = (json: string): string =>
   json.replace(/\\(?:u0000|ud[89a-f][0-9a-f]{2}|.)/g, (sequence) => {
     if (sequence === "\\u0000") return "";
     return sequence.startsWith("\\ud") ? "\\ufffd" : sequence;

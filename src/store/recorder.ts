@@ -24,6 +24,8 @@ export type RecorderOptions = Readonly<{
   maxBatch?: number;
   /** How long a lone record waits for company. */
   flushIntervalMs?: number;
+  /** After what time executions are to be learned from; undefined: they are not. */
+  outcomeWaitMs?: () => number | undefined;
   /** In [0, 1); spreads the retries of replicas. */
   random?: () => number;
 }>;
@@ -49,7 +51,8 @@ const CLOSE_MS = 5_000;
 export const createRecorder = (options: RecorderOptions): DatabaseRecorder => new BatchRecorder(options);
 
 class BatchRecorder implements DatabaseRecorder {
-  readonly #options: Required<Omit<RecorderOptions, "metrics">> & Pick<RecorderOptions, "metrics">;
+  readonly #options: Required<Omit<RecorderOptions, "metrics" | "outcomeWaitMs">> &
+    Pick<RecorderOptions, "metrics" | "outcomeWaitMs">;
   readonly #spool: Spool;
   readonly #waiting: { settled: number; resolve: () => void }[] = [];
   readonly #stopping = new AbortController();
@@ -195,7 +198,7 @@ class BatchRecorder implements DatabaseRecorder {
 
   async #tryToWrite(records: readonly RecordText[]): Promise<{ error: unknown } | undefined> {
     try {
-      await writeRecords(this.#options.db, records);
+      await writeRecords(this.#options.db, records, this.#options.outcomeWaitMs?.());
       return undefined;
     } catch (error) {
       return { error };

@@ -16,8 +16,8 @@ type Row = Readonly<{ is_ours: boolean } & Record<RetainedTable, number>>;
 
 /**
  * Deletes the oldest executions, at most so many, and their attempts and feedback; then, with what is left of the number, feedback
- * of which no execution came. One statement, which holds a lock so that of several replicas one deletes at a time, and that goes
- * with it. The time is the database's own.
+ * of which no execution came. What was learned of agents goes once nothing was learned for as long. One statement, which holds a
+ * lock so that of several replicas one deletes at a time, and that goes with it. The time is the database's own.
  * @param keptDays from 1
  * @param limit of executions; with their attempts and feedback it comes to two to four times as many rows
  */
@@ -40,6 +40,8 @@ export async function deleteOld(db: Kysely<Database>, keptDays: number, limit: n
     unclaimed_said as (
       delete from feedback f using unclaimed u
       where f.execution_id = u.execution_id and f.feedback_id = u.feedback_id returning 1),
+    forgotten as (
+      delete from agent_scores where updated_at < ${since(keptDays)} and (select is_ours from turn)),
     executions as (
       delete from orchestration_executions e using old where e.execution_id = old.execution_id returning 1)
     select turn.is_ours, (select count(*) from executions)::int as orchestration_executions,

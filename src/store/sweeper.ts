@@ -1,11 +1,11 @@
-/** Deletes what is no longer wanted, a little at a time. */
+/** Does what is to be done now and then, a little at a time; most often: deletes what is no longer wanted. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../telemetry/log.ts";
 import { failureFields } from "./failure.ts";
 
 export type SweeperOptions = Readonly<{
-  /** Deletes some. @returns whether more may be left */
-  deleteSome(): Promise<boolean>;
+  /** Does some. @returns whether more may be left */
+  doSome(): Promise<boolean>;
   /** What is said when that fails; the next sweep tries again. */
   complaint: string;
   log: Log;
@@ -15,13 +15,13 @@ export type SweeperOptions = Readonly<{
   intervalMs: number;
   /** Before the first sweep, half of it random; absent: as between two. */
   firstMs?: number;
-  /** Between two deletes of one sweep, half of it random, so that others get their turn; absent: none. */
+  /** Between two parts of one sweep, half of it random, so that others get their turn; absent: none. */
   pauseMs?: number;
 }>;
 
 /** Sweeps now and then until it is stopped. Its timers keep no process alive. */
 export function startSweeper(options: SweeperOptions): Readonly<{ stop(): void }> {
-  const { deleteSome, complaint, log, random, intervalMs, firstMs = intervalMs, pauseMs = 0 } = options;
+  const { doSome, complaint, log, random, intervalMs, firstMs = intervalMs, pauseMs = 0 } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   const wait = (ms: number): Promise<void> =>
@@ -29,7 +29,7 @@ export function startSweeper(options: SweeperOptions): Readonly<{ stop(): void }
 
   async function sweep(): Promise<void> {
     try {
-      while (!signal.aborted && (await deleteSome())) await wait(pauseMs);
+      while (!signal.aborted && (await doSome())) await wait(pauseMs);
     } catch (error) {
       if (!signal.aborted) log.warn(complaint, failureFields(error));
     }

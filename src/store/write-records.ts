@@ -1,5 +1,6 @@
 /** A batch of records in one transaction. */
 import type { Kysely } from "kysely";
+import { noteOutcomes } from "./agent-outcomes.ts";
 import { insertAttemptTexts } from "./attempts.ts";
 import { chargeBudgets } from "./budget-charges.ts";
 import type { Database } from "./database.ts";
@@ -11,12 +12,18 @@ import { rollUp } from "./rollups.ts";
  * Executions, their attempts, their part of the rollups and what they cost their budgets, all or none. Writing them again
  * changes nothing: rows that are new are counted and charged. Both lock rows that other replicas want, and so come last;
  * charges after all else, because calls wait for those rows.
+ * @param outcomeWaitMs after which new executions are learned from; absent: they are not
  */
-export const writeRecords = (db: Kysely<Database>, records: readonly RecordText[]): Promise<void> =>
+export const writeRecords = (
+  db: Kysely<Database>,
+  records: readonly RecordText[],
+  outcomeWaitMs?: number,
+): Promise<void> =>
   db.transaction().execute(async (tx) => {
     const given = firstOfEach(records);
     const inserted = new Set(await insertExecutionTexts(tx, joined(given.map(({ execution }) => execution))));
     await insertAttemptTexts(tx, joined(given.map(({ attempts }) => attempts)));
+    if (outcomeWaitMs !== undefined) await noteOutcomes(tx, [...inserted], outcomeWaitMs);
     await rollUp(tx, [...inserted]);
     const added = given.filter(({ executionId }) => inserted.has(executionId));
     await chargeBudgets(tx, joined(added.map(({ charges }) => charges)));

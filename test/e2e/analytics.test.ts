@@ -7,9 +7,11 @@ import { BandState, CostGrouping, Granularity } from "../../gen/modeltier/v1/ana
 import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
 import { Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { AttemptKind, ExecutionStatus } from "../../gen/modeltier/v1/execution_pb.js";
+import { FeedbackRefusal } from "../../gen/modeltier/v1/feedback_pb.js";
 import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { AgentScoreSource, Intent, Tier } from "../../gen/modeltier/v1/routing_pb.js";
+import { transportTo } from "../support/access.ts";
 import { databaseOf } from "../support/database-of.ts";
 import { type RunningService, startService } from "../support/service.ts";
 
@@ -92,6 +94,14 @@ describe("analytics and feedback", () => {
       )
       .toBe(true);
     return read();
+  }
+
+  async function rowsOf(query: string, values: readonly string[] = []): Promise<readonly object[]> {
+    const client = new pg.Client(databaseOf(service));
+    await client.connect();
+    const { rows } = await client.query(query, [...values]);
+    await client.end();
+    return rows;
   }
 
   const statusOf = async (answer: Promise<unknown>): Promise<ConnectError> =>
@@ -289,6 +299,90 @@ describe("analytics and feedback", () => {
     }
   });
 
+  describe.each(["grpc", "connect", "grpc-web"] as const)("many pieces of feedback over %s", (door) => {
+    const client = () => createClient(FeedbackService, transportTo(service, door));
+    const piece = (feedbackId: string, more: object = {}) => ({
+      executionId: executionIds[3] ?? "",
+      feedbackId: `${door}-${feedbackId}`,
+      success: true,
+      ...more,
+    });
+
+    it("are recorded in a batch, and one that is wrong names itself", async () => {
+      const items = [
+        piece("one"),
+        piece("two", { quality: 6 }),
+        piece("one"),
+        piece("one", { success: false }),
+        piece("three", { executionId: "exec-1" }),
+        piece("four"),
+      ];
+      const { results } = await client().recordFeedbackBatch({ items });
+      expect(results.map(({ error }) => error?.refusal)).toEqual([
+        undefined,
+        FeedbackRefusal.INVALID,
+        undefined,
+        FeedbackRefusal.ID_REUSED,
+        FeedbackRefusal.NOT_FOUND,
+        undefined,
+      ]);
+      expect(results[1]?.error?.message).toBe("quality is 6; it must be a number from 1 to 5");
+      expect(results.map(({ alreadyRecorded }) => alreadyRecorded)).toEqual([
+        ...[false, false, true, false, false, false],
+      ]);
+      expect(results[0]?.feedbackId).toBe(`${door}-one`);
+      const { feedback: said } = await getExecution(executionIds[3] ?? "");
+      expect(said.map(({ feedbackId }) => feedbackId)).toEqual(
+        expect.arrayContaining([`${door}-one`, `${door}-four`]),
+      );
+    });
+
+    it("are refused when there are none or too many", async () => {
+      const tooMany = Array.from({ length: 1_001 }, () => piece("x"));
+      for (const [items, message] of [
+        [[], "items is empty: give one piece of feedback at least"],
+        [tooMany, "items has 1001 items; at most 1000 are taken"],
+      ] as const) {
+        const error = await statusOf(client().recordFeedbackBatch({ items: [...items] }));
+        expect([error.code, error.rawMessage]).toEqual([Code.InvalidArgument, message]);
+      }
+    });
+
+    it.skipIf(door === "grpc-web")("are recorded from a stream, which says what became of them", async () => {
+      async function* pieces() {
+        for (let index = 0; index < 1_200; index += 1) {
+          yield { feedback: piece(`s${index}`, index % 5 === 4 ? { quality: 9 } : {}) };
+        }
+        yield {};
+        yield { feedback: piece("s0") };
+      }
+      const sum = await client().streamFeedback(pieces());
+      expect(sum).toMatchObject({ received: 1_202n, recorded: 960n, alreadyRecorded: 1n, refused: 241n });
+      expect(sum.refusals).toHaveLength(100);
+      expect(sum.refusals[1]).toMatchObject({
+        position: 9n,
+        error: { refusal: FeedbackRefusal.INVALID },
+      });
+    });
+  });
+
+  it("keeps what came of a stream whose caller goes away, without waiting for its end", async () => {
+    const executionId = executionIds[3] ?? "";
+    const leaving = new AbortController();
+    async function* pieces() {
+      yield { feedback: { executionId, feedbackId: "before leaving", success: true } };
+      await new Promise(() => undefined);
+    }
+    const answer = statusOf(feedback().streamFeedback(pieces(), { signal: leaving.signal }));
+    const isKept = async () => {
+      const rows = await rowsOf("select 1 from feedback where feedback_id = 'before leaving'");
+      return rows.length;
+    };
+    await expect.poll(isKept, { timeout: 10_000 }).toBe(1);
+    leaving.abort();
+    expect((await answer).code).toBe(Code.Canceled);
+  });
+
   it.each([
     ["FeedbackService/RecordFeedback", { quality: 6 }, ["executionId", "quality"]],
     ["FeedbackService/RecordFeedback", { executionId: "x", comment: "a\u0000b" }, ["comment"]],
@@ -340,13 +434,10 @@ describe("analytics and feedback", () => {
     await getExecution(executionIds[4] ?? "");
     const { stdout, stderr } = service.output();
     for (const text of [SECRET, "Short and right", "Too long"]) expect(stdout + stderr).not.toContain(text);
-    const client = new pg.Client(databaseOf(service));
-    await client.connect();
-    const { rows } = await client.query(
+    const rows = await rowsOf(
       "select count(*) filter (where e::text like $1) as with_words, count(*) from orchestration_executions e",
       [`%${SECRET}%`],
     );
-    await client.end();
     expect(rows).toEqual([{ with_words: "0", count: "5" }]);
   });
 

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { BudgetPeriod } from "../../gen/modeltier/v1/access_pb.js";
 import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
+import { FeedbackRefusal } from "../../gen/modeltier/v1/feedback_pb.js";
 import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { ROLES, type Role } from "../../src/access/types.ts";
@@ -164,6 +165,20 @@ describe("X10 the role matrix", () => {
     expect((await refusalOf(feedback.recordFeedback(told, bearer(keys.caller.secret)))).code).toBe(
       Code.NotFound,
     );
+    const own = { executionId: mine, feedbackId: "f", success: true };
+    const { results } = await feedback.recordFeedbackBatch(
+      { items: [told, own] },
+      bearer(keys.caller.secret),
+    );
+    expect(results.map(({ error }) => error?.refusal)).toEqual([FeedbackRefusal.NOT_FOUND, undefined]);
+    const streamed = (async function* () {
+      yield { feedback: told };
+      yield { feedback: own };
+    })();
+    expect(await feedback.streamFeedback(streamed, bearer(keys.caller.secret))).toMatchObject({
+      refused: 1n,
+      alreadyRecorded: 1n,
+    });
     await feedback.recordFeedback(told, bearer(other.secret));
     const access = accessOf(service);
     const listed = async (key: string) =>

@@ -63,7 +63,9 @@ describe.each(ENGINES)("retention on $name", ({ name: engineName, start }) => {
   }
 
   const say = (executionId: string, days: number) =>
-    insertFeedback(database.db, { executionId, feedbackId: "one", quality: 3, comment: "" }).then(() =>
+    insertFeedback(database.db, [{ executionId, feedbackId: "one", quality: 3, comment: "" }], {
+      isExpected: () => true,
+    }).then(() =>
       sql`update feedback set created_at = ${daysAgo(days)} where execution_id = ${executionId}`.execute(
         database.db,
       ),

@@ -71,7 +71,19 @@ const modelOverride = fc.record(
   { requiredKeys: ["target"] },
 );
 
-export const configDocument: fc.Arbitrary<ConfigDocument> = fc.record({
+const agentScore = fc.record(
+  {
+    learn: fc.boolean(),
+    serve: fc.boolean(),
+    byIntent: fc.boolean(),
+    halfLifeMs: ms,
+    feedbackWaitMs: ms,
+    explore: fc.record({ probability: share, width: share, mostLoss: share, mostExtraNanoUsd: rate }),
+  },
+  { requiredKeys: ["learn", "serve", "byIntent", "halfLifeMs", "feedbackWaitMs"] },
+);
+
+const wholeDocument = fc.record({
   preset: fc.constantFrom("classic" as const, "current" as const),
   scorer: fc.constant("classic" as const),
   agentWeight: share,
@@ -116,6 +128,7 @@ export const configDocument: fc.Arbitrary<ConfigDocument> = fc.record({
     { requiredKeys: ["lowestShare", "highestShare"] },
   ),
   assumedLatencyMs: fc.record({ fast: ms, balanced: ms, powerful: ms }),
+  agentScore,
   modelOverrides: fc.array(modelOverride, { maxLength: 3 }),
   priceOverrides: fc.array(
     fc.record({ target, effectiveFrom: day, bands: fc.array(band, { maxLength: 2 }), source: text }),
@@ -123,3 +136,8 @@ export const configDocument: fc.Arbitrary<ConfigDocument> = fc.record({
   ),
   customProviders: fc.array(fc.record({ id: word, baseUrl: text, keyVariable: word }), { maxLength: 2 }),
 });
+
+/** With nothing said of agents' scores, and with something. */
+export const configDocument: fc.Arbitrary<ConfigDocument> = fc
+  .tuple(wholeDocument, fc.boolean())
+  .map(([{ agentScore: said, ...rest }, isSaid]) => (isSaid ? { ...rest, agentScore: said } : rest));

@@ -5,7 +5,7 @@
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import type { ModelTarget, Tier } from "./routing_pb.js";
+import type { AgentScoreSource, Intent, LearnedScore, ModelTarget, Tier } from "./routing_pb.js";
 
 /**
  * Describes the file modeltier/v1/analytics.proto.
@@ -1436,6 +1436,191 @@ export declare type GetScoreHistogramResponse = Message<"modeltier.v1.GetScoreHi
  * Use `create(GetScoreHistogramResponseSchema)` to create a new message.
  */
 export declare const GetScoreHistogramResponseSchema: GenMessage<GetScoreHistogramResponse>;
+
+/**
+ * Asks what was learned of an agent.
+ *
+ * @generated from message modeltier.v1.GetAgentScoreRequest
+ */
+export declare type GetAgentScoreRequest = Message<"modeltier.v1.GetAgentScoreRequest"> & {
+  /**
+   * Which. At most 256 characters; empty: calls that name none.
+   *
+   * @generated from field: string agent_id = 1;
+   */
+  agentId: string;
+};
+
+/**
+ * Describes the message modeltier.v1.GetAgentScoreRequest.
+ * Use `create(GetAgentScoreRequestSchema)` to create a new message.
+ */
+export declare const GetAgentScoreRequestSchema: GenMessage<GetAgentScoreRequest>;
+
+/**
+ * What was learned of an agent.
+ *
+ * @generated from message modeltier.v1.GetAgentScoreResponse
+ */
+export declare type GetAgentScoreResponse = Message<"modeltier.v1.GetAgentScoreResponse"> & {
+  /**
+   * Which.
+   *
+   * @generated from field: string agent_id = 1;
+   */
+  agentId: string;
+
+  /**
+   * Outcomes are learned from now.
+   *
+   * @generated from field: bool learns = 2;
+   */
+  learns: boolean;
+
+  /**
+   * The learned score picks the tier now.
+   *
+   * @generated from field: bool serves = 3;
+   */
+  serves: boolean;
+
+  /**
+   * When anything was learned of it last. Absent: nothing was.
+   *
+   * @generated from field: google.protobuf.Timestamp learned_at = 4;
+   */
+  learnedAt?: Timestamp | undefined;
+
+  /**
+   * What its caller stated of it last, in [0, 10].
+   *
+   * @generated from field: double stated_score = 5;
+   */
+  statedScore: number;
+
+  /**
+   * Where that comes from.
+   *
+   * @generated from field: modeltier.v1.AgentScoreSource stated_source = 6;
+   */
+  statedSource: AgentScoreSource;
+
+  /**
+   * The learned score of a call of it without a step, in [0, 10].
+   *
+   * @generated from field: double score = 7;
+   */
+  score: number;
+
+  /**
+   * The tier of that.
+   *
+   * @generated from field: modeltier.v1.Tier tier = 8;
+   */
+  tier: Tier;
+
+  /**
+   * What it rests on, and what moved it.
+   *
+   * @generated from field: modeltier.v1.LearnedScore learned = 9;
+   */
+  learned?: LearnedScore | undefined;
+
+  /**
+   * What a step makes of it, from the easiest step to the hardest.
+   *
+   * @generated from field: repeated modeltier.v1.ScoreAtStep steps = 10;
+   */
+  steps: ScoreAtStep[];
+
+  /**
+   * By kind of step, that with most outcomes first; at most 16. Empty where kinds are not learned apart.
+   *
+   * @generated from field: repeated modeltier.v1.IntentScore intents = 11;
+   */
+  intents: IntentScore[];
+};
+
+/**
+ * Describes the message modeltier.v1.GetAgentScoreResponse.
+ * Use `create(GetAgentScoreResponseSchema)` to create a new message.
+ */
+export declare const GetAgentScoreResponseSchema: GenMessage<GetAgentScoreResponse>;
+
+/**
+ * An agent's learned score for a step.
+ *
+ * @generated from message modeltier.v1.ScoreAtStep
+ */
+export declare type ScoreAtStep = Message<"modeltier.v1.ScoreAtStep"> & {
+  /**
+   * The step's score, in [0, 10].
+   *
+   * @generated from field: double step_score = 1;
+   */
+  stepScore: number;
+
+  /**
+   * The learned score, in [0, 10].
+   *
+   * @generated from field: double score = 2;
+   */
+  score: number;
+
+  /**
+   * The tier of that.
+   *
+   * @generated from field: modeltier.v1.Tier tier = 3;
+   */
+  tier: Tier;
+};
+
+/**
+ * Describes the message modeltier.v1.ScoreAtStep.
+ * Use `create(ScoreAtStepSchema)` to create a new message.
+ */
+export declare const ScoreAtStepSchema: GenMessage<ScoreAtStep>;
+
+/**
+ * An agent's learned score for one kind of step.
+ *
+ * @generated from message modeltier.v1.IntentScore
+ */
+export declare type IntentScore = Message<"modeltier.v1.IntentScore"> & {
+  /**
+   * Which kind.
+   *
+   * @generated from field: modeltier.v1.Intent intent = 1;
+   */
+  intent: Intent;
+
+  /**
+   * The learned score, in [0, 10].
+   *
+   * @generated from field: double score = 2;
+   */
+  score: number;
+
+  /**
+   * The tier of that.
+   *
+   * @generated from field: modeltier.v1.Tier tier = 3;
+   */
+  tier: Tier;
+
+  /**
+   * Outcomes of such steps that it rests on; older ones count less.
+   *
+   * @generated from field: double evidence = 4;
+   */
+  evidence: number;
+};
+
+/**
+ * Describes the message modeltier.v1.IntentScore.
+ * Use `create(IntentScoreSchema)` to create a new message.
+ */
+export declare const IntentScoreSchema: GenMessage<IntentScore>;
 
 /**
  * How a share stands to its band.

@@ -3,7 +3,7 @@
 /* eslint-disable */
 
 import type { GenFile, GenService } from "@bufbuild/protobuf/codegenv2";
-import type { GetCostTrendRequestSchema, GetCostTrendResponseSchema, GetOverviewRequestSchema, GetOverviewResponseSchema, GetProviderDistributionRequestSchema, GetProviderDistributionResponseSchema, GetProviderPerformanceRequestSchema, GetProviderPerformanceResponseSchema, GetScoreHistogramRequestSchema, GetScoreHistogramResponseSchema, ListAgentCostsRequestSchema, ListAgentCostsResponseSchema, WatchOverviewRequestSchema, WatchOverviewResponseSchema } from "./analytics_pb.js";
+import type { GetAgentScoreRequestSchema, GetAgentScoreResponseSchema, GetCostTrendRequestSchema, GetCostTrendResponseSchema, GetOverviewRequestSchema, GetOverviewResponseSchema, GetProviderDistributionRequestSchema, GetProviderDistributionResponseSchema, GetProviderPerformanceRequestSchema, GetProviderPerformanceResponseSchema, GetScoreHistogramRequestSchema, GetScoreHistogramResponseSchema, ListAgentCostsRequestSchema, ListAgentCostsResponseSchema, WatchOverviewRequestSchema, WatchOverviewResponseSchema } from "./analytics_pb.js";
 import type { GetExecutionRequestSchema, GetExecutionResponseSchema, ListExecutionsRequestSchema, ListExecutionsResponseSchema } from "./execution_pb.js";
 
 /**
@@ -82,6 +82,17 @@ export declare const AnalyticsService: GenService<{
     methodKind: "unary";
     input: typeof GetProviderPerformanceRequestSchema;
     output: typeof GetProviderPerformanceResponseSchema;
+  },
+  /**
+   * What was learned of one agent: its score, what that rests on and what moved it. An agent of whom nothing was learned is
+   * shown as its caller states it.
+   *
+   * @generated from rpc modeltier.v1.AnalyticsService.GetAgentScore
+   */
+  getAgentScore: {
+    methodKind: "unary";
+    input: typeof GetAgentScoreRequestSchema;
+    output: typeof GetAgentScoreResponseSchema;
   },
   /**
    * How many executions had which effective score: what a threshold would divide.

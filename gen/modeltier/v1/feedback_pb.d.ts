@@ -2,7 +2,7 @@
 // @generated from file modeltier/v1/feedback.proto (package modeltier.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
@@ -86,6 +86,202 @@ export declare type RecordFeedbackResponse = Message<"modeltier.v1.RecordFeedbac
  * Use `create(RecordFeedbackResponseSchema)` to create a new message.
  */
 export declare const RecordFeedbackResponseSchema: GenMessage<RecordFeedbackResponse>;
+
+/**
+ * Several pieces of feedback at once.
+ *
+ * @generated from message modeltier.v1.RecordFeedbackBatchRequest
+ */
+export declare type RecordFeedbackBatchRequest = Message<"modeltier.v1.RecordFeedbackBatchRequest"> & {
+  /**
+   * From 1 to 1,000.
+   *
+   * @generated from field: repeated modeltier.v1.RecordFeedbackRequest items = 1;
+   */
+  items: RecordFeedbackRequest[];
+};
+
+/**
+ * Describes the message modeltier.v1.RecordFeedbackBatchRequest.
+ * Use `create(RecordFeedbackBatchRequestSchema)` to create a new message.
+ */
+export declare const RecordFeedbackBatchRequestSchema: GenMessage<RecordFeedbackBatchRequest>;
+
+/**
+ * What became of each.
+ *
+ * @generated from message modeltier.v1.RecordFeedbackBatchResponse
+ */
+export declare type RecordFeedbackBatchResponse = Message<"modeltier.v1.RecordFeedbackBatchResponse"> & {
+  /**
+   * One an item, in the items' order.
+   *
+   * @generated from field: repeated modeltier.v1.FeedbackResult results = 1;
+   */
+  results: FeedbackResult[];
+};
+
+/**
+ * Describes the message modeltier.v1.RecordFeedbackBatchResponse.
+ * Use `create(RecordFeedbackBatchResponseSchema)` to create a new message.
+ */
+export declare const RecordFeedbackBatchResponseSchema: GenMessage<RecordFeedbackBatchResponse>;
+
+/**
+ * What became of one piece of feedback.
+ *
+ * @generated from message modeltier.v1.FeedbackResult
+ */
+export declare type FeedbackResult = Message<"modeltier.v1.FeedbackResult"> & {
+  /**
+   * Its id. Empty: none was given, and it was not recorded.
+   *
+   * @generated from field: string feedback_id = 1;
+   */
+  feedbackId: string;
+
+  /**
+   * True when it had been recorded before, and nothing was changed.
+   *
+   * @generated from field: bool already_recorded = 2;
+   */
+  alreadyRecorded: boolean;
+
+  /**
+   * Why it was not recorded. Absent: it was.
+   *
+   * @generated from field: modeltier.v1.FeedbackError error = 3;
+   */
+  error?: FeedbackError | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.FeedbackResult.
+ * Use `create(FeedbackResultSchema)` to create a new message.
+ */
+export declare const FeedbackResultSchema: GenMessage<FeedbackResult>;
+
+/**
+ * Why one piece of feedback was not recorded.
+ *
+ * @generated from message modeltier.v1.FeedbackError
+ */
+export declare type FeedbackError = Message<"modeltier.v1.FeedbackError"> & {
+  /**
+   * The kind of reason, for programs.
+   *
+   * @generated from field: modeltier.v1.FeedbackRefusal refusal = 1;
+   */
+  refusal: FeedbackRefusal;
+
+  /**
+   * For people; it names the field and the remedy.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message modeltier.v1.FeedbackError.
+ * Use `create(FeedbackErrorSchema)` to create a new message.
+ */
+export declare const FeedbackErrorSchema: GenMessage<FeedbackError>;
+
+/**
+ * One message of a stream of feedback.
+ *
+ * @generated from message modeltier.v1.StreamFeedbackRequest
+ */
+export declare type StreamFeedbackRequest = Message<"modeltier.v1.StreamFeedbackRequest"> & {
+  /**
+   * Required.
+   *
+   * @generated from field: modeltier.v1.RecordFeedbackRequest feedback = 1;
+   */
+  feedback?: RecordFeedbackRequest | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.StreamFeedbackRequest.
+ * Use `create(StreamFeedbackRequestSchema)` to create a new message.
+ */
+export declare const StreamFeedbackRequestSchema: GenMessage<StreamFeedbackRequest>;
+
+/**
+ * What became of a stream of feedback.
+ *
+ * @generated from message modeltier.v1.StreamFeedbackResponse
+ */
+export declare type StreamFeedbackResponse = Message<"modeltier.v1.StreamFeedbackResponse"> & {
+  /**
+   * Messages that came.
+   *
+   * @generated from field: int64 received = 1;
+   */
+  received: bigint;
+
+  /**
+   * Of these: recorded now.
+   *
+   * @generated from field: int64 recorded = 2;
+   */
+  recorded: bigint;
+
+  /**
+   * Recorded before; nothing was changed.
+   *
+   * @generated from field: int64 already_recorded = 3;
+   */
+  alreadyRecorded: bigint;
+
+  /**
+   * Not recorded.
+   *
+   * @generated from field: int64 refused = 4;
+   */
+  refused: bigint;
+
+  /**
+   * The first 100 that were not recorded, in their order.
+   *
+   * @generated from field: repeated modeltier.v1.RefusedFeedback refusals = 5;
+   */
+  refusals: RefusedFeedback[];
+};
+
+/**
+ * Describes the message modeltier.v1.StreamFeedbackResponse.
+ * Use `create(StreamFeedbackResponseSchema)` to create a new message.
+ */
+export declare const StreamFeedbackResponseSchema: GenMessage<StreamFeedbackResponse>;
+
+/**
+ * A message of a stream that was not recorded.
+ *
+ * @generated from message modeltier.v1.RefusedFeedback
+ */
+export declare type RefusedFeedback = Message<"modeltier.v1.RefusedFeedback"> & {
+  /**
+   * Its place in the stream; the first is 0.
+   *
+   * @generated from field: int64 position = 1;
+   */
+  position: bigint;
+
+  /**
+   * Why.
+   *
+   * @generated from field: modeltier.v1.FeedbackError error = 2;
+   */
+  error?: FeedbackError | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.RefusedFeedback.
+ * Use `create(RefusedFeedbackSchema)` to create a new message.
+ */
+export declare const RefusedFeedbackSchema: GenMessage<RefusedFeedback>;
 
 /**
  * A piece of feedback.
@@ -175,4 +371,44 @@ export declare type FeedbackSummary = Message<"modeltier.v1.FeedbackSummary"> & 
  * Use `create(FeedbackSummarySchema)` to create a new message.
  */
 export declare const FeedbackSummarySchema: GenMessage<FeedbackSummary>;
+
+/**
+ * Why feedback is not recorded.
+ *
+ * @generated from enum modeltier.v1.FeedbackRefusal
+ */
+export enum FeedbackRefusal {
+  /**
+   * Not used.
+   *
+   * @generated from enum value: FEEDBACK_REFUSAL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A field is wrong.
+   *
+   * @generated from enum value: FEEDBACK_REFUSAL_INVALID = 1;
+   */
+  INVALID = 1,
+
+  /**
+   * There is no such execution of this caller, and none can be on its way.
+   *
+   * @generated from enum value: FEEDBACK_REFUSAL_NOT_FOUND = 2;
+   */
+  NOT_FOUND = 2,
+
+  /**
+   * The id is that of other feedback on this execution.
+   *
+   * @generated from enum value: FEEDBACK_REFUSAL_ID_REUSED = 3;
+   */
+  ID_REUSED = 3,
+}
+
+/**
+ * Describes the enum modeltier.v1.FeedbackRefusal.
+ */
+export declare const FeedbackRefusalSchema: GenEnum<FeedbackRefusal>;
 

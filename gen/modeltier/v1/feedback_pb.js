@@ -2,14 +2,14 @@
 // @generated from file modeltier/v1/feedback.proto (package modeltier.v1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file modeltier/v1/feedback.proto.
  */
 export const file_modeltier_v1_feedback = /*@__PURE__*/
-  fileDesc("Chttb2RlbHRpZXIvdjEvZmVlZGJhY2sucHJvdG8SDG1vZGVsdGllci52MSKXAQoVUmVjb3JkRmVlZGJhY2tSZXF1ZXN0EhQKDGV4ZWN1dGlvbl9pZBgBIAEoCRITCgtmZWVkYmFja19pZBgCIAEoCRIUCgdxdWFsaXR5GAMgASgFSACIAQESFAoHc3VjY2VzcxgEIAEoCEgBiAEBEg8KB2NvbW1lbnQYBSABKAlCCgoIX3F1YWxpdHlCCgoIX3N1Y2Nlc3MiRwoWUmVjb3JkRmVlZGJhY2tSZXNwb25zZRITCgtmZWVkYmFja19pZBgBIAEoCRIYChBhbHJlYWR5X3JlY29yZGVkGAIgASgIIqQBCghGZWVkYmFjaxITCgtmZWVkYmFja19pZBgBIAEoCRIUCgdxdWFsaXR5GAIgASgFSACIAQESFAoHc3VjY2VzcxgDIAEoCEgBiAEBEg8KB2NvbW1lbnQYBCABKAkSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCgoIX3F1YWxpdHlCCgoIX3N1Y2Nlc3MiZQoPRmVlZGJhY2tTdW1tYXJ5Eg0KBWNvdW50GAEgASgFEhQKB3F1YWxpdHkYAiABKAFIAIgBARIRCglzdWNjZWVkZWQYAyABKAUSDgoGZmFpbGVkGAQgASgFQgoKCF9xdWFsaXR5YgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Chttb2RlbHRpZXIvdjEvZmVlZGJhY2sucHJvdG8SDG1vZGVsdGllci52MSKXAQoVUmVjb3JkRmVlZGJhY2tSZXF1ZXN0EhQKDGV4ZWN1dGlvbl9pZBgBIAEoCRITCgtmZWVkYmFja19pZBgCIAEoCRIUCgdxdWFsaXR5GAMgASgFSACIAQESFAoHc3VjY2VzcxgEIAEoCEgBiAEBEg8KB2NvbW1lbnQYBSABKAlCCgoIX3F1YWxpdHlCCgoIX3N1Y2Nlc3MiRwoWUmVjb3JkRmVlZGJhY2tSZXNwb25zZRITCgtmZWVkYmFja19pZBgBIAEoCRIYChBhbHJlYWR5X3JlY29yZGVkGAIgASgIIlAKGlJlY29yZEZlZWRiYWNrQmF0Y2hSZXF1ZXN0EjIKBWl0ZW1zGAEgAygLMiMubW9kZWx0aWVyLnYxLlJlY29yZEZlZWRiYWNrUmVxdWVzdCJMChtSZWNvcmRGZWVkYmFja0JhdGNoUmVzcG9uc2USLQoHcmVzdWx0cxgBIAMoCzIcLm1vZGVsdGllci52MS5GZWVkYmFja1Jlc3VsdCJrCg5GZWVkYmFja1Jlc3VsdBITCgtmZWVkYmFja19pZBgBIAEoCRIYChBhbHJlYWR5X3JlY29yZGVkGAIgASgIEioKBWVycm9yGAMgASgLMhsubW9kZWx0aWVyLnYxLkZlZWRiYWNrRXJyb3IiUAoNRmVlZGJhY2tFcnJvchIuCgdyZWZ1c2FsGAEgASgOMh0ubW9kZWx0aWVyLnYxLkZlZWRiYWNrUmVmdXNhbBIPCgdtZXNzYWdlGAIgASgJIk4KFVN0cmVhbUZlZWRiYWNrUmVxdWVzdBI1CghmZWVkYmFjaxgBIAEoCzIjLm1vZGVsdGllci52MS5SZWNvcmRGZWVkYmFja1JlcXVlc3QimAEKFlN0cmVhbUZlZWRiYWNrUmVzcG9uc2USEAoIcmVjZWl2ZWQYASABKAMSEAoIcmVjb3JkZWQYAiABKAMSGAoQYWxyZWFkeV9yZWNvcmRlZBgDIAEoAxIPCgdyZWZ1c2VkGAQgASgDEi8KCHJlZnVzYWxzGAUgAygLMh0ubW9kZWx0aWVyLnYxLlJlZnVzZWRGZWVkYmFjayJPCg9SZWZ1c2VkRmVlZGJhY2sSEAoIcG9zaXRpb24YASABKAMSKgoFZXJyb3IYAiABKAsyGy5tb2RlbHRpZXIudjEuRmVlZGJhY2tFcnJvciKkAQoIRmVlZGJhY2sSEwoLZmVlZGJhY2tfaWQYASABKAkSFAoHcXVhbGl0eRgCIAEoBUgAiAEBEhQKB3N1Y2Nlc3MYAyABKAhIAYgBARIPCgdjb21tZW50GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgoKCF9xdWFsaXR5QgoKCF9zdWNjZXNzImUKD0ZlZWRiYWNrU3VtbWFyeRINCgVjb3VudBgBIAEoBRIUCgdxdWFsaXR5GAIgASgBSACIAQESEQoJc3VjY2VlZGVkGAMgASgFEg4KBmZhaWxlZBgEIAEoBUIKCghfcXVhbGl0eSqRAQoPRmVlZGJhY2tSZWZ1c2FsEiAKHEZFRURCQUNLX1JFRlVTQUxfVU5TUEVDSUZJRUQQABIcChhGRUVEQkFDS19SRUZVU0FMX0lOVkFMSUQQARIeChpGRUVEQkFDS19SRUZVU0FMX05PVF9GT1VORBACEh4KGkZFRURCQUNLX1JFRlVTQUxfSURfUkVVU0VEEANiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Describes the message modeltier.v1.RecordFeedbackRequest.
@@ -26,16 +26,79 @@ export const RecordFeedbackResponseSchema = /*@__PURE__*/
   messageDesc(file_modeltier_v1_feedback, 1);
 
 /**
+ * Describes the message modeltier.v1.RecordFeedbackBatchRequest.
+ * Use `create(RecordFeedbackBatchRequestSchema)` to create a new message.
+ */
+export const RecordFeedbackBatchRequestSchema = /*@__PURE__*/
+  messageDesc(file_modeltier_v1_feedback, 2);
+
+/**
+ * Describes the message modeltier.v1.RecordFeedbackBatchResponse.
+ * Use `create(RecordFeedbackBatchResponseSchema)` to create a new message.
+ */
+export const RecordFeedbackBatchResponseSchema = /*@__PURE__*/
+  messageDesc(file_modeltier_v1_feedback, 3);
+
+/**
+ * Describes the message modeltier.v1.FeedbackResult.
+ * Use `create(FeedbackResultSchema)` to create a new message.
+ */
+export const FeedbackResultSchema = /*@__PURE__*/
+  messageDesc(file_modeltier_v1_feedback, 4);
+
+/**
+ * Describes the message modeltier.v1.FeedbackError.
+ * Use `create(FeedbackErrorSchema)` to create a new message.
+ */
+export const FeedbackErrorSchema = /*@__PURE__*/
+  messageDesc(file_modeltier_v1_feedback, 5);
+
+/**
+ * Describes the message modeltier.v1.StreamFeedbackRequest.
+ * Use `create(StreamFeedbackRequestSchema)` to create a new message.
+ */
+export const StreamFeedbackRequestSchema = /*@__PURE__*/
+  messageDesc(file_modeltier_v1_feedback, 6);
+
+/**
+ * Describes the message modeltier.v1.StreamFeedbackResponse.
+ * Use `create(StreamFeedbackResponseSchema)` to create a new message.
+ */
+export const StreamFeedbackResponseSchema = /*@__PURE__*/
+  messageDesc(file_modeltier_v1_feedback, 7);
+
+/**
+ * Describes the message modeltier.v1.RefusedFeedback.
+ * Use `create(RefusedFeedbackSchema)` to create a new message.
+ */
+export const RefusedFeedbackSchema = /*@__PURE__*/
+  messageDesc(file_modeltier_v1_feedback, 8);
+
+/**
  * Describes the message modeltier.v1.Feedback.
  * Use `create(FeedbackSchema)` to create a new message.
  */
 export const FeedbackSchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_feedback, 2);
+  messageDesc(file_modeltier_v1_feedback, 9);
 
 /**
  * Describes the message modeltier.v1.FeedbackSummary.
  * Use `create(FeedbackSummarySchema)` to create a new message.
  */
 export const FeedbackSummarySchema = /*@__PURE__*/
-  messageDesc(file_modeltier_v1_feedback, 3);
+  messageDesc(file_modeltier_v1_feedback, 10);
+
+/**
+ * Describes the enum modeltier.v1.FeedbackRefusal.
+ */
+export const FeedbackRefusalSchema = /*@__PURE__*/
+  enumDesc(file_modeltier_v1_feedback, 0);
+
+/**
+ * Why feedback is not recorded.
+ *
+ * @generated from enum modeltier.v1.FeedbackRefusal
+ */
+export const FeedbackRefusal = /*@__PURE__*/
+  tsEnum(FeedbackRefusalSchema);
 

@@ -3,7 +3,7 @@
 /* eslint-disable */
 
 import type { GenFile, GenService } from "@bufbuild/protobuf/codegenv2";
-import type { RecordFeedbackRequestSchema, RecordFeedbackResponseSchema } from "./feedback_pb.js";
+import type { RecordFeedbackBatchRequestSchema, RecordFeedbackBatchResponseSchema, RecordFeedbackRequestSchema, RecordFeedbackResponseSchema, StreamFeedbackRequestSchema, StreamFeedbackResponseSchema } from "./feedback_pb.js";
 
 /**
  * Describes the file modeltier/v1/feedback_service.proto.
@@ -29,6 +29,32 @@ export declare const FeedbackService: GenService<{
     methodKind: "unary";
     input: typeof RecordFeedbackRequestSchema;
     output: typeof RecordFeedbackResponseSchema;
+  },
+  /**
+   * The same of up to 1,000 pieces of feedback at once, also on different executions. One that is wrong, or on an execution that
+   * the caller has not made, says so in its result; the others are recorded.
+   * INVALID_ARGUMENT: there is no item, or there are more than 1,000. UNAVAILABLE (STORE_UNAVAILABLE): the database is away,
+   * with RetryInfo; nothing is recorded.
+   *
+   * @generated from rpc modeltier.v1.FeedbackService.RecordFeedbackBatch
+   */
+  recordFeedbackBatch: {
+    methodKind: "unary";
+    input: typeof RecordFeedbackBatchRequestSchema;
+    output: typeof RecordFeedbackBatchResponseSchema;
+  },
+  /**
+   * The same of as many as there are, recorded as they come; what is recorded stays when the stream breaks off. Sending all of
+   * it again is safe where every piece has a feedback_id of its own.
+   * INVALID_ARGUMENT: a message cannot be read; what came before it is recorded. UNAVAILABLE (STORE_UNAVAILABLE): the database
+   * is away, with RetryInfo; send all of it again.
+   *
+   * @generated from rpc modeltier.v1.FeedbackService.StreamFeedback
+   */
+  streamFeedback: {
+    methodKind: "client_streaming";
+    input: typeof StreamFeedbackRequestSchema;
+    output: typeof StreamFeedbackResponseSchema;
   },
 }>;
 

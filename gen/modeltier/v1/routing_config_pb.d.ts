@@ -216,6 +216,13 @@ export declare type RoutingConfig = Message<"modeltier.v1.RoutingConfig"> & {
    * @generated from field: repeated modeltier.v1.CustomProvider custom_providers = 28;
    */
   customProviders: CustomProvider[];
+
+  /**
+   * Scores of agents that are learned from how their calls went. Absent: none are.
+   *
+   * @generated from field: modeltier.v1.AgentScoreConfig agent_score = 35;
+   */
+  agentScore?: AgentScoreConfig | undefined;
 };
 
 /**
@@ -223,6 +230,103 @@ export declare type RoutingConfig = Message<"modeltier.v1.RoutingConfig"> & {
  * Use `create(RoutingConfigSchema)` to create a new message.
  */
 export declare const RoutingConfigSchema: GenMessage<RoutingConfig>;
+
+/**
+ * How agents' scores are learned, and whether they count.
+ *
+ * @generated from message modeltier.v1.AgentScoreConfig
+ */
+export declare type AgentScoreConfig = Message<"modeltier.v1.AgentScoreConfig"> & {
+  /**
+   * Outcomes of calls are learned from. What was learned stays when this is turned off.
+   *
+   * @generated from field: bool learn = 1;
+   */
+  learn: boolean;
+
+  /**
+   * The learned score picks the tier, in place of the weighted sum of the agent's score and the step's. Requires learn.
+   *
+   * @generated from field: bool serve = 2;
+   */
+  serve: boolean;
+
+  /**
+   * Each kind of step of an agent is learned apart, too.
+   *
+   * @generated from field: bool by_intent = 3;
+   */
+  byIntent: boolean;
+
+  /**
+   * An outcome counts half after so long; from an hour to ten years. Required.
+   *
+   * @generated from field: google.protobuf.Duration half_life = 4;
+   */
+  halfLife?: Duration | undefined;
+
+  /**
+   * How long feedback on a call is waited for before the call is learned from; from 0 to seven days. Required.
+   *
+   * @generated from field: google.protobuf.Duration feedback_wait = 5;
+   */
+  feedbackWait?: Duration | undefined;
+
+  /**
+   * Trying the other side of a near threshold now and then. Absent: never.
+   *
+   * @generated from field: modeltier.v1.ExploreConfig explore = 6;
+   */
+  explore?: ExploreConfig | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.AgentScoreConfig.
+ * Use `create(AgentScoreConfigSchema)` to create a new message.
+ */
+export declare const AgentScoreConfigSchema: GenMessage<AgentScoreConfig>;
+
+/**
+ * Which calls are tried one tier lower or higher than their learned score says, to learn what that would have done. Only calls
+ * that nothing else has a say in: no constraint, no earlier failure, no budget that is short, nothing cached of a session.
+ *
+ * @generated from message modeltier.v1.ExploreConfig
+ */
+export declare type ExploreConfig = Message<"modeltier.v1.ExploreConfig"> & {
+  /**
+   * The share of the calls near a threshold; from 0 to 0.5.
+   *
+   * @generated from field: double share = 1;
+   */
+  share: number;
+
+  /**
+   * How near, in points of score; from 0 to 10.
+   *
+   * @generated from field: double width = 2;
+   */
+  width: number;
+
+  /**
+   * The most success that one such call may be expected to lose; from 0 to 1.
+   *
+   * @generated from field: double most_loss = 3;
+   */
+  mostLoss: number;
+
+  /**
+   * The most that one such call may be estimated to cost more, in nano-USD; 0 or more.
+   *
+   * @generated from field: int64 most_extra_nano_usd = 4;
+   */
+  mostExtraNanoUsd: bigint;
+};
+
+/**
+ * Describes the message modeltier.v1.ExploreConfig.
+ * Use `create(ExploreConfigSchema)` to create a new message.
+ */
+export declare const ExploreConfigSchema: GenMessage<ExploreConfig>;
 
 /**
  * Where the tiers meet: below balanced_from is fast, above balanced_to powerful, both ends and all between them balanced.

@@ -659,6 +659,13 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
    * @generated from field: modeltier.v1.CacheAffinity cache = 29;
    */
   cache?: CacheAffinity | undefined;
+
+  /**
+   * What E rests on where it is learned. Absent: E is the weighted sum of A and S.
+   *
+   * @generated from field: modeltier.v1.LearnedScore learned = 35;
+   */
+  learned?: LearnedScore | undefined;
 };
 
 /**
@@ -666,6 +673,170 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
  * Use `create(RoutingDecisionSchema)` to create a new message.
  */
 export declare const RoutingDecisionSchema: GenMessage<RoutingDecision>;
+
+/**
+ * A score that is learned: how much a stronger tier is expected to help this agent, and this step of it.
+ *
+ * @generated from message modeltier.v1.LearnedScore
+ */
+export declare type LearnedScore = Message<"modeltier.v1.LearnedScore"> & {
+  /**
+   * Success that powerful is expected to add over fast, beyond what it adds on average: 0.05 for a point of score above 5.
+   *
+   * @generated from field: double benefit = 1;
+   */
+  benefit: number;
+
+  /**
+   * What is expected of each tier, and what that rests on; from fast to powerful.
+   *
+   * @generated from field: repeated modeltier.v1.TierEvidence tiers = 2;
+   */
+  tiers: TierEvidence[];
+
+  /**
+   * How much the agent's own outcomes count against the score its caller states, from 0 to 1.
+   *
+   * @generated from field: double trust = 3;
+   */
+  trust: number;
+
+  /**
+   * What moved the score from 5. The sum is held between 0 and 10.
+   *
+   * @generated from field: modeltier.v1.ScoreMovement moved = 4;
+   */
+  moved?: ScoreMovement | undefined;
+
+  /**
+   * The call was near a threshold and might have been tried on its other side. Absent: it could not.
+   *
+   * @generated from field: modeltier.v1.Exploration exploration = 5;
+   */
+  exploration?: Exploration | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.LearnedScore.
+ * Use `create(LearnedScoreSchema)` to create a new message.
+ */
+export declare const LearnedScoreSchema: GenMessage<LearnedScore>;
+
+/**
+ * A choice between two tiers, with the probability it was made with.
+ *
+ * @generated from message modeltier.v1.Exploration
+ */
+export declare type Exploration = Message<"modeltier.v1.Exploration"> & {
+  /**
+   * The tier of the score.
+   *
+   * @generated from field: modeltier.v1.Tier usual = 1;
+   */
+  usual: Tier;
+
+  /**
+   * The tier on the other side of the threshold.
+   *
+   * @generated from field: modeltier.v1.Tier other = 2;
+   */
+  other: Tier;
+
+  /**
+   * How probable the other was.
+   *
+   * @generated from field: double probability = 3;
+   */
+  probability: number;
+
+  /**
+   * The other was tried.
+   *
+   * @generated from field: bool tried = 4;
+   */
+  tried: boolean;
+};
+
+/**
+ * Describes the message modeltier.v1.Exploration.
+ * Use `create(ExplorationSchema)` to create a new message.
+ */
+export declare const ExplorationSchema: GenMessage<Exploration>;
+
+/**
+ * What is known of an agent's calls on one tier.
+ *
+ * @generated from message modeltier.v1.TierEvidence
+ */
+export declare type TierEvidence = Message<"modeltier.v1.TierEvidence"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: modeltier.v1.Tier tier = 1;
+   */
+  tier: Tier;
+
+  /**
+   * The chance of success, from 0 to 1.
+   *
+   * @generated from field: double quality = 2;
+   */
+  quality: number;
+
+  /**
+   * Outcomes of this agent that it rests on; older ones count less.
+   *
+   * @generated from field: double evidence = 3;
+   */
+  evidence: number;
+};
+
+/**
+ * Describes the message modeltier.v1.TierEvidence.
+ * Use `create(TierEvidenceSchema)` to create a new message.
+ */
+export declare const TierEvidenceSchema: GenMessage<TierEvidence>;
+
+/**
+ * What moved a learned score from 5, in points of score.
+ *
+ * @generated from message modeltier.v1.ScoreMovement
+ */
+export declare type ScoreMovement = Message<"modeltier.v1.ScoreMovement"> & {
+  /**
+   * What the caller states of its agent.
+   *
+   * @generated from field: double stated = 1;
+   */
+  stated: number;
+
+  /**
+   * The agent's outcomes.
+   *
+   * @generated from field: double agent_evidence = 2;
+   */
+  agentEvidence: number;
+
+  /**
+   * Its outcomes of steps of this kind.
+   *
+   * @generated from field: double intent_evidence = 3;
+   */
+  intentEvidence: number;
+
+  /**
+   * The step, as far as outcomes say that its score counts.
+   *
+   * @generated from field: double step = 4;
+   */
+  step: number;
+};
+
+/**
+ * Describes the message modeltier.v1.ScoreMovement.
+ * Use `create(ScoreMovementSchema)` to create a new message.
+ */
+export declare const ScoreMovementSchema: GenMessage<ScoreMovement>;
 
 /**
  * What it would cost to leave a target that has the session's prompt cached. The session stays there when leaving costs more
@@ -1283,6 +1454,13 @@ export enum CauseKind {
    * @generated from enum value: CAUSE_KIND_CACHE_AFFINITY = 12;
    */
   CACHE_AFFINITY = 12,
+
+  /**
+   * The other side of a near threshold was tried, to learn what it does.
+   *
+   * @generated from enum value: CAUSE_KIND_EXPLORATION = 20;
+   */
+  EXPLORATION = 20,
 }
 
 /**

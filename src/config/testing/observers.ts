@@ -1,5 +1,6 @@
 /** What can be seen of a configuration: decisions, and what the engine does. Needs vitest's fake timers. */
 import { aRequest } from "../../../test/support/recorded.ts";
+import type { AgentHistory } from "../../agent-score/types.ts";
 import { Breaker } from "../../completion/breaker.ts";
 import { RetryBudget } from "../../completion/retry-budget.ts";
 import { harness, kindsOf, knowsFirstTokens, settle, start } from "../../completion/testing/harness.ts";
@@ -67,6 +68,11 @@ const REQUESTS: readonly RoutingRequest[] = [
 
 export function decide(document: ConfigDocument): unknown {
   return REQUESTS.map((request) => route(request, resolved(document), STATE));
+}
+
+/** What is decided when this is known of the agent. */
+export function decideKnowing(document: ConfigDocument, history: AgentHistory): unknown {
+  return REQUESTS.map((request) => route(request, resolved(document), { ...STATE, history, random: 0.01 }));
 }
 
 export async function ran(

@@ -3,6 +3,7 @@ import { answers } from "../../completion/testing/hedging.ts";
 import { fail, headers, says, send, text, wait } from "../../completion/testing/scripted-provider.ts";
 import { deliveryOf, limitsOf, TIERS, timersOf } from "../../routing/types.ts";
 import type { ConfigDocument } from "../document.ts";
+import { AGENT_SCORE_CASES } from "./agent-score-cases.ts";
 import { LIST_CASES } from "./list-cases.ts";
 import { BASE, breakers, type Case, decide, problems, ran, resolved, retriesOf, shown } from "./observers.ts";
 
@@ -129,6 +130,7 @@ export const CASES: Readonly<Record<string, Case>> = {
   ...WEIGHT_CASES,
   ...TIER_CASES,
   ...LIST_CASES,
+  ...AGENT_SCORE_CASES,
   preset: [
     decide,
     (draft) => {

@@ -93,6 +93,7 @@ export const PROTO_CAUSE: Readonly<Record<CauseKind, ProtoCause>> = {
   constraint: ProtoCause.CONSTRAINT,
   router_error: ProtoCause.ROUTER_ERROR,
   cache_affinity: ProtoCause.CACHE_AFFINITY,
+  exploration: ProtoCause.EXPLORATION,
 };
 
 export const PROTO_REJECTION: Readonly<Record<RejectionKind, RejectionReason>> = {

@@ -4,6 +4,7 @@ import {
   type Cause as ProtoCause,
   type Condition as ProtoCondition,
   type ScoreFactor as ProtoFactor,
+  type LearnedScore as ProtoLearnedScore,
   type RejectedTarget as ProtoRejected,
   type Step as ProtoStep,
   type ModelTarget as ProtoTarget,
@@ -12,18 +13,20 @@ import {
   type RoutingDecision,
   Tier,
 } from "../../../gen/modeltier/v1/routing_pb.js";
-import type {
-  AgentScores,
-  CacheAffinity,
-  Cause,
-  Condition,
-  Decision,
-  ModelTarget,
-  Needs,
-  RoutingRequest,
-  Sampling,
-  ScoreFactor,
-  Step,
+import {
+  type AgentScores,
+  type CacheAffinity,
+  type Cause,
+  type Condition,
+  type Decision,
+  type LearnedDecision,
+  type ModelTarget,
+  type Needs,
+  type RoutingRequest,
+  type Sampling,
+  type ScoreFactor,
+  type Step,
+  TIERS,
 } from "../../routing/types.ts";
 import {
   PROTO_CAUSE,
@@ -135,7 +138,7 @@ const optionalNumber = (value: bigint | undefined): number | undefined =>
  */
 export function decisionToProto(decisionId: string, decision: Decision): RoutingDecision {
   const [target, ...fallbacks] = decision.targets;
-  const { scorer, cache } = decision;
+  const { scorer, cache, learned } = decision;
   return {
     $typeName: "modeltier.v1.RoutingDecision",
     decisionId,
@@ -171,8 +174,34 @@ export function decisionToProto(decisionId: string, decision: Decision): Routing
     sandbox: decision.sandbox,
     reason: decision.reason,
     cache: cache && cacheToProto(cache),
+    learned: learned && learnedToProto(learned),
   };
 }
+
+export const learnedToProto = ({
+  benefit,
+  tiers,
+  trust,
+  moved,
+  exploration,
+}: LearnedDecision): ProtoLearnedScore => ({
+  $typeName: "modeltier.v1.LearnedScore",
+  benefit,
+  tiers: TIERS.map((tier) => ({
+    $typeName: "modeltier.v1.TierEvidence",
+    tier: PROTO_TIER[tier],
+    ...tiers[tier],
+  })),
+  trust,
+  moved: { $typeName: "modeltier.v1.ScoreMovement", ...moved },
+  exploration: exploration && {
+    $typeName: "modeltier.v1.Exploration",
+    usual: PROTO_TIER[exploration.usual],
+    other: PROTO_TIER[exploration.other],
+    probability: exploration.probability,
+    tried: exploration.tried,
+  },
+});
 
 const targetToProto = ({ provider, model }: ModelTarget): ProtoTarget => ({
   $typeName: "modeltier.v1.ModelTarget",

@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { Delivery as ProtoDelivery } from "../../../gen/modeltier/v1/completion_pb.js";
 import {
+  type AgentScoreConfig as ProtoAgentScore,
   type CallLimits as ProtoCallLimits,
   type RoutingConfig as ProtoConfig,
   PromptCachePolicy as ProtoPromptCache,
@@ -11,7 +12,13 @@ import {
   RoutingConfigSchema,
 } from "../../../gen/modeltier/v1/routing_config_pb.js";
 import type { ConfigDocument } from "../../config/document.ts";
-import { FACTORS, type FactorWeights, type RoutingConfig, type TierConfig } from "../../routing/types.ts";
+import {
+  type AgentScoreConfig,
+  FACTORS,
+  type FactorWeights,
+  type RoutingConfig,
+  type TierConfig,
+} from "../../routing/types.ts";
 import {
   modelOverrideFromProto,
   priceOverrideFromProto,
@@ -79,8 +86,21 @@ export function configToProto(document: ConfigDocument): ProtoConfig {
     })),
     priceOverrides: document.priceOverrides.map(priceOverrideToProto),
     customProviders: [...document.customProviders],
+    agentScore: document.agentScore && agentScoreToProto(document.agentScore),
   });
 }
+
+const agentScoreToProto = ({ halfLifeMs, feedbackWaitMs, explore, ...words }: AgentScoreConfig) => ({
+  ...words,
+  explore: explore && {
+    share: explore.probability,
+    width: explore.width,
+    mostLoss: explore.mostLoss,
+    mostExtraNanoUsd: explore.mostExtraNanoUsd,
+  },
+  halfLife: durationFromMs(halfLifeMs),
+  feedbackWait: durationFromMs(feedbackWaitMs),
+});
 
 /** Fields of the same name and type on both sides. */
 const plainFields = (document: ConfigDocument) => ({
@@ -114,7 +134,8 @@ function tierToProto(tier: TierConfig) {
  * that validation judges them.
  */
 export function configFromProto(message: ProtoConfig): ConfigDocument {
-  const { thresholds, limits, weights, retries, breaker, hedging, assumedLatency, distribution } = message;
+  const { thresholds, limits, weights, retries, breaker, hedging, assumedLatency, distribution, agentScore } =
+    message;
   return {
     // Words outside of ours are kept for validation to name.
     preset: message.preset as RoutingConfig["preset"],
@@ -188,8 +209,32 @@ export function configFromProto(message: ProtoConfig): ConfigDocument {
       baseUrl,
       keyVariable,
     })),
+    ...(agentScore !== undefined && { agentScore: agentScoreFromProto(agentScore) }),
   };
 }
+
+const agentScoreFromProto = ({
+  learn,
+  serve,
+  byIntent,
+  halfLife,
+  feedbackWait,
+  explore,
+}: ProtoAgentScore): AgentScoreConfig => ({
+  learn,
+  serve,
+  byIntent,
+  halfLifeMs: msOf(halfLife),
+  feedbackWaitMs: msOf(feedbackWait),
+  ...(explore !== undefined && {
+    explore: {
+      probability: explore.share,
+      width: explore.width,
+      mostLoss: explore.mostLoss,
+      mostExtraNanoUsd: explore.mostExtraNanoUsd,
+    },
+  }),
+});
 
 function tierFromProto(tier: ProtoTierConfig | undefined): TierConfig {
   const delivery = tier && wordOf(PROTO_DELIVERY, tier.delivery);

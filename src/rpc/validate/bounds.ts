@@ -17,7 +17,7 @@ export const RANGES = {
 } as const;
 
 /** The most of each in one call. */
-export const MOST = { tools: 128, stops: 4, labels: 16 } as const;
+export const MOST = { tools: 128, stops: 4, labels: 16, feedbackItems: 1_000 } as const;
 
 /** The most characters of each. */
 export const LONGEST = {

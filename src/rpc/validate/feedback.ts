@@ -1,8 +1,11 @@
 import { randomUUID } from "node:crypto";
-import type { RecordFeedbackRequest } from "../../../gen/modeltier/v1/feedback_pb.js";
+import type {
+  RecordFeedbackBatchRequest,
+  RecordFeedbackRequest,
+} from "../../../gen/modeltier/v1/feedback_pb.js";
 import type { NewFeedback } from "../../store/feedback.ts";
 import { reading, requireText } from "./analytics.ts";
-import { LONGEST, RANGES } from "./bounds.ts";
+import { LONGEST, MOST, RANGES } from "./bounds.ts";
 import { readExecutionId } from "./executions.ts";
 import { requireRange } from "./violations.ts";
 
@@ -25,4 +28,13 @@ export const readFeedback = (request: RecordFeedbackRequest): NewFeedback =>
       ...(success !== undefined && { success }),
       comment,
     };
+  });
+
+/** The items, unread: one that is wrong is no fault of the others. @throws InvalidRequestError for a wrong number of them */
+export const readBatch = ({ items }: RecordFeedbackBatchRequest): readonly RecordFeedbackRequest[] =>
+  reading((found) => {
+    found.require(items.length > 0, ["items"], "is empty: give one piece of feedback at least");
+    const most = MOST.feedbackItems;
+    found.require(items.length <= most, ["items"], `has ${items.length} items; at most ${most} are taken`);
+    return items;
   });

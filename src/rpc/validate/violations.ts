@@ -40,6 +40,10 @@ export function fieldName(path: FieldPath, style: FieldStyle): string {
   return name;
 }
 
+/** All of them in one line, for people. */
+export const describeViolations = (violations: readonly Violation[], style: FieldStyle): string =>
+  violations.map(({ path, description }) => `${fieldName(path, style)} ${description}`).join("; ");
+
 /** The request is wrong; each violation names a field and says what would be right. */
 export class InvalidRequestError extends Error {
   override readonly name = "InvalidRequestError";

@@ -15,6 +15,7 @@ import { apiKeys } from "./0011-api-keys.ts";
 import { storedPrompts } from "./0012-stored-prompts.ts";
 import { retention } from "./0013-retention.ts";
 import { keyLimits } from "./0014-key-limits.ts";
+import { agentScores } from "./0015-agent-scores.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -44,6 +45,7 @@ export const MIGRATIONS: readonly Migration[] = [
   storedPrompts,
   retention,
   keyLimits,
+  agentScores,
 ];
 
 /** Any number will do, as long as it is the same in every replica and every release. */

@@ -158,6 +158,10 @@ export async function askEverything(service: RunningService, keyText: string, to
   }
 }
 
+async function* one(message: object) {
+  yield message;
+}
+
 async function saysTo(transport: Transport, method: DescMethod, keyText: string): Promise<string> {
   const client = createClient(method.parent, transport) as unknown as Record<
     string,
@@ -170,6 +174,7 @@ async function saysTo(transport: Transport, method: DescMethod, keyText: string)
   const say = (message: Message): string => JSON.stringify(toJson(method.output, message));
   try {
     if (method.methodKind === "unary") return say(await ask({}, options));
+    if (method.methodKind === "client_streaming") return say(await ask(one({}), options));
     for await (const message of ask({}, options)) return say(message);
     return "";
   } catch (error) {

@@ -1,6 +1,7 @@
 /** The screens, the key that follows `g`, and where they are. */
 import type { ComponentType } from "react";
 import { ConfigScreen } from "../config/ConfigScreen.tsx";
+import { AgentScore } from "../screens/AgentScore.tsx";
 import { Budgets } from "../screens/Budgets.tsx";
 import { Costs } from "../screens/Costs.tsx";
 import { Execution } from "../screens/Execution.tsx";
@@ -23,6 +24,10 @@ export const SCREENS: readonly Screen[] = [
 
 const EXECUTION: Screen = { path: "/executions", name: "Execution", key: "", show: Execution };
 
+const AGENT: Screen = { path: "/costs", name: "Agent", key: "", show: AgentScore };
+
 /** The screen of an address; undefined when there is none. */
-export const findScreen = (path: string): Screen | undefined =>
-  /^\/executions\/[^/]+$/.test(path) ? EXECUTION : SCREENS.find((screen) => screen.path === path);
+export function findScreen(path: string): Screen | undefined {
+  if (/^\/executions\/[^/]+$/.test(path)) return EXECUTION;
+  return /^\/agents\/[^/]+$/.test(path) ? AGENT : SCREENS.find((screen) => screen.path === path);
+}

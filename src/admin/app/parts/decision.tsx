@@ -4,6 +4,7 @@ import { PriceStatus } from "../../../../gen/modeltier/v1/routing_pb.js";
 import { exactCount } from "../text/format.ts";
 import { causeName, factorName, tierName } from "../text/names.ts";
 import { Key, type Segment, StackedBar } from "./charts.tsx";
+import { Evidence, WhatMovedIt } from "./learned.tsx";
 import { Figure } from "./table.tsx";
 import { Count, Money, Target, TierMark } from "./values.tsx";
 
@@ -53,7 +54,13 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
             : `then ${decision.fallbacks.map((next) => `${next.provider}/${next.model}`).join(", ")}`}
         </span>
       </p>
-      {decision.factors.length > 0 && (
+      {decision.learned !== undefined && (
+        <>
+          <WhatMovedIt learned={decision.learned} score={decision.effectiveScore} />
+          <Evidence learned={decision.learned} />
+        </>
+      )}
+      {decision.learned === undefined && decision.factors.length > 0 && (
         <Figure
           title="Contributions"
           sentence={`The score is ${decision.effectiveScore.toFixed(2)} of 10: ${segments.map(({ name, text }) => `${name} ${text}`).join(", ")}; together ${sum.toFixed(2)}.`}

@@ -47,6 +47,16 @@ export function Agent({ id }: { id: string }) {
   return <Link to={`/executions?agent=${encodeURIComponent(id)}`}>{id}</Link>;
 }
 
+/** The way to what was learned of an agent that has a name. */
+export function AgentScoreLink({ id }: { id: string }) {
+  if (id === "") return <span>–</span>;
+  return (
+    <Link to={`/agents/${encodeURIComponent(id)}`} aria-label={`score of ${id}`}>
+      score
+    </Link>
+  );
+}
+
 export function TierMark({ tier }: { tier: Tier }) {
   return (
     <span>

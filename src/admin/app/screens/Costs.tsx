@@ -13,7 +13,7 @@ import { ConfigService } from "../../../../gen/modeltier/v1/config_service_pb.js
 import { navigate, useAddress } from "../frame/router.tsx";
 import { Asked } from "../parts/states.tsx";
 import { Table } from "../parts/table.tsx";
-import { Agent, Count, Money } from "../parts/values.tsx";
+import { Agent, AgentScoreLink, Count, Money } from "../parts/values.tsx";
 import { percent, timeZone, usd } from "../text/format.ts";
 import { CostModels, NotWorthIt } from "./cost-models.tsx";
 import { CostTrend } from "./cost-trend.tsx";
@@ -130,6 +130,7 @@ const Agents = ({ rows }: { rows: readonly AgentCost[] }) => (
       { name: "Cost", cell: ({ totals }) => <Money nano={totals?.costNanoUsd ?? 0n} />, right: true },
       { name: "Each", cell: (row) => <Money nano={row.costPerExecutionNanoUsd} />, right: true },
       { name: "Share", cell: ({ costShare }) => percent(costShare), right: true },
+      { name: "Learned", cell: ({ agentId }) => <AgentScoreLink id={agentId} />, right: true },
     ]}
   />
 );

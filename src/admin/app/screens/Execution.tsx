@@ -9,7 +9,7 @@ import { DecisionView } from "../parts/decision.tsx";
 import { Asked, Empty } from "../parts/states.tsx";
 import { Table } from "../parts/table.tsx";
 import { Timeline } from "../parts/timeline.tsx";
-import { Agent, Count, Money, When } from "../parts/values.tsx";
+import { Agent, AgentScoreLink, Count, Money, When } from "../parts/values.tsx";
 import { moment, price, spanOf, usd } from "../text/format.ts";
 import { finishName, intentName, outcomeName, sourceName } from "../text/names.ts";
 import { Ended } from "./Executions.tsx";
@@ -69,6 +69,14 @@ function Opened({
         <dt>Agent</dt>
         <dd>
           <Agent id={execution.agentId} />
+          {execution.agentId === "" ? (
+            ""
+          ) : (
+            <>
+              {" "}
+              (<AgentScoreLink id={execution.agentId} />)
+            </>
+          )}
           {execution.intent === Intent.UNSPECIFIED ? "" : `, ${intentName(execution.intent)}`}
           {execution.sessionId === "" ? "" : `, session ${execution.sessionId}`}
         </dd>

@@ -1,0 +1,121 @@
+/** Agents' scores over this process's configuration: learned from the database behind the calls, and read from memory by them. */
+import { performance } from "node:perf_hooks";
+import { KnownAgents } from "../agent-score/known-agents.ts";
+import { learningSettings } from "../agent-score/settings.ts";
+import type { AgentHistory } from "../agent-score/types.ts";
+import type { RoutingConfig } from "../routing/types.ts";
+import { learnOutcomes, readLatestStates, readStates } from "../store/agent-scores.ts";
+import type { OpenDatabase } from "../store/database.ts";
+import { isWorthALine } from "../store/retry.ts";
+import { startSweeper } from "../store/sweeper.ts";
+import type { Log } from "../telemetry/log.ts";
+
+export type AgentScoresParts = Readonly<{
+  database: Pick<OpenDatabase, "analytics">;
+  config: () => RoutingConfig;
+  log: Log;
+  /** In [0, 1). */
+  random?: () => number;
+  /** Between two looks for outcomes that are due. */
+  learnEveryMs?: number;
+  /** Between two reads of what calls asked for. */
+  readEveryMs?: number;
+  /** How old what is known of an agent may be. */
+  staleMs?: number;
+}>;
+
+export type AgentScores = Readonly<{
+  /** What was learned of an agent, where that counts; from memory. */
+  historyOf(agentId: string): AgentHistory | undefined;
+  stop(): void;
+}>;
+
+/** With some 2 kB each, 20 MB. */
+const MOST_AGENTS = 10_000;
+/** Read at the start, so that a new process knows those that called last. */
+const FIRST_AGENTS = 1_000;
+/** In one statement. */
+const AGENTS_AT_A_TIME = 500;
+/** Executions in one transaction. */
+const OUTCOMES_AT_A_TIME = 500;
+const LEARN_EVERY_MS = 2_000;
+const READ_EVERY_MS = 500;
+const STALE_MS = 5_000;
+
+/** While the database is away, a failure twice a second is no news: it is said after one, two, four, eight of them. */
+function saidNowAndThen(doSome: () => Promise<boolean>): () => Promise<boolean> {
+  let failures = 0;
+  return async () => {
+    try {
+      const isMore = await doSome();
+      failures = 0;
+      return isMore;
+    } catch (error) {
+      failures += 1;
+      if (isWorthALine(failures)) throw error;
+      return false;
+    }
+  };
+}
+
+export function startAgentScores(parts: AgentScoresParts): AgentScores {
+  const { config, log, random = Math.random } = parts;
+  const { analytics } = parts.database;
+  const known = new KnownAgents({
+    most: MOST_AGENTS,
+    staleMs: parts.staleMs ?? STALE_MS,
+    nowMs: () => performance.now(),
+  });
+  let isFirstRead = true;
+
+  /** @returns whether more may be due */
+  async function learnSome(): Promise<boolean> {
+    const { agentScore } = config();
+    if (agentScore?.learn !== true) return false;
+    const learned = await learnOutcomes(analytics, learningSettings(agentScore), OUTCOMES_AT_A_TIME);
+    return learned === OUTCOMES_AT_A_TIME;
+  }
+
+  /** @returns whether more are wanted */
+  async function readSome(): Promise<boolean> {
+    if (config().agentScore?.serve !== true) return false;
+    if (isFirstRead) {
+      const { fleet, agents } = await readLatestStates(analytics, FIRST_AGENTS);
+      isFirstRead = false;
+      known.fleet = fleet;
+      known.put([...agents.keys()].toReversed(), agents);
+    }
+    const wanted = known.takeWanted(AGENTS_AT_A_TIME);
+    if (wanted.length === 0) return false;
+    const { fleet, agents } = await readStates(analytics, wanted);
+    known.fleet = fleet;
+    known.put(wanted, agents);
+    return wanted.length === AGENTS_AT_A_TIME;
+  }
+
+  const learner = startSweeper({
+    doSome: saidNowAndThen(learnSome),
+    complaint: "Outcomes could not be learned from; trying again later",
+    log,
+    random,
+    intervalMs: parts.learnEveryMs ?? LEARN_EVERY_MS,
+  });
+  const reader = startSweeper({
+    doSome: saidNowAndThen(readSome),
+    complaint: "What was learned of agents could not be read; calls go by what is known",
+    log,
+    random,
+    firstMs: 0,
+    intervalMs: parts.readEveryMs ?? READ_EVERY_MS,
+  });
+  return {
+    historyOf(agentId) {
+      if (config().agentScore?.serve !== true) return undefined;
+      return { fleet: known.fleet, agent: known.find(agentId), nowMs: Date.now() };
+    },
+    stop() {
+      learner.stop();
+      reader.stop();
+    },
+  };
+}
