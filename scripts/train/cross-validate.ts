@@ -1,7 +1,8 @@
 /** Scores of rows by models that have not seen them. */
+import { rawScore } from "../../src/scoring/calibrated.ts";
+import type { Features } from "../../src/scoring/features.ts";
 import { fitModel, type Settings } from "./fit.ts";
 import type { Matrix } from "./matrix.ts";
-import { rawOf } from "./predict.ts";
 import type { Row } from "./rows.ts";
 
 /** By row: the raw output of a model of all rows for which `partOf` says something else. */
@@ -20,7 +21,7 @@ export function outOfPart(
     );
     for (const index of indices) {
       if (partOf(matrix.rows[index] as Row) === part) {
-        raw[index] = rawOf(matrix, fitted, index, settings.difficultyShare);
+        raw[index] = rawScore(matrix.features[index] as Features, fitted).raw;
       }
     }
   }

@@ -7,6 +7,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { calibratedOf } from "../../src/scoring/calibration.ts";
+import { FEATURES } from "../../src/scoring/features.ts";
 import { storeWeights } from "../../src/scoring/weights.ts";
 import { apgrBySource } from "./apgr.ts";
 import { calibrationOf } from "./calibrate.ts";
@@ -38,9 +39,8 @@ const fitted = fitModel(matrix, Int32Array.from(matrix.rows.keys()), SETTINGS);
 writeFileSync(
   join(values.out, "weights.model"),
   storeWeights({
-    features: matrix.names,
+    features: FEATURES.map(({ name }) => name),
     ...fitted,
-    difficultyShare: SETTINGS.difficultyShare,
     calibration,
   }),
 );

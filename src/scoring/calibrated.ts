@@ -1,7 +1,8 @@
 /** The calibrated score of a request: what a stronger model is expected to add, and why. */
 import { type Calibration, calibratedOf } from "./calibration.ts";
-import { featuresOf } from "./features.ts";
-import { answerOf } from "./model.ts";
+import { familiarityOf } from "./familiarity.ts";
+import { type Features, featuresOf } from "./features.ts";
+import { differenceOf, type Head } from "./model.ts";
 import {
   type CalibratedScore,
   type Contribution,
@@ -11,6 +12,9 @@ import {
 } from "./types.ts";
 import { shippedWeights, type Weights } from "./weights.ts";
 import { bucketsOf } from "./words.ts";
+
+/** The weights without what calibrates them. */
+export type Model = Omit<Weights, "features" | "calibration" | "version">;
 
 export const CALIBRATED = "calibrated";
 
@@ -23,11 +27,11 @@ export function calibratedScore(
   weights: Weights = shippedWeights(),
   calibration: Calibration = weights.calibration,
 ): CalibratedScore {
-  const { raw, usual, byGroup, benefit, difficulty } = rawScore(request, weights);
+  const { raw, byGroup, benefit, difficulty, familiarity } = rawScore(featuresOf(request), weights);
   const score = calibratedOf(raw, calibration);
-  const start = calibratedOf(usual, calibration);
+  const start = calibratedOf(0, calibration);
   // The calibration is no straight line: points are shared out in proportion, so that they sum to the score.
-  const slope = raw === usual ? 0 : (score - start) / (raw - usual);
+  const slope = raw === 0 ? 0 : (score - start) / raw;
   const contributions: Contribution[] = [{ group: "usual", what: "a usual request", points: start }];
   const moved = GROUPS.map((group, index) => ({
     group,
@@ -39,19 +43,31 @@ export function calibratedScore(
     score,
     difficulty: Math.min(1, Math.max(0, difficulty)),
     benefit: Math.min(1, Math.max(-1, benefit)),
+    familiarity,
     contributions: contributions.concat(moved),
   };
 }
 
-/** Before calibration; `byGroup` sums to raw − usual. */
-export function rawScore(request: ScorableRequest, weights: Weights) {
-  const { dense, words } = featuresOf(request);
+/** Before calibration; `byGroup` sums to `raw`, which is 0 for a usual request. */
+export function rawScore(features: Features, weights: Model) {
+  const { values, words } = features;
+  const familiarity = familiarityOf(values, weights.workloads);
   const buckets = bucketsOf(words);
-  const benefit = answerOf(weights.benefit, weights.scaling, dense, buckets);
-  const difficulty = answerOf(weights.difficulty, weights.scaling, dense, buckets);
-  const share = weights.difficultyShare;
-  const byGroup = benefit.byGroup.map((points, group) => points + share * (difficulty.byGroup[group] ?? 0));
-  let raw = 0;
-  for (const points of byGroup) raw += points;
-  return { raw, usual: 0, byGroup, benefit: benefit.value, difficulty: difficulty.value };
+  const differ = (head: Head) => differenceOf(head, weights.scaling, familiarity, values, buckets);
+  const benefit = differ(weights.benefit);
+  const difficulty = differ(weights.difficulty);
+  const byGroup = benefit.map((points, group) => points + weights.difficultyShare * (difficulty[group] ?? 0));
+  return {
+    raw: sumOf(byGroup),
+    byGroup,
+    benefit: weights.benefit.intercept + sumOf(benefit),
+    difficulty: weights.difficulty.intercept + sumOf(difficulty),
+    familiarity,
+  };
+}
+
+function sumOf(values: Float64Array): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
 }

@@ -8,20 +8,32 @@ import { toolFeatures } from "./tool-features.ts";
 import type { Group, ScorableRequest } from "./types.ts";
 import { wordsOf } from "./words.ts";
 
-export type Feature = Readonly<{ name: string; group: Group; value: number }>;
-export type Features = Readonly<{ dense: readonly Feature[]; words: readonly string[] }>;
+export type Feature = Readonly<{ name: string; group: Group }>;
+export type Features = Readonly<{
+  /** One for each of `FEATURES`, finite. */
+  values: Float64Array;
+  words: readonly string[];
+}>;
 
 /** Counts are taken as logarithms: the tenth number of a text says less than the first. */
 const log = (count: number): number => Math.log2(1 + count);
 
-/** All features, always the same ones in the same order. Pure, finite for any text, and bounded in the characters looked at. */
+/** Pure, and bounded in the characters looked at. */
 export function featuresOf(request: ScorableRequest): Features {
+  const values = new Float64Array(FEATURES.length);
+  let next = 0;
+  const words = measure(request, (_, counted) => {
+    for (const name in counted) values[next++] = counted[name] ?? 0;
+  });
+  return { values, words };
+}
+
+type Take = (group: Group, counted: Readonly<Record<string, number>>) => void;
+
+/** Tells `add` all features, always the same ones in the same order, and returns the words looked at. */
+function measure(request: ScorableRequest, add: Take): readonly string[] {
   const { text, characters } = excerptOf(request.texts);
   const words = wordsOf(text);
-  const dense: Feature[] = [];
-  const add = (group: Group, values: Readonly<Record<string, number>>) => {
-    for (const name in values) dense.push({ name, group, value: values[name] ?? 0 });
-  };
   const last = request.texts.at(-1)?.length ?? 0;
   add("length", lengthOf(text, words, characters));
   add("layout", layoutOf(text));
@@ -82,7 +94,7 @@ export function featuresOf(request: ScorableRequest): Features {
   const { count: attached = 0, bytes = 0 } = request.attachments ?? {};
   add("attachments", { attached: log(attached), attachedBytes: log(bytes) });
   add("factors", request.factors ?? classicFactors(text, characters, bytes));
-  return { dense, words };
+  return words;
 }
 
 const count = (text: string, pattern: RegExp): number => {
@@ -270,4 +282,15 @@ function countLexica(words: readonly string[]): Counts {
     for (const name of NAMES) if (LEXICA[name].has(word)) counts[name]++;
   }
   return counts;
+}
+
+/** All features, in the order of their values. */
+export const FEATURES: readonly Feature[] = listFeatures();
+
+function listFeatures(): Feature[] {
+  const features: Feature[] = [];
+  measure({ texts: [""] }, (group, counted) => {
+    for (const name in counted) features.push({ name, group });
+  });
+  return features;
 }

@@ -77,6 +77,8 @@ export type CalibratedScore = Readonly<{
   difficulty: number;
   /** What a strong model is expected to add to success, in [-1, 1]. */
   benefit: number;
+  /** How far it is like what the scorer was trained on, in [0, 0.8]; at 0 only signs that hold across workloads count. */
+  familiarity: number;
   /** The usual request's score first, then what moved this one from there, largest first. They sum to `score`. */
   contributions: readonly Contribution[];
 }>;

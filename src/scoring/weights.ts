@@ -3,14 +3,16 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Calibration } from "./calibration.ts";
-import type { Head, Scaling } from "./model.ts";
-import { TREE_NODES } from "./model.ts";
+import type { Workloads } from "./familiarity.ts";
+import { FEATURES } from "./features.ts";
+import { type Head, type Scaling, TREE_NODES } from "./model.ts";
 import { BUCKETS } from "./words.ts";
 
 export type Weights = Readonly<{
   /** Of the features by name, in their order: weights of other features are refused. */
   features: readonly string[];
   scaling: Scaling;
+  workloads: Workloads;
   benefit: Head;
   difficulty: Head;
   /** raw = benefit + difficultyShare x difficulty, both as they differ from a usual request. */
@@ -39,14 +41,19 @@ const ARRAYS = {
   phrases: Int8Array,
   mean: Float32Array,
   deviation: Float32Array,
+  centre: Float32Array,
+  spread: Float32Array,
+  means: Float32Array,
+  variances: Float32Array,
+  offsets: Float32Array,
 };
 type ArrayName = keyof typeof ARRAYS;
 const isArrayName = (name: string): name is ArrayName => Object.hasOwn(ARRAYS, name);
 
 /** The file's text; the same weights always give the same one. */
 export function storeWeights(weights: Omit<Weights, "version">): string {
-  const { features, scaling, benefit, difficulty, difficultyShare, calibration } = weights;
-  const content = { features, scaling, benefit, difficulty, difficultyShare, calibration };
+  const { features, scaling, workloads, benefit, difficulty, difficultyShare, calibration } = weights;
+  const content = { features, scaling, workloads, benefit, difficulty, difficultyShare, calibration };
   const text = JSON.stringify(content, (name, value: unknown) =>
     isArrayName(name) && ArrayBuffer.isView(value)
       ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64")
@@ -66,6 +73,10 @@ export function readWeights(text: string): Weights {
   const weights = JSON.parse(JSON.stringify(content), (name, value: unknown) =>
     isArrayName(name) && typeof value === "string" ? arrayOf(name, value) : value,
   ) as Omit<Weights, "version">;
+  const isOurs = FEATURES.every(({ name }, index) => weights.features[index] === name);
+  if (!isOurs || weights.features.length !== FEATURES.length) {
+    throw new Error("The scorer's weights are of other features: train again");
+  }
   for (const { phrases, trees } of [weights.benefit, weights.difficulty]) {
     if (phrases.length !== BUCKETS || trees.feature.length % TREE_NODES !== 0) {
       throw new Error("The scorer's weights are of another version: train again");
