@@ -6,6 +6,7 @@ import type { ScorableRequest } from "../../src/scoring/types.ts";
 export type Row = Readonly<{
   id: string;
   source: string;
+  task: string;
   agent: string;
   fold: number;
   request: ScorableRequest;
