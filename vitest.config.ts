@@ -21,7 +21,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "side by side",
-          include: ["bench/**/*.test.ts", "src/**/*.test.ts", "test/**/*.test.ts"],
+          include: ["bench/**/*.test.ts", "scripts/**/*.test.ts", "src/**/*.test.ts", "test/**/*.test.ts"],
           exclude: TO_THE_CLOCK,
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
