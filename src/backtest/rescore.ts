@@ -1,6 +1,7 @@
 /** One recorded execution, decided and priced again under another configuration. */
 import { costOf } from "../pricing/cost.ts";
 import type { BilledTokens, Catalogue } from "../pricing/types.ts";
+import { calibrateRecorded } from "../routing/calibrated.ts";
 import { routeScored } from "../routing/router.ts";
 import { scoreMeasured } from "../routing/score.ts";
 import { requestOf, warmCacheOf } from "../routing/scoring-inputs.ts";
@@ -43,13 +44,24 @@ export type Candidate = Readonly<{
   billedBy: Catalogue;
 }>;
 
+/** Whether what was recorded is enough: the calibrated scorer has to have looked at the texts, with the weights of now. */
+export const canRescore = (
+  { measured, calibrated }: NonNullable<RecordedExecution["inputs"]>,
+  { config }: Candidate,
+): boolean =>
+  config.scorer === "classic" ||
+  measured === undefined ||
+  (calibrated !== undefined && calibrateRecorded(calibrated, config) !== undefined);
+
 /** @returns undefined: the candidate would have refused it */
 export function rescore(
   execution: RecordedExecution & Readonly<{ inputs: NonNullable<RecordedExecution["inputs"]> }>,
   { config, state, billedBy }: Candidate,
 ): Rescored | undefined {
   const { request, numbers, warm } = requestOf(execution.inputs, execution.agentId);
-  const scores = scoreMeasured(numbers, config);
+  const { calibrated: recorded } = execution.inputs;
+  const calibrated = recorded && calibrateRecorded(recorded, config);
+  const scores = scoreMeasured(numbers, config, calibrated && { calibrated });
   const known = warm === undefined ? state : { ...state, warm: warmCacheOf(warm, execution.tier) };
   const result = routeScored(scores, request, config, known);
   if (!result.ok) return undefined;

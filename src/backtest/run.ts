@@ -1,7 +1,7 @@
 /** A backtest from its first page to its report. Between slices of work the event loop is free for calls. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { RecordedExecution } from "../store/recorded-executions.ts";
-import { type Candidate, rescore } from "./rescore.ts";
+import { type Candidate, canRescore, rescore } from "./rescore.ts";
 import { Tally } from "./tally.ts";
 import type { BacktestEvent } from "./types.ts";
 
@@ -73,7 +73,7 @@ async function* pagesOf(source: BacktestSource, maxExecutions: number) {
 function decide(execution: RecordedExecution, candidate: Candidate, tally: Tally): void {
   tally.note(execution);
   const { inputs } = execution;
-  if (inputs === undefined) {
+  if (inputs === undefined || !canRescore(inputs, candidate)) {
     tally.withoutInputs += 1;
     return;
   }

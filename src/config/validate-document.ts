@@ -1,7 +1,7 @@
 /** What is wrong with a document that is to be published, all of it at once and by the way to each field. */
 import type { Catalogue } from "../pricing/types.ts";
 import { type AddressRule, literalOf } from "../providers/outbound.ts";
-import { type ModelTarget, TIERS, targetKey } from "../routing/types.ts";
+import { type ModelTarget, SCORERS, TIERS, targetKey } from "../routing/types.ts";
 import { type ConfigProblem, checkTimers, validateConfig } from "../routing/validate-config.ts";
 import type { ConfigDocument, CustomProvider } from "./document.ts";
 import { overrideModels } from "./overrides.ts";
@@ -42,12 +42,19 @@ export function validateDocument(document: ConfigDocument, known: KnownNames): r
   ];
 }
 
-function checkWords({ preset, scorer }: ConfigDocument): ConfigProblem[] {
+function checkWords({ preset, scorer, shadowScorer }: ConfigDocument): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   if (preset !== "classic" && preset !== "current") {
     problems.push({ path: "preset", message: "must be classic or current" });
   }
-  if (scorer !== "classic") problems.push({ path: "scorer", message: "must be classic" });
+  const names: readonly string[] = SCORERS;
+  const known = names.join(" or ");
+  if (!names.includes(scorer)) problems.push({ path: "scorer", message: `must be ${known}` });
+  if (shadowScorer !== undefined && !names.includes(shadowScorer)) {
+    problems.push({ path: "shadowScorer", message: `must be ${known}, or left out` });
+  } else if (shadowScorer === scorer) {
+    problems.push({ path: "shadowScorer", message: `must not be ${scorer}, which decides` });
+  }
   return problems;
 }
 

@@ -7,6 +7,7 @@ import { isSameTarget } from "../routing/candidates.ts";
 import type { Move } from "../routing/causes.ts";
 import type {
   CacheAffinity,
+  CalibratedStep,
   CauseKind,
   Decision,
   FactorName,
@@ -17,6 +18,7 @@ import type {
   RejectionKind,
   RoutingConfig,
   RoutingRequest,
+  ShadowScore,
   Step,
   StepType,
   Tier,
@@ -40,6 +42,9 @@ export type FixedDecision = Readonly<{
   cache?: CacheAffinity;
   /** As it was then; later outcomes do not move it. */
   learned?: LearnedDecision;
+  /** Its texts are gone, so that they cannot be looked at again. */
+  calibrated?: CalibratedStep;
+  shadow?: ShadowScore;
 }>;
 
 /** JSON has no undefined: what is absent is null. */
@@ -69,7 +74,7 @@ type PackedRequest = readonly [
 type PackedTarget =
   | readonly [maxOutputTokens: number, place: number]
   | readonly [maxOutputTokens: number, provider: string, model: string, tier: Tier];
-type PackedDecision = readonly [
+type PlainDecision = readonly [
   decisionId: string,
   configVersion: number,
   sandbox: boolean,
@@ -77,8 +82,16 @@ type PackedDecision = readonly [
   moves: readonly (readonly [CauseKind, after: Tier, detail: string])[],
   rejected: readonly (readonly [provider: string, model: string, Tier, RejectionKind, detail: string])[],
   cache: Maybe<PackedCache>,
-  learned?: LearnedDecision,
 ];
+/** The scores only where there is more to say of them than follows from the request. */
+type PackedDecision =
+  | PlainDecision
+  | readonly [
+      ...PlainDecision,
+      learned: Maybe<LearnedDecision>,
+      calibrated: Maybe<CalibratedStep>,
+      shadow: Maybe<ShadowScore>,
+    ];
 /** Amounts are nano-USD, as digits. */
 type PackedCache = readonly [
   provider: string,
@@ -140,7 +153,8 @@ export class TokenContent {
 
   /** @param config one with this fingerprint in this tier */
   decisionUnder(config: RoutingConfig): FixedDecision {
-    const [decisionId, configVersion, sandbox, targets, moves, rejected, cache, learned] = this.#decision;
+    const [decisionId, configVersion, sandbox, targets, moves, rejected, cache, ...scores] = this.#decision;
+    const [learned, calibrated, shadow] = scores;
     return {
       decisionId,
       configVersion,
@@ -155,6 +169,8 @@ export class TokenContent {
       })),
       ...(cache && { cache: unpackCache(cache) }),
       ...(learned && { learned }),
+      ...(calibrated && { calibrated }),
+      ...(shadow && { shadow }),
     };
   }
 }
@@ -230,7 +246,8 @@ const OF_THE_SCORE: ReadonlySet<CauseKind> = new Set<CauseKind>(["score", "unkno
 
 function packDecision(decisionId: string, decision: Decision, config: RoutingConfig): PackedDecision {
   const { configVersion, sandbox, tier, targets, causes, rejected, cache, learned } = decision;
-  const packed: PackedDecision = [
+  const { calibrated, shadow } = decision;
+  const packed: PlainDecision = [
     decisionId,
     configVersion,
     sandbox,
@@ -241,7 +258,8 @@ function packDecision(decisionId: string, decision: Decision, config: RoutingCon
     rejected.map((one) => [one.target.provider, one.target.model, one.tier, one.reason, one.detail]),
     cache && packCache(cache),
   ];
-  return learned === undefined ? packed : ([...packed, learned] as unknown as PackedDecision);
+  const isPlain = learned === undefined && calibrated === undefined && shadow === undefined;
+  return isPlain ? packed : [...packed, learned, calibrated, shadow];
 }
 
 const packCache = ({ target, warmTokens, kept, ...amounts }: CacheAffinity): PackedCache => [

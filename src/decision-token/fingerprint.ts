@@ -1,7 +1,7 @@
 /** A configuration in a few characters, as far as it matters to a decision that was made in one of its tiers. */
 import { createHash } from "node:crypto";
 import type { CatalogueModel } from "../pricing/types.ts";
-import { SCORER_VERSION } from "../routing/router.ts";
+import { scorerOf } from "../routing/router.ts";
 import type { ModelTarget, RoutingConfig, Tier } from "../routing/types.ts";
 
 /** A configuration never changes, so each is read once a tier. */
@@ -22,11 +22,20 @@ export function fingerprintOf(config: RoutingConfig, tier: Tier): string {
 
 function computeFingerprint(config: RoutingConfig, tier: Tier): string {
   const { agentWeight, stepWeight, thresholds, coldStartScore, creationWeight, executionWeight } = config;
-  const { preset, scorer, limits, weights, failureLimit, minimumOutputTokens, retiredModels } = config;
+  const {
+    preset,
+    calibration,
+    shadowScorer,
+    limits,
+    weights,
+    failureLimit,
+    minimumOutputTokens,
+    retiredModels,
+  } = config;
   const isLearned = config.agentScore?.serve || undefined;
   const { targets, maxOutputTokens, temperature } = config.tiers[tier];
   const facts = {
-    scorer: { preset, scorer, version: SCORER_VERSION },
+    scorer: { preset, ...scorerOf(config), calibration, shadowScorer },
     scoring: { agentWeight, stepWeight, thresholds, limits, weights, failureLimit, minimumOutputTokens },
     agents: { coldStartScore, creationWeight, executionWeight, isLearned },
     tier: { targets, maxOutputTokens, temperature, retiredModels },

@@ -1,5 +1,6 @@
 /** The one line for people, written from the decision's own numbers. */
 
+import { sayCalibrated } from "./calibrated.ts";
 import { sayMoved } from "./say-moved.ts";
 import type { RequestScores } from "./score.ts";
 import type { AgentScoreSource, Cause, CauseKind, Decision, RoutingConfig, Tier } from "./types.ts";
@@ -31,12 +32,13 @@ const SOURCES: Readonly<Record<AgentScoreSource, string>> = {
   cold_start: " (cold start)",
 };
 
-function explainScore(scores: RequestScores, { agentWeight, stepWeight }: RoutingConfig): string {
-  const { effectiveScore, step, learned } = scores;
+function explainScore(scores: RequestScores, { agentWeight, stepWeight, scorer }: RoutingConfig): string {
+  const { effectiveScore, step, learned, calibrated } = scores;
   if (learned !== undefined) return `E ${effectiveScore} = ${sayMoved(learned)}`;
   const agent = `A ${readable(scores.agentScore)}${SOURCES[scores.agentScoreSource]}`;
   if (step === undefined) return `E ${effectiveScore} = ${agent}, no step`;
-  return `E ${effectiveScore} = ${agentWeight} x ${agent} + ${stepWeight} x S ${readable(step.score)}`;
+  const how = scorer === "calibrated" && calibrated !== undefined ? ` (${sayCalibrated(calibrated)})` : "";
+  return `E ${effectiveScore} = ${agentWeight} x ${agent} + ${stepWeight} x S ${readable(step.score)}${how}`;
 }
 
 /** A caller whose 0.6 x 9 is 5.3999999999999995 means 5.4. */

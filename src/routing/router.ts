@@ -4,6 +4,7 @@
  */
 import { costOf } from "../pricing/cost.ts";
 import type { CatalogueModel } from "../pricing/types.ts";
+import { shippedWeights } from "../scoring/weights.ts";
 import { type Candidate, isSameTarget, resolveCandidate } from "./candidates.ts";
 import { chainMoves, type Move } from "./causes.ts";
 import { estimateLatency, expectedTokens } from "./estimate.ts";
@@ -40,7 +41,13 @@ import {
 } from "./types.ts";
 
 /** The same version gives the same scores. */
-export const SCORER_VERSION = "1";
+const CLASSIC_VERSION = "1";
+
+/** The scoring rule of a configuration, and which form of it: of the calibrated one its weights. */
+export const scorerOf = ({ scorer }: Pick<RoutingConfig, "scorer">): Decision["scorer"] => ({
+  name: scorer,
+  version: scorer === "classic" ? CLASSIC_VERSION : shippedWeights().version,
+});
 
 /**
  * Decides the tier and the targets of one request, and explains both.
@@ -224,6 +231,8 @@ export function assembleDecision(
     stepType: scores.stepType,
     factors: step?.factors ?? [],
     ...(scores.learned !== undefined && { learned: scores.learned }),
+    ...(scores.calibrated !== undefined && { calibrated: scores.calibrated }),
+    ...(scores.shadow !== undefined && { shadow: scores.shadow }),
     causes,
     rejected,
     estimatedInputTokens: situation.inputTokens,
@@ -234,7 +243,7 @@ export function assembleDecision(
     latencySource: latency.source,
     configVersion: config.version,
     preset: config.preset,
-    scorer: { name: config.scorer, version: SCORER_VERSION },
+    scorer: scorerOf(config),
     sandbox: state.sandbox,
     reason: explain({ scores, targets, causes }, config),
   };

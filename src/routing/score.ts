@@ -2,6 +2,7 @@
 import { learnedScore, newAgent, newFleet } from "../agent-score/agent-score.ts";
 import { learningSettings } from "../agent-score/settings.ts";
 import type { AgentHistory } from "../agent-score/types.ts";
+import { calibrateRequest, looksAtTexts } from "./calibrated.ts";
 import type { Move } from "./causes.ts";
 import {
   agentComplexity,
@@ -19,9 +20,12 @@ import type { MeasuredRequest } from "./scoring-inputs.ts";
 import { selectTier } from "./tier.ts";
 import type {
   AgentScoreSource,
+  CalibratedStep,
   LearnedDecision,
   RoutingConfig,
   RoutingRequest,
+  ScorerName,
+  ShadowScore,
   StepType,
   Tier,
 } from "./types.ts";
@@ -35,12 +39,23 @@ export type RequestScores = Readonly<{
   effectiveScore: number;
   /** Where E is learned. */
   learned?: LearnedDecision;
+  /** Where the calibrated scorer looked at the request; what S is where it decides. */
+  calibrated?: CalibratedStep;
+  shadow?: ShadowScore;
   tier: Tier;
   inputTokens: number;
 }>;
 
-/** What is known of the agent where its score is learned: what outcomes have taught, or the score that was learned from them. */
-export type KnownAgent = Readonly<{ history?: AgentHistory; learned?: LearnedDecision }>;
+/**
+ * What is known beside the request: what outcomes have taught of its agent. Of a decision that was made before, what it was made of:
+ * later outcomes do not move it, and its texts are gone.
+ */
+export type Known = Readonly<{
+  history?: AgentHistory;
+  learned?: LearnedDecision;
+  calibrated?: CalibratedStep;
+  shadow?: ShadowScore;
+}>;
 
 /**
  * Scores the step, or the chat messages where there is no step, and blends it with the agent's score.
@@ -49,61 +64,89 @@ export type KnownAgent = Readonly<{ history?: AgentHistory; learned?: LearnedDec
 export function scoreRequest(
   request: RoutingRequest,
   config: RoutingConfig,
-  known: KnownAgent = {},
+  known: Known = {},
 ): RequestScores {
   const stepType = stepTypeOf(request);
   const measurements = measure(request, stepType);
-  return scoreMeasured(
-    {
-      stepType,
-      agentScores: request.agentScores,
-      measurements,
-      transform: request.step ?? NO_TRANSFORM,
-      inputTokens: estimateInputTokens(request, measurements?.prompt ?? 0),
-    },
-    config,
-    known,
-  );
+  const measured = {
+    stepType,
+    agentScores: request.agentScores,
+    measurements,
+    transform: request.step ?? NO_TRANSFORM,
+    inputTokens: estimateInputTokens(request, measurements?.prompt ?? 0),
+  };
+  const classic = classicStep(measured, config);
+  const isNew = known.calibrated === undefined && classic !== undefined && looksAtTexts(config);
+  const calibrated = isNew ? calibrateRequest(request, classic.factors, config) : known.calibrated;
+  return combine(measured, classic, calibrated, config, known);
 }
 
 /** The same of what was measured before. @throws RangeError as `scoreRequest` does */
 export function scoreMeasured(
   measured: MeasuredRequest,
   config: RoutingConfig,
-  known: KnownAgent = {},
+  known: Known = {},
 ): RequestScores {
-  const { stepType, measurements, inputTokens } = measured;
-  const agent = agentComplexity(measured.agentScores, config);
-  const step =
-    measurements === undefined
-      ? undefined
-      : stepComplexity(stepType, measurements, measured.transform, config);
-  const learned = learnedOf(agent.score, step, stepType, config, known);
-  const effectiveScore =
-    learned !== undefined
-      ? agentOnlyComplexity(learned.score)
-      : step === undefined
-        ? agentOnlyComplexity(agent.score)
-        : combinedComplexity(agent.score, step.score, config);
+  return combine(measured, classicStep(measured, config), known.calibrated, config, known);
+}
+
+const classicStep = (
+  { measurements, stepType, transform }: MeasuredRequest,
+  config: RoutingConfig,
+): StepScore | undefined =>
+  measurements === undefined ? undefined : stepComplexity(stepType, measurements, transform, config);
+
+/** What the agent's score and the step's, by the scorer that decides, come to. */
+function combine(
+  { stepType, agentScores, inputTokens }: MeasuredRequest,
+  classic: StepScore | undefined,
+  calibrated: CalibratedStep | undefined,
+  config: RoutingConfig,
+  known: Known,
+): RequestScores {
+  const agent = agentComplexity(agentScores, config);
+  const scoreBy = { classic: classic?.score, calibrated: calibrated?.score };
+  const step = classic && { ...classic, score: scoreBy[config.scorer] ?? classic.score };
+  const effectiveWith = (score: number | undefined) => {
+    const learned = learnedOf(agent.score, score, stepType, config, known);
+    if (learned !== undefined) return { learned, effectiveScore: agentOnlyComplexity(learned.score) };
+    const effectiveScore =
+      score === undefined ? agentOnlyComplexity(agent.score) : combinedComplexity(agent.score, score, config);
+    return { effectiveScore };
+  };
+  const decided = effectiveWith(step?.score);
+  const shadow = known.shadow ?? shadowOf(config, scoreBy, (score) => effectiveWith(score).effectiveScore);
   return {
     agentScore: agent.score,
     agentScoreSource: agent.source,
     stepType,
     step,
-    effectiveScore,
-    ...(learned !== undefined && { learned }),
-    tier: selectTier(effectiveScore, config.thresholds),
+    ...decided,
+    ...(calibrated !== undefined && { calibrated }),
+    ...(shadow !== undefined && { shadow }),
+    tier: selectTier(decided.effectiveScore, config.thresholds),
     inputTokens,
   };
+}
+
+function shadowOf(
+  { shadowScorer: scorer, thresholds }: RoutingConfig,
+  scoreBy: Readonly<Record<ScorerName, number | undefined>>,
+  effectiveWith: (stepScore: number) => number,
+): ShadowScore | undefined {
+  const stepScore = scorer && scoreBy[scorer];
+  if (scorer === undefined || stepScore === undefined) return undefined;
+  const effectiveScore = effectiveWith(stepScore);
+  return { scorer, stepScore, effectiveScore, tier: selectTier(effectiveScore, thresholds) };
 }
 
 /** Of an agent of whom nothing is known: what its caller states, and the step. */
 function learnedOf(
   stated: number,
-  step: StepScore | undefined,
+  step: number | undefined,
   stepType: StepType,
   { agentScore }: RoutingConfig,
-  { history, learned }: KnownAgent,
+  { history, learned }: Known,
 ): LearnedDecision | undefined {
   if (agentScore?.serve !== true) return undefined;
   if (learned !== undefined) return learned;
@@ -111,7 +154,7 @@ function learnedOf(
   const subject = {
     stated,
     nowMs,
-    ...(step !== undefined && { step: step.score }),
+    ...(step !== undefined && { step }),
     ...(isNamed(stepType) && { intent: stepType }),
   };
   return learnedScore(fleet, agent, subject, learningSettings(agentScore));

@@ -21,6 +21,8 @@ export type ScoringInputs = Readonly<{
   measured?: readonly [number, number, number, number];
   /** Of a transform: aggregations, mapped fields, 1 when it has a configuration. */
   transform?: readonly [number, number, 0 | 1];
+  /** What the calibrated scorer made of the texts, before calibration, and with which weights. */
+  calibrated?: readonly [raw: number, weightsVersion: string];
   inputTokens: number;
   /** The call's own token budget. */
   budget?: number;
@@ -53,7 +55,7 @@ export type MeasuredRequest = Readonly<{
  */
 export function scoringInputsOf(request: RoutingRequest, decision: Decision): ScoringInputs {
   const { step, constraints, sampling, budgetRemainingTokens } = request;
-  const { cache } = decision;
+  const { cache, calibrated } = decision;
   const needs = (Object.keys(request.needs) as (keyof Needs)[]).filter((need) => request.needs[need]);
   const measured = measuredOf(decision);
   return {
@@ -64,6 +66,9 @@ export function scoringInputsOf(request: RoutingRequest, decision: Decision): Sc
       step !== undefined && {
         transform: [step.aggregations, step.mappedFields, step.hasConfiguration ? 1 : 0] as const,
       }),
+    ...(calibrated !== undefined && {
+      calibrated: [calibrated.raw, calibrated.weightsVersion] as const,
+    }),
     inputTokens: decision.estimatedInputTokens,
     ...(budgetRemainingTokens !== undefined && { budget: budgetRemainingTokens }),
     ...(request.previousFailures > 0 && { failures: request.previousFailures }),

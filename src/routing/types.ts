@@ -6,6 +6,7 @@ import type { LearnedScore } from "../agent-score/agent-score.ts";
 import type { ExplorationSettings } from "../agent-score/explore.ts";
 import type { AgentHistory } from "../agent-score/types.ts";
 import type { Catalogue } from "../pricing/types.ts";
+import type { CalibratedScore, OfferedTool } from "../scoring/types.ts";
 
 /** From cheapest to strongest; the order is used to raise and lower. */
 export const TIERS = ["fast", "balanced", "powerful"] as const;
@@ -77,6 +78,12 @@ export type ChatInput = Readonly<{
   texts: readonly string[];
   /** Bytes of images and other attachments. */
   attachmentBytes: number;
+  /** How many of them; absent: none. */
+  attachments?: number;
+  /** Of the conversation so far; absent: as many as texts. */
+  messages?: number;
+  /** What the model may call; absent: nothing. */
+  tools?: readonly OfferedTool[];
   /** Of the assistant's messages; absent: there is none. It is sent, and not scored: it is the model's own. */
   reasoning?: ReasoningInput;
 }>;
@@ -234,6 +241,23 @@ export type DistributionTarget = Readonly<{
   highestShare: number;
 }>;
 
+export const SCORERS = ["classic", "calibrated"] as const;
+export type ScorerName = (typeof SCORERS)[number];
+
+/** The shares that score below 3.0 and above 6.5; each above 0, together below 1. */
+export type CalibrationShares = Readonly<{ fastShare: number; powerfulShare: number }>;
+
+/** What the calibrated scorer says of a request, and whose weights said it. */
+export type CalibratedStep = CalibratedScore & Readonly<{ weightsVersion: string }>;
+
+/** What another scoring rule would have come to. */
+export type ShadowScore = Readonly<{
+  scorer: ScorerName;
+  stepScore: number;
+  effectiveScore: number;
+  tier: Tier;
+}>;
+
 /** How agents' scores are learned, and whether they count. */
 export type AgentScoreConfig = Readonly<{
   learn: boolean;
@@ -254,7 +278,11 @@ export type RoutingConfig = Readonly<{
   /** 0: the preset, nothing published. */
   version: number;
   preset: "classic" | "current";
-  scorer: "classic";
+  scorer: ScorerName;
+  /** Scores beside it, and decides nothing. Not the scorer itself; absent: none. */
+  shadowScorer?: ScorerName;
+  /** Of traffic like the training prompts; absent: as the weights have it. */
+  calibration?: CalibrationShares;
   agentWeight: number;
   stepWeight: number;
   /** E below `balancedFrom` is fast, above `balancedTo` powerful; both ends are balanced. */
@@ -488,6 +516,10 @@ export type Decision = Readonly<{
   cache?: CacheAffinity;
   /** What E rests on where it is learned; absent: E is the weighted sum of A and S. */
   learned?: LearnedDecision;
+  /** What S rests on where the calibrated scorer looked at the request. */
+  calibrated?: CalibratedStep;
+  /** What the second scoring rule would have come to. */
+  shadow?: ShadowScore;
   configVersion: number;
   preset: string;
   scorer: Readonly<{ name: string; version: string }>;

@@ -65,6 +65,7 @@ export function validateConfig(config: CheckedConfig): readonly ConfigProblem[] 
     ...checkDistribution(config.distribution),
     ...TIERS.flatMap((tier) => checkWhole(`assumedLatencyMs.${tier}`, config.assumedLatencyMs[tier], 1)),
     ...checkAgentScore(config.agentScore),
+    ...checkCalibration(config.calibration),
   ];
 }
 
@@ -179,6 +180,22 @@ function checkBreaker(breaker: BreakerConfig): ConfigProblem[] {
     ...checkWhole("breaker.quotaCoolDownMs", breaker.quotaCoolDownMs, 1, LONGEST_COOL_DOWN_MS),
     ...checkWhole("breaker.panicProbeMs", breaker.panicProbeMs, 1, LONGEST_CALL_MS),
   ];
+}
+
+function checkCalibration(calibration: RoutingConfig["calibration"]): ConfigProblem[] {
+  if (calibration === undefined) return [];
+  const problems: ConfigProblem[] = [];
+  const { fastShare, powerfulShare } = calibration;
+  for (const [name, share] of Object.entries({ fastShare, powerfulShare })) {
+    if (!(share > 0 && share < 1)) {
+      problems.push({ path: `calibration.${name}`, message: "must be above 0 and below 1" });
+    }
+  }
+  if (problems.length === 0 && fastShare + powerfulShare >= 1) {
+    const message = "fastShare and powerfulShare must sum to less than 1: the rest is between the marks";
+    problems.push({ path: "calibration", message });
+  }
+  return problems;
 }
 
 function checkAgentScore(agentScore: RoutingConfig["agentScore"]): ConfigProblem[] {

@@ -40,6 +40,7 @@ export function calibratedScore(
   })).filter(({ points }) => points !== 0);
   moved.sort((one, other) => Math.abs(other.points) - Math.abs(one.points));
   return {
+    raw,
     score,
     difficulty: Math.min(1, Math.max(0, difficulty)),
     benefit: Math.min(1, Math.max(-1, benefit)),

@@ -71,6 +71,8 @@ export type Contribution = Readonly<{
 }>;
 
 export type CalibratedScore = Readonly<{
+  /** Before calibration: another calibration makes another score of it. */
+  raw: number;
   /** In [0, 10]; rising with what a stronger model is expected to add. Calibrated: see the weights' `calibration`. */
   score: number;
   /** How likely a weak model is to fail, in [0, 1]. */

@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { fileOf } from "../files.ts";
 import type { Calibration } from "./calibration.ts";
 import type { Workloads } from "./familiarity.ts";
 import { FEATURES } from "./features.ts";
@@ -96,6 +97,6 @@ let shipped: Weights | undefined;
 
 /** Those in this folder, read once. */
 export function shippedWeights(): Weights {
-  shipped ??= readWeights(readFileSync(new URL("weights.model", import.meta.url), "utf8"));
+  shipped ??= readWeights(readFileSync(fileOf("src/scoring/weights.model"), "utf8"));
   return shipped;
 }

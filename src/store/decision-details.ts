@@ -18,6 +18,8 @@ type Kept = Pick<
   | "estimatedLatencyMs"
   | "latencySource"
   | "learned"
+  | "calibrated"
+  | "shadow"
   | "reason"
 >;
 /** Empty lists are left out. */
@@ -52,6 +54,8 @@ export function decisionDetails(decision: Decision): DecisionDetails {
       },
     }),
     ...(decision.learned !== undefined && { learned: decision.learned }),
+    ...(decision.calibrated !== undefined && { calibrated: decision.calibrated }),
+    ...(decision.shadow !== undefined && { shadow: decision.shadow }),
     reason: decision.reason,
   };
 }

@@ -85,7 +85,7 @@ const agentScore = fc.record(
 
 const wholeDocument = fc.record({
   preset: fc.constantFrom("classic" as const, "current" as const),
-  scorer: fc.constant("classic" as const),
+  scorer: fc.constantFrom("classic" as const, "calibrated" as const),
   agentWeight: share,
   stepWeight: share,
   thresholds: fc.record({ balancedFrom: share, balancedTo: share }),
@@ -128,7 +128,6 @@ const wholeDocument = fc.record({
     { requiredKeys: ["lowestShare", "highestShare"] },
   ),
   assumedLatencyMs: fc.record({ fast: ms, balanced: ms, powerful: ms }),
-  agentScore,
   modelOverrides: fc.array(modelOverride, { maxLength: 3 }),
   priceOverrides: fc.array(
     fc.record({ target, effectiveFrom: day, bands: fc.array(band, { maxLength: 2 }), source: text }),
@@ -137,7 +136,16 @@ const wholeDocument = fc.record({
   customProviders: fc.array(fc.record({ id: word, baseUrl: text, keyVariable: word }), { maxLength: 2 }),
 });
 
-/** With nothing said of agents' scores, and with something. */
+/** What need not be said of how scores are made. */
+const optionalScores = fc.record(
+  {
+    agentScore,
+    calibration: fc.record({ fastShare: share, powerfulShare: share }),
+    shadowScorer: fc.constantFrom("classic" as const, "calibrated" as const),
+  },
+  { requiredKeys: [] },
+);
+
 export const configDocument: fc.Arbitrary<ConfigDocument> = fc
-  .tuple(wholeDocument, fc.boolean())
-  .map(([{ agentScore: said, ...rest }, isSaid]) => (isSaid ? { ...rest, agentScore: said } : rest));
+  .tuple(wholeDocument, optionalScores)
+  .map(([document, scores]) => ({ ...document, ...scores }));

@@ -29,7 +29,7 @@ export declare type RoutingConfig = Message<"modeltier.v1.RoutingConfig"> & {
   preset: string;
 
   /**
-   * The scoring rule: "classic".
+   * The scoring rule: "classic" or "calibrated".
    *
    * @generated from field: string scorer = 2;
    */
@@ -223,6 +223,20 @@ export declare type RoutingConfig = Message<"modeltier.v1.RoutingConfig"> & {
    * @generated from field: modeltier.v1.AgentScoreConfig agent_score = 35;
    */
   agentScore?: AgentScoreConfig | undefined;
+
+  /**
+   * What 3.0 and 6.5 mean to the calibrated scorer. Absent: 40 % of traffic below, and 20 % above.
+   *
+   * @generated from field: modeltier.v1.ScorerCalibration calibration = 40;
+   */
+  calibration?: ScorerCalibration | undefined;
+
+  /**
+   * A second scoring rule: every decision says what it would have come to, and nothing follows from it. Empty: none.
+   *
+   * @generated from field: string shadow_scorer = 41;
+   */
+  shadowScorer: string;
 };
 
 /**
@@ -230,6 +244,33 @@ export declare type RoutingConfig = Message<"modeltier.v1.RoutingConfig"> & {
  * Use `create(RoutingConfigSchema)` to create a new message.
  */
 export declare const RoutingConfigSchema: GenMessage<RoutingConfig>;
+
+/**
+ * Of requests like those that the calibrated scorer was trained on, the shares at its two marks; together below 1.
+ *
+ * @generated from message modeltier.v1.ScorerCalibration
+ */
+export declare type ScorerCalibration = Message<"modeltier.v1.ScorerCalibration"> & {
+  /**
+   * The share that scores below 3.0; above 0.
+   *
+   * @generated from field: double fast_share = 1;
+   */
+  fastShare: number;
+
+  /**
+   * The share that scores above 6.5; above 0.
+   *
+   * @generated from field: double powerful_share = 2;
+   */
+  powerfulShare: number;
+};
+
+/**
+ * Describes the message modeltier.v1.ScorerCalibration.
+ * Use `create(ScorerCalibrationSchema)` to create a new message.
+ */
+export declare const ScorerCalibrationSchema: GenMessage<ScorerCalibration>;
 
 /**
  * How agents' scores are learned, and whether they count.

@@ -526,7 +526,7 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
   stepType: Intent;
 
   /**
-   * The six factors of S; their contributions sum to S. Empty when no step was scored.
+   * The six factors of the classic scorer; their contributions sum to S where it scored. Empty when no step was scored.
    *
    * @generated from field: repeated modeltier.v1.ScoreFactor factors = 11;
    */
@@ -666,6 +666,20 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
    * @generated from field: modeltier.v1.LearnedScore learned = 35;
    */
   learned?: LearnedScore | undefined;
+
+  /**
+   * What S rests on where the calibrated scorer, or its shadow, looked at the request. Absent: neither did.
+   *
+   * @generated from field: modeltier.v1.CalibratedScore calibrated = 40;
+   */
+  calibrated?: CalibratedScore | undefined;
+
+  /**
+   * What the second scoring rule would have come to. Absent: there is none, or nothing to score.
+   *
+   * @generated from field: modeltier.v1.ShadowScore shadow = 41;
+   */
+  shadow?: ShadowScore | undefined;
 };
 
 /**
@@ -673,6 +687,136 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
  * Use `create(RoutingDecisionSchema)` to create a new message.
  */
 export declare const RoutingDecisionSchema: GenMessage<RoutingDecision>;
+
+/**
+ * A score of what a stronger model is expected to add.
+ *
+ * @generated from message modeltier.v1.CalibratedScore
+ */
+export declare type CalibratedScore = Message<"modeltier.v1.CalibratedScore"> & {
+  /**
+   * In [0, 10]: S, where the calibrated scorer decides.
+   *
+   * @generated from field: double score = 1;
+   */
+  score: number;
+
+  /**
+   * The chance that a weak model fails, in [0, 1].
+   *
+   * @generated from field: double difficulty = 2;
+   */
+  difficulty: number;
+
+  /**
+   * What a strong model is expected to add to success, in [-1, 1].
+   *
+   * @generated from field: double benefit = 3;
+   */
+  benefit: number;
+
+  /**
+   * How far the request is like what the scorer was trained on, in [0, 1]. The less, the more only what holds for all traffic counts.
+   *
+   * @generated from field: double familiarity = 4;
+   */
+  familiarity: number;
+
+  /**
+   * What the score is made of: the usual request first, then what moved this one from there, the largest first. They sum to the score.
+   *
+   * @generated from field: repeated modeltier.v1.ScoreContribution contributions = 5;
+   */
+  contributions: ScoreContribution[];
+
+  /**
+   * Of the weights that scored.
+   *
+   * @generated from field: string weights_version = 6;
+   */
+  weightsVersion: string;
+};
+
+/**
+ * Describes the message modeltier.v1.CalibratedScore.
+ * Use `create(CalibratedScoreSchema)` to create a new message.
+ */
+export declare const CalibratedScoreSchema: GenMessage<CalibratedScore>;
+
+/**
+ * One side of a request, and what it did to its score.
+ *
+ * @generated from message modeltier.v1.ScoreContribution
+ */
+export declare type ScoreContribution = Message<"modeltier.v1.ScoreContribution"> & {
+  /**
+   * "length", "numbers", "code", …: a name that stays.
+   *
+   * @generated from field: string side = 1;
+   */
+  side: string;
+
+  /**
+   * The same in words for people.
+   *
+   * @generated from field: string words = 2;
+   */
+  words: string;
+
+  /**
+   * Points of score; negative ones speak for a weaker model.
+   *
+   * @generated from field: double points = 3;
+   */
+  points: number;
+};
+
+/**
+ * Describes the message modeltier.v1.ScoreContribution.
+ * Use `create(ScoreContributionSchema)` to create a new message.
+ */
+export declare const ScoreContributionSchema: GenMessage<ScoreContribution>;
+
+/**
+ * What another scoring rule would have come to.
+ *
+ * @generated from message modeltier.v1.ShadowScore
+ */
+export declare type ShadowScore = Message<"modeltier.v1.ShadowScore"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: string scorer = 1;
+   */
+  scorer: string;
+
+  /**
+   * S by that rule, in [0, 10].
+   *
+   * @generated from field: double step_score = 2;
+   */
+  stepScore: number;
+
+  /**
+   * E with that S, in [0, 10].
+   *
+   * @generated from field: double effective_score = 3;
+   */
+  effectiveScore: number;
+
+  /**
+   * The tier that E picks, before anything else moves it.
+   *
+   * @generated from field: modeltier.v1.Tier tier = 4;
+   */
+  tier: Tier;
+};
+
+/**
+ * Describes the message modeltier.v1.ShadowScore.
+ * Use `create(ShadowScoreSchema)` to create a new message.
+ */
+export declare const ShadowScoreSchema: GenMessage<ShadowScore>;
 
 /**
  * A score that is learned: how much a stronger tier is expected to help this agent, and this step of it.

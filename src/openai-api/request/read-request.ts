@@ -73,7 +73,7 @@ function readCall(json: JsonValue, parameters: Parameters, deps: ReadingDeps): C
   return {
     request: {
       ...readRoute(parameters, constraints, found),
-      chat: chatInputOf(answer.messages),
+      chat: chatInputOf(answer.messages, answer.tools),
       needs: needsOf(answer),
       sampling: readSampling(json),
     },

@@ -45,7 +45,7 @@ export function completionFromProto(
   return {
     request: {
       ...route,
-      chat: chatInputOf(answer.messages),
+      chat: chatInputOf(answer.messages, answer.tools),
       needs: needsOf(answer),
       sampling: samplingFromProto(request.sampling),
     },

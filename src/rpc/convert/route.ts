@@ -1,6 +1,7 @@
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import {
   type CacheAffinity as ProtoCacheAffinity,
+  type CalibratedScore as ProtoCalibratedScore,
   type Cause as ProtoCause,
   type Condition as ProtoCondition,
   type ScoreFactor as ProtoFactor,
@@ -16,6 +17,7 @@ import {
 import {
   type AgentScores,
   type CacheAffinity,
+  type CalibratedStep,
   type Cause,
   type Condition,
   type Decision,
@@ -138,7 +140,7 @@ const optionalNumber = (value: bigint | undefined): number | undefined =>
  */
 export function decisionToProto(decisionId: string, decision: Decision): RoutingDecision {
   const [target, ...fallbacks] = decision.targets;
-  const { scorer, cache, learned } = decision;
+  const { scorer, cache, learned, calibrated, shadow } = decision;
   return {
     $typeName: "modeltier.v1.RoutingDecision",
     decisionId,
@@ -175,8 +177,31 @@ export function decisionToProto(decisionId: string, decision: Decision): Routing
     reason: decision.reason,
     cache: cache && cacheToProto(cache),
     learned: learned && learnedToProto(learned),
+    calibrated: calibrated && calibratedToProto(calibrated),
+    shadow: shadow && {
+      $typeName: "modeltier.v1.ShadowScore",
+      scorer: shadow.scorer,
+      stepScore: shadow.stepScore,
+      effectiveScore: shadow.effectiveScore,
+      tier: PROTO_TIER[shadow.tier],
+    },
   };
 }
+
+const calibratedToProto = (calibrated: CalibratedStep): ProtoCalibratedScore => ({
+  $typeName: "modeltier.v1.CalibratedScore",
+  score: calibrated.score,
+  difficulty: calibrated.difficulty,
+  benefit: calibrated.benefit,
+  familiarity: calibrated.familiarity,
+  contributions: calibrated.contributions.map(({ group, what, points }) => ({
+    $typeName: "modeltier.v1.ScoreContribution",
+    side: group,
+    words: what,
+    points,
+  })),
+  weightsVersion: calibrated.weightsVersion,
+});
 
 export const learnedToProto = ({
   benefit,

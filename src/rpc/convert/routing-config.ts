@@ -17,6 +17,7 @@ import {
   FACTORS,
   type FactorWeights,
   type RoutingConfig,
+  type ScorerName,
   type TierConfig,
 } from "../../routing/types.ts";
 import {
@@ -87,6 +88,8 @@ export function configToProto(document: ConfigDocument): ProtoConfig {
     priceOverrides: document.priceOverrides.map(priceOverrideToProto),
     customProviders: [...document.customProviders],
     agentScore: document.agentScore && agentScoreToProto(document.agentScore),
+    calibration: document.calibration,
+    shadowScorer: document.shadowScorer ?? "",
   });
 }
 
@@ -136,6 +139,7 @@ function tierToProto(tier: TierConfig) {
 export function configFromProto(message: ProtoConfig): ConfigDocument {
   const { thresholds, limits, weights, retries, breaker, hedging, assumedLatency, distribution, agentScore } =
     message;
+  const { calibration } = message;
   return {
     // Words outside of ours are kept for validation to name.
     preset: message.preset as RoutingConfig["preset"],
@@ -210,6 +214,10 @@ export function configFromProto(message: ProtoConfig): ConfigDocument {
       keyVariable,
     })),
     ...(agentScore !== undefined && { agentScore: agentScoreFromProto(agentScore) }),
+    ...(calibration !== undefined && {
+      calibration: { fastShare: calibration.fastShare, powerfulShare: calibration.powerfulShare },
+    }),
+    ...(message.shadowScorer !== "" && { shadowScorer: message.shadowScorer as ScorerName }),
   };
 }
 

@@ -2,22 +2,33 @@
 import type { ChatMessage, ResponseFormat, ToolChoice, ToolDefinition } from "../../providers/provider.ts";
 import type { ChatInput, Needs, ReasoningInput } from "../../routing/types.ts";
 
-/** What scoring reads of the conversation: its text, and the size of everything attached. */
-export function chatInputOf(messages: readonly ChatMessage[]): ChatInput {
+/** What scoring reads of the conversation: its text, the size of everything attached, and the tools offered. */
+export function chatInputOf(messages: readonly ChatMessage[], tools: readonly ToolDefinition[]): ChatInput {
   const texts: string[] = [];
   let attachmentBytes = 0;
+  let attachments = 0;
   for (const message of messages) {
     if (message.role === "tool") attachmentBytes += Buffer.byteLength(message.text);
     else if (message.role !== "user") texts.push(message.text);
     else {
       for (const part of message.parts) {
         if (part.kind === "text") texts.push(part.text);
-        else if (part.kind === "image") attachmentBytes += part.data.length;
+        else {
+          attachments++;
+          if (part.kind === "image") attachmentBytes += part.data.length;
+        }
       }
     }
   }
   const reasoning = reasoningInputOf(messages);
-  return { texts, attachmentBytes, ...(reasoning !== undefined && { reasoning }) };
+  return {
+    texts,
+    attachmentBytes,
+    attachments,
+    messages: messages.length,
+    tools,
+    ...(reasoning !== undefined && { reasoning }),
+  };
 }
 
 function reasoningInputOf(messages: readonly ChatMessage[]): ReasoningInput | undefined {

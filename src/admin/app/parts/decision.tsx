@@ -3,6 +3,7 @@ import type { RoutingDecision } from "../../../../gen/modeltier/v1/routing_pb.js
 import { PriceStatus } from "../../../../gen/modeltier/v1/routing_pb.js";
 import { exactCount } from "../text/format.ts";
 import { causeName, factorName, tierName } from "../text/names.ts";
+import { CalibratedView } from "./calibrated.tsx";
 import { Key, type Segment, StackedBar } from "./charts.tsx";
 import { Evidence, WhatMovedIt } from "./learned.tsx";
 import { Figure } from "./table.tsx";
@@ -37,6 +38,8 @@ export function contributionsOf(decision: RoutingDecision): readonly Segment[] {
   ];
 }
 
+const scorerOf = ({ scorer }: RoutingDecision): string => scorer?.name ?? "classic";
+
 export function DecisionView({ decision }: { decision: RoutingDecision }) {
   const segments = contributionsOf(decision);
   const sum = segments.reduce((total, { value }) => total + value, 0);
@@ -60,7 +63,8 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
           <Evidence learned={decision.learned} />
         </>
       )}
-      {decision.learned === undefined && decision.factors.length > 0 && (
+      {decision.calibrated !== undefined && <CalibratedView decision={decision} />}
+      {decision.learned === undefined && scorerOf(decision) === "classic" && decision.factors.length > 0 && (
         <Figure
           title="Contributions"
           sentence={`The score is ${decision.effectiveScore.toFixed(2)} of 10: ${segments.map(({ name, text }) => `${name} ${text}`).join(", ")}; together ${sum.toFixed(2)}.`}
