@@ -29,7 +29,7 @@ function gainPanel(gains: readonly Gain[]): Panel {
     return {
       name,
       ...look,
-      points: at.map(({ x, value }) => ({ x, y: Math.min(1.1, value) })),
+      points: at.map(({ x, value }) => ({ x, y: value })),
       ...(hasBand === true && { band: at }),
     };
   });
@@ -46,7 +46,7 @@ function gainPanel(gains: readonly Gain[]): Panel {
     xLabel: "prompts on the strong model",
     yLabel: "share of the strong model's gain that is kept",
     x: { from: 0, to: 1, ticks: [0, 0.25, 0.5, 0.75, 1], text: percent },
-    y: { from: 0, to: 1.1, ticks: [0, 0.25, 0.5, 0.75, 1], text: percent },
+    y: { from: 0, to: 1.4, ticks: [0, 0.25, 0.5, 0.75, 1, 1.25], text: percent },
     lines: [random, ...lines],
     marks: [],
   };
@@ -70,7 +70,7 @@ function costPanel({ places, curves }: Tiers): Panel {
     .map(({ name, cost, quality }): Mark => {
       const [scorer = ""] = name.split(",");
       const isTier = name.startsWith("always");
-      const label = name === "always powerful" ? "left" : isTier ? "right" : undefined;
+      const label = name === "always powerful" ? "below" : isTier ? "right" : undefined;
       return {
         name,
         colour: isTier ? "#101828" : lookOf(name.includes("oracle") ? "oracle" : scorer).colour,
@@ -90,12 +90,17 @@ function costPanel({ places, curves }: Tiers): Panel {
     ...lookOf("random at equal cost"),
     points: [cheap, dear].map((place) => ({ x: place?.cost.value ?? 0, y: place?.quality.value ?? 0 })),
   };
-  const most = Math.ceil(Math.max(...costs));
+  const most = Math.ceil(2 * Math.max(...costs)) / 2;
   return {
     title: "Three tiers at list prices (circles: cut at 3.0 and 6.5)",
     xLabel: "USD for 1,000 prompts",
     yLabel: "success",
-    x: { from: 0, to: most, ticks: Array.from({ length: most + 1 }, (_, tick) => tick), text: String },
+    x: {
+      from: 0,
+      to: most,
+      ticks: Array.from({ length: 2 * most + 1 }, (_, tick) => tick / 2),
+      text: String,
+    },
     y: { from: 0.65, to: 1, ticks: [0.7, 0.8, 0.9, 1], text: percent },
     lines: [random, ...lines],
     marks,

@@ -17,7 +17,7 @@ export type Mark = Readonly<{
   high: number;
   shape: "circle" | "square";
   /** Where its name goes; absent: the legend names it. */
-  label?: "left" | "right";
+  label?: "right" | "below";
 }>;
 export type Panel = Readonly<{
   title: string;
@@ -86,8 +86,8 @@ function panelOf({ title, xLabel, yLabel, x, y, lines, marks }: Panel): string {
       mark.shape === "circle"
         ? `<circle cx="${cx}" cy="${cy}" r="4.5" fill="${mark.colour}" stroke="#ffffff"/>`
         : `<rect x="${cx - 4}" y="${cy - 4}" width="8" height="8" fill="${mark.colour}" stroke="#ffffff"/>`;
-    const isLeft = mark.label === "left";
-    const name = `<text x="${cx + (isLeft ? -9 : 9)}" y="${cy + 4}" text-anchor="${isLeft ? "end" : "start"}">${escaped(mark.name)}</text>`;
+    const isBelow = mark.label === "below";
+    const name = `<text x="${cx + (isBelow ? 0 : 9)}" y="${isBelow ? py(mark.low) + 18 : cy + 4}" text-anchor="${isBelow ? "middle" : "start"}">${escaped(mark.name)}</text>`;
     return bar + shape + (mark.label === undefined ? `<title>${escaped(mark.name)}</title>` : name);
   });
   return `<text x="${LEFT}" y="20" font-weight="600">${escaped(title)}</text><text x="${LEFT}" y="36" fill="#52606d">${escaped(yLabel)}</text>

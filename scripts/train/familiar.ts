@@ -1,5 +1,7 @@
 /** What the workloads of training look like, and from where on a request is like none of them. */
+
 import { oddity, placed, type Workloads } from "../../src/scoring/familiarity.ts";
+import { FEATURES } from "../../src/scoring/features.ts";
 import { workloadsOf } from "./general.ts";
 import type { Matrix } from "./matrix.ts";
 
@@ -10,6 +12,13 @@ const LEAST_VARIANCE = 0.1;
 /** Of rows that a workload's description has not seen: those less odd are familiar, those odder than `FAR` are not at all. */
 const NEAR = 0.8;
 const FAR = 0.95;
+
+/** What no row of training has: it cannot be told from them by it, and every conversation would be a stranger. */
+const isNeverSeen = FEATURES.map(
+  ({ name, group }) =>
+    group === "conversation" || group === "attachments" || name === "reasoning" || name === "output",
+);
+const ANY = 1e9;
 
 /** Workloads of the rows learned from, with limits taken from each fold as the others describe it. */
 export function workloadsFrom(matrix: Matrix, own: Int32Array): Workloads {
@@ -54,6 +63,10 @@ function describe({ rows, columns }: Matrix, own: Int32Array): Omit<Workloads, "
         ),
       );
       means[workload * size + index] = mean;
+      if (isNeverSeen[index]) {
+        variances[workload * size + index] = ANY;
+        continue;
+      }
       variances[workload * size + index] = variance + LEAST_VARIANCE;
       offset += Math.log(variance + LEAST_VARIANCE);
     }

@@ -14,6 +14,8 @@ import { balancedWeights, centredBySource, meanOverSources } from "./targets.ts"
 export type Settings = Readonly<{
   boost: BoostSettings;
   phrasePenalty: number;
+  /** The share of a difference between sources that is taken for one between the models compared; 0 to 1. */
+  centring: number;
   /** What trees and phrases count for in the familiar part. */
   shares: Readonly<{ trees: number; phrases: number }>;
   difficultyShare: number;
@@ -22,8 +24,9 @@ export type Settings = Readonly<{
 export const SETTINGS: Settings = {
   boost: { trees: 220, rate: 0.04, rowShare: 0.7, featureShare: 0.3, leastInLeaf: 60, penalty: 50, seed: 7 },
   phrasePenalty: 5,
+  centring: 0.3,
   shares: { trees: 0.9, phrases: 0.3 },
-  difficultyShare: 0.15,
+  difficultyShare: 0.2,
 };
 
 export type Fitted = Model;
@@ -53,12 +56,15 @@ function headOf(
   own: Int32Array,
   of: (row: Row) => number,
   { weights, scaling, bins }: Prepared,
-  { boost: boosting, phrasePenalty, shares }: Settings,
+  { boost: boosting, phrasePenalty, centring, shares }: Settings,
 ): Head {
   const { rows, columns, buckets } = matrix;
-  const all = centredBySource(rows, own, of);
-  const targets = Float64Array.from(own, (row) => all[row] ?? 0);
+  const all = centredBySource(rows, own, of, centring);
   const counted = Float64Array.from(own, (row) => weights[row] ?? 0);
+  const targets = lessTheirMean(
+    Float64Array.from(own, (row) => all[row] ?? 0),
+    counted,
+  );
   const everyone = Int32Array.from(own, (_, index) => index);
   const trees = boost(bins, everyone, targets, counted, boosting);
   const standard = columns.map((column, index) =>
@@ -85,6 +91,13 @@ function headOf(
     phrases: Int8Array.from(phrases, (weight) => Math.round(weight / unit)),
     phraseUnit: Math.fround(unit * shares.phrases),
   };
+}
+
+/** What all rows share is the intercept's, and no word's. */
+function lessTheirMean(targets: Float64Array, counted: Float64Array): Float64Array {
+  let mean = 0;
+  for (const [row, target] of targets.entries()) mean += ((counted[row] ?? 0) * target) / targets.length;
+  return targets.map((target) => target - mean);
 }
 
 /** So that the line foretells the targets within a source, as they are meant: the weights' own scale says nothing. */

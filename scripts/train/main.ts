@@ -8,13 +8,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { calibratedOf } from "../../src/scoring/calibration.ts";
 import { FEATURES } from "../../src/scoring/features.ts";
-import { storeWeights } from "../../src/scoring/weights.ts";
+import { readWeights, storeWeights } from "../../src/scoring/weights.ts";
 import { apgrBySource } from "./apgr.ts";
 import { calibrationOf } from "./calibrate.ts";
+import { cardOf } from "./card.ts";
 import { outOfPart } from "./cross-validate.ts";
 import { fitModel, SETTINGS } from "./fit.ts";
 import { matrixOf } from "./matrix.ts";
-import { readRows } from "./rows.ts";
+import { readRows, readSources } from "./rows.ts";
 
 const { values } = parseArgs({
   options: {
@@ -35,15 +36,14 @@ if (values.scores !== undefined) {
   );
   writeFileSync(values.scores, `id,score\n${lines.join("\n")}\n`);
 }
-const fitted = fitModel(matrix, Int32Array.from(matrix.rows.keys()), SETTINGS);
-writeFileSync(
-  join(values.out, "weights.model"),
-  storeWeights({
-    features: FEATURES.map(({ name }) => name),
-    ...fitted,
-    calibration,
-  }),
-);
+const otherSources = outOfPart(matrix, ({ source }) => source, SETTINGS);
+report("source left out", otherSources);
+const model = fitModel(matrix, Int32Array.from(matrix.rows.keys()), SETTINGS);
+const text = storeWeights({ features: FEATURES.map(({ name }) => name), ...model, calibration });
+writeFileSync(join(values.out, "weights.model"), text);
+const { version } = readWeights(text);
+const measurements = { crossValidated, otherSources, calibration, version };
+writeFileSync(join(values.out, "MODEL_CARD.md"), cardOf(matrix.rows, readSources(values.data), measurements));
 
 function report(how: string, raw: Float64Array): void {
   const { macro, bySource } = apgrBySource(matrix.rows, raw);

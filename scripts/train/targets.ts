@@ -2,13 +2,14 @@
 import type { Row } from "./rows.ts";
 
 /**
- * Each value less its source's mean among the rows learned from: what is asked at run time is which of a traffic's
- * requests need more, not which benchmark a request comes from.
+ * Each value less a share of its source's mean among the rows learned from. Sources differ both in what they ask and in which
+ * two models were compared on them; only the first is a request's own, and nobody knows how much of the difference it is.
  */
 export function centredBySource(
   rows: readonly Row[],
   own: Int32Array,
   of: (row: Row) => number,
+  share: number,
 ): Float64Array {
   const sums = new Map<string, { sum: number; count: number }>();
   for (const index of own) {
@@ -18,7 +19,7 @@ export function centredBySource(
   }
   return Float64Array.from(rows, (row) => {
     const { sum, count } = sums.get(row.source) ?? { sum: 0, count: 1 };
-    return of(row) - sum / count;
+    return of(row) - (share * sum) / count;
   });
 }
 

@@ -76,7 +76,15 @@ describe("an explanation", () => {
     const strange = calibratedScore(asked("Ⱦ ".repeat(400)));
     expect(familiar.familiarity).toBeGreaterThan(0.5);
     expect(strange.familiarity).toBe(0);
-    expect(calibratedScore({ ...request, attachments: { count: 3, bytes: 200_000 } }).familiarity).toBe(0);
+  });
+
+  it("does not take a conversation or an attachment for a stranger", () => {
+    const text = "Write a python function to find the sum of all odd numbers in a list.";
+    const alone = calibratedScore(asked(text)).familiarity;
+    expect(calibratedScore({ texts: ["", text], messages: 7 }).familiarity).toBeCloseTo(alone, 1);
+    expect(
+      calibratedScore({ ...asked(text), attachments: { count: 3, bytes: 200 } }).familiarity,
+    ).toBeCloseTo(alone, 1);
   });
 });
 

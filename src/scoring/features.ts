@@ -276,13 +276,20 @@ function overlapOf(choices: readonly string[]): number {
 type Counts = Record<keyof typeof LEXICA, number>;
 const NAMES = Object.keys(LEXICA) as (keyof typeof LEXICA)[];
 
+/** One look-up a word, however many sets there are. */
+const SETS_OF = new Map<string, (keyof Counts)[]>();
+for (const name of NAMES) {
+  for (const word of LEXICA[name]) SETS_OF.set(word, [...(SETS_OF.get(word) ?? []), name]);
+}
+
 function countLexica(words: readonly string[]): Counts {
   const counts = Object.fromEntries(NAMES.map((name) => [name, 0])) as Counts;
   for (const word of words) {
-    for (const name of NAMES) if (LEXICA[name].has(word)) counts[name]++;
+    for (const name of SETS_OF.get(word) ?? NONE) counts[name]++;
   }
   return counts;
 }
+const NONE: readonly (keyof Counts)[] = [];
 
 /** All features, in the order of their values. */
 export const FEATURES: readonly Feature[] = listFeatures();
