@@ -22,7 +22,7 @@ export default defineConfig({
         test: {
           name: "side by side",
           include: ["bench/**/*.test.ts", "scripts/**/*.test.ts", "src/**/*.test.ts", "test/**/*.test.ts"],
-          exclude: TO_THE_CLOCK,
+          exclude: [...TO_THE_CLOCK, "bench/.peers/**"],
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },

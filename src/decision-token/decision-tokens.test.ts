@@ -405,3 +405,16 @@ describe("a decision token is refused", () => {
 
 const isClosed = ({ provider, model }: Decision["targets"][number], { targets }: ProviderState): boolean =>
   targets.get(`${provider}/${model}`)?.breaker !== "open";
+
+it("runs what the calibrated scorer said of texts that are gone", () => {
+  const config: RoutingConfig = { ...CLASSIC, scorer: "calibrated", shadowScorer: "classic" };
+  const { world, issue, run } = tokensIn({ config, state: SERVED });
+  const step = stepWith({
+    prompt: "If each of 12 boxes holds 7 more than the last, how many are there? Prove it.",
+  });
+  const { token, decision } = issue(requestWith({ step, agentScores: { combined: 5 } }));
+  expect(decision.calibrated?.contributions.length).toBeGreaterThan(1);
+  expect(withoutEstimates(run(token).decision)).toEqual(withoutEstimates(decision));
+  world.config = { ...config, calibration: { fastShare: 0.6, powerfulShare: 0.1 } };
+  expect(refusalOf(() => run(token)).reason).toBe("DECISION_CONFIG_CHANGED");
+});

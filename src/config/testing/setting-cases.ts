@@ -138,9 +138,9 @@ export const CASES: Readonly<Record<string, Case>> = {
     },
   ],
   scorer: [
-    problems,
+    decide,
     (draft) => {
-      draft.scorer = "other" as "classic";
+      draft.scorer = "calibrated";
     },
   ],
   agent_weight: [
@@ -149,6 +149,27 @@ export const CASES: Readonly<Record<string, Case>> = {
       draft.agentWeight = 0.5;
     },
   ],
+  shadow_scorer: [
+    decide,
+    (draft) => {
+      draft.shadowScorer = "calibrated";
+    },
+  ],
+  ...Object.fromEntries(
+    (["fastShare", "powerfulShare"] as const).map((share): [string, Case] => [
+      `calibration.${share === "fastShare" ? "fast_share" : "powerful_share"}`,
+      [
+        decide,
+        (draft) => {
+          if (draft.calibration !== undefined) draft.calibration[share] += 0.1;
+        },
+        (draft) => {
+          draft.scorer = "calibrated";
+          draft.calibration = { fastShare: 0.4, powerfulShare: 0.2 };
+        },
+      ],
+    ]),
+  ),
   step_weight: [
     decide,
     (draft) => {

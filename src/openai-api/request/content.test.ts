@@ -93,7 +93,13 @@ describe("a conversation", () => {
       tool_choice: "required",
       response_format: { type: "json_object" },
     });
-    expect(request.chat).toEqual({ texts: ["if so, when?"], attachmentBytes: 8 + 4 });
+    expect(request.chat).toEqual({
+      texts: ["if so, when?"],
+      attachmentBytes: 8 + 4,
+      attachments: 1,
+      messages: 3,
+      tools: [expect.objectContaining({ name: WEATHER.function.name })],
+    });
     expect(request.needs).toEqual({
       tools: true,
       forcedTools: true,

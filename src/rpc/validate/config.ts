@@ -36,6 +36,7 @@ export function readConfig(
 /** May be absent; every other message and enum of a configuration is required. */
 const OPTIONAL = new Set([
   "modeltier.v1.RoutingConfig.agent_score",
+  "modeltier.v1.RoutingConfig.calibration",
   "modeltier.v1.AgentScoreConfig.explore",
   "modeltier.v1.ModelOverride.successor",
   "modeltier.v1.TierConfig.delivery",
