@@ -14,6 +14,12 @@ const LOOKS: Readonly<Record<string, Readonly<{ colour: string; dash?: string; h
   "random at equal cost": { colour: "#98a2b3" },
 };
 const lookOf = (name: string) => LOOKS[name] ?? { colour: "#475467" };
+/** Where the lines leave room. */
+const LABELS: Readonly<Record<string, "right" | "above" | "below">> = {
+  "always fast": "right",
+  "always balanced": "above",
+  "always powerful": "below",
+};
 const percent = (value: number): string => `${Math.round(100 * value)} %`;
 
 export const drawSheet = (gains: readonly Gain[], tiers: Tiers): string =>
@@ -70,7 +76,7 @@ function costPanel({ places, curves }: Tiers): Panel {
     .map(({ name, cost, quality }): Mark => {
       const [scorer = ""] = name.split(",");
       const isTier = name.startsWith("always");
-      const label = name === "always powerful" ? "below" : isTier ? "right" : undefined;
+      const label = isTier ? LABELS[name] : undefined;
       return {
         name,
         colour: isTier ? "#101828" : lookOf(name.includes("oracle") ? "oracle" : scorer).colour,

@@ -17,7 +17,7 @@ export type Mark = Readonly<{
   high: number;
   shape: "circle" | "square";
   /** Where its name goes; absent: the legend names it. */
-  label?: "right" | "below";
+  label?: "right" | "above" | "below";
 }>;
 export type Panel = Readonly<{
   title: string;
@@ -86,13 +86,23 @@ function panelOf({ title, xLabel, yLabel, x, y, lines, marks }: Panel): string {
       mark.shape === "circle"
         ? `<circle cx="${cx}" cy="${cy}" r="4.5" fill="${mark.colour}" stroke="#ffffff"/>`
         : `<rect x="${cx - 4}" y="${cy - 4}" width="8" height="8" fill="${mark.colour}" stroke="#ffffff"/>`;
-    const isBelow = mark.label === "below";
-    const name = `<text x="${cx + (isBelow ? 0 : 9)}" y="${isBelow ? py(mark.low) + 18 : cy + 4}" text-anchor="${isBelow ? "middle" : "start"}">${escaped(mark.name)}</text>`;
-    return bar + shape + (mark.label === undefined ? `<title>${escaped(mark.name)}</title>` : name);
+    const name = nameOf(mark, cx, { above: py(mark.high), at: cy, below: py(mark.low) });
+    return bar + shape + name;
   });
   return `<text x="${LEFT}" y="20" font-weight="600">${escaped(title)}</text><text x="${LEFT}" y="36" fill="#52606d">${escaped(yLabel)}</text>
 ${grid.join("")}${ticks.join("")}<text x="${LEFT + PLOT.width / 2}" y="${bottom + 38}" text-anchor="middle" fill="#52606d">${escaped(xLabel)}</text>
 ${bands.join("")}${drawn.join("")}${marked.map((mark) => `<g>${mark}</g>`).join("")}`;
+}
+
+function nameOf(
+  { name, label }: Mark,
+  x: number,
+  y: Readonly<Record<"above" | "at" | "below", number>>,
+): string {
+  if (label === undefined) return `<title>${escaped(name)}</title>`;
+  if (label === "right") return `<text x="${x + 9}" y="${y.at + 4}">${escaped(name)}</text>`;
+  const height = label === "above" ? y.above - 7 : y.below + 40;
+  return `<text x="${x + 6}" y="${height}" text-anchor="${label === "above" ? "start" : "end"}">${escaped(name)}</text>`;
 }
 
 const rounded = (value: number): number => Math.round(value * 10) / 10;

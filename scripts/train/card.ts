@@ -56,7 +56,7 @@ ${table(["Source", "below 3.0", "3.0 to 6.5", "above 6.5"], sharesOf(rows, score
 
 ## Where it fails
 
-By task, cross-validated, of those with ${LEAST_ROWS} prompts or more: the five where it orders prompts worst. An interval that holds 0.5 says that within
+By task, cross-validated, of those with ${LEAST_ROWS} prompts or more and a gain of over ten points of success: the five where it orders prompts worst. An interval that holds 0.5 says that within
 such a task the score tells nothing that chance does not; it then only tells tasks apart.
 
 ${table(["Task", "Prompts", "APGR"], worstTasks(rows, crossValidated))}
@@ -141,7 +141,7 @@ function worstTasks(rows: readonly Row[], raw: Float64Array): (readonly (string 
       );
       return { name, count: members.length, apgr, gain };
     })
-    .filter(({ gain }) => gain > 0.05) // Where nothing is gained, no share of it can be kept.
+    .filter(({ gain }) => gain > 0.1) // Where next to nothing is gained, the share of it that is kept is noise.
     .sort((one, other) => one.apgr.value - other.apgr.value)
     .slice(0, 5)
     .map(({ name, count, apgr }) => [name, count, figure(apgr)]);
