@@ -5,7 +5,7 @@ import { deliveryOf, limitsOf, TIERS, timersOf } from "../../routing/types.ts";
 import type { ConfigDocument } from "../document.ts";
 import { AGENT_SCORE_CASES } from "./agent-score-cases.ts";
 import { LIST_CASES } from "./list-cases.ts";
-import { BASE, breakers, type Case, decide, problems, ran, resolved, retriesOf, shown } from "./observers.ts";
+import { BASE, breakers, type Case, decide, ran, resolved, retriesOf, shown } from "./observers.ts";
 
 export const down = () => [[fail("overloaded", {})], [fail("overloaded", {})], [fail("overloaded", {})]];
 
