@@ -34,6 +34,39 @@ describe("what the caches saved", () => {
   });
 });
 
+describe("a second scorer", () => {
+  it("is told by how often the two agree, and the calibrated scores by the marks they lie between", async () => {
+    const { engine, read } = setUp();
+    const { decision } = anExecution("one");
+    const steps = {
+      raw: 0,
+      weightsVersion: "w",
+      difficulty: 0,
+      benefit: 0,
+      familiarity: 0,
+      contributions: [],
+    };
+    for (const [score, tier] of [
+      [2, "balanced"],
+      [9, "powerful"],
+      [9, "powerful"],
+    ] as const) {
+      const shadow = { scorer: "calibrated" as const, stepScore: score, effectiveScore: score, tier };
+      engine.onDecision({ ...decision, effectiveScore: 5, calibrated: { ...steps, score }, shadow });
+    }
+    engine.onDecision(decision);
+    const decided = { scorer: "classic", tier: "balanced" };
+    expect(await read("modeltier_shadow_decisions_total")).toEqual([
+      { ...decided, shadow_tier: "balanced", value: 1 },
+      { ...decided, shadow_tier: "powerful", value: 2 },
+    ]);
+    expect(await read("modeltier_calibrated_scores_total")).toEqual([
+      { tier: "fast", value: 1 },
+      { tier: "powerful", value: 2 },
+    ]);
+  });
+});
+
 describe("calls and prices", () => {
   it("are counted by the target that answered, the tier that was decided, and how they ended", async () => {
     const { engine, read } = setUp();

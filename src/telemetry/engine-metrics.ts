@@ -3,6 +3,7 @@ import type { Counter } from "prom-client";
 import type { AttemptReport, EngineObserver } from "../completion/call.ts";
 import type { HedgeOutcome } from "../completion/hedge-budget.ts";
 import type { BreakerChange } from "../completion/target-health.ts";
+import { selectTier } from "../routing/tier.ts";
 import {
   type CauseKind,
   type Decision,
@@ -33,6 +34,11 @@ export class EngineMetrics implements EngineObserver {
 
   onDecision(decision: Decision): void {
     this.#decisionsOf(decision.tier, settlingCause(decision)).inc();
+    const { calibrated, shadow, scorer, effectiveScore } = decision;
+    if (calibrated !== undefined) this.#metrics.calibratedScores.labels(selectTier(calibrated.score)).inc();
+    if (shadow === undefined) return;
+    const tier = selectTier(effectiveScore, this.#config().thresholds);
+    this.#metrics.shadowDecisions.labels(scorer.name, tier, shadow.tier).inc();
   }
 
   onAttempt(record: AttemptRecord, { usageMismatch, skippedFrames }: AttemptReport): void {

@@ -81,6 +81,18 @@ export function createMetrics() {
       labelNames: ["tier", "cause"],
       registers,
     }),
+    calibratedScores: new Counter({
+      name: "modeltier_calibrated_scores_total",
+      help: "Scores of the calibrated scorer, deciding or in the shadow, by the tier between whose marks (3.0 and 6.5) each lies.",
+      labelNames: ["tier"],
+      registers,
+    }),
+    shadowDecisions: new Counter({
+      name: "modeltier_shadow_decisions_total",
+      help: "Decisions that a second scorer looked on at, by the tier of the score that decided and by the tier of the other's.",
+      labelNames: ["scorer", "tier", "shadow_tier"],
+      registers,
+    }),
     overhead: new Histogram({
       name: "modeltier_overhead_seconds",
       help: "This service's own share of a call, waiting for providers left out.",

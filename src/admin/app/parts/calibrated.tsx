@@ -28,6 +28,7 @@ export function CalibratedView({ decision }: { decision: RoutingDecision }) {
   const { calibrated, scorer, shadow } = decision;
   if (calibrated === undefined) return null;
   const isDeciding = scorer?.name === "calibrated";
+  const caption = isDeciding ? "What the step's score is made of" : "In the shadow: the calibrated score";
   const rows = [
     ...listContributions(calibrated),
     {
@@ -37,8 +38,10 @@ export function CalibratedView({ decision }: { decision: RoutingDecision }) {
   ];
   return (
     <>
+      <h3>{caption}</h3>
+      {shadow !== undefined && <p>{sayShadow(shadow, decision)}</p>}
       <Table
-        caption={isDeciding ? "What the step's score is made of" : "In the shadow: the calibrated score"}
+        caption={caption}
         rows={rows}
         keyOf={({ name }) => name}
         columns={[
@@ -49,12 +52,17 @@ export function CalibratedView({ decision }: { decision: RoutingDecision }) {
       <p className="muted">
         A weak model is expected to fail {percent(calibrated.difficulty)} of such requests, and a strong one
         to succeed {percent(Math.abs(calibrated.benefit))} {calibrated.benefit < 0 ? "less" : "more"} often.{" "}
-        {percent(calibrated.familiarity)} like what it was trained on.
+        {sayFamiliarity(calibrated)}
       </p>
-      {shadow !== undefined && <p>{sayShadow(shadow, decision)}</p>}
     </>
   );
 }
+
+/** How much of what was learned counts. */
+const sayFamiliarity = ({ familiarity }: CalibratedScore): string =>
+  familiarity < 0.005
+    ? "It is unlike what the scorer was trained on: only signs that hold for all traffic count."
+    : `What was learned of requests like it counts ${percent(familiarity)}, signs that hold for all traffic the rest.`;
 
 /** Both in one sentence: where they disagree a person can judge. */
 export const sayShadow = (

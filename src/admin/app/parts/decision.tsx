@@ -38,7 +38,7 @@ export function contributionsOf(decision: RoutingDecision): readonly Segment[] {
   ];
 }
 
-const scorerOf = ({ scorer }: RoutingDecision): string => scorer?.name ?? "classic";
+const isCalibrated = ({ scorer }: RoutingDecision): boolean => scorer?.name === "calibrated";
 
 export function DecisionView({ decision }: { decision: RoutingDecision }) {
   const segments = contributionsOf(decision);
@@ -63,8 +63,8 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
           <Evidence learned={decision.learned} />
         </>
       )}
-      {decision.calibrated !== undefined && <CalibratedView decision={decision} />}
-      {decision.learned === undefined && scorerOf(decision) === "classic" && decision.factors.length > 0 && (
+      {isCalibrated(decision) && <CalibratedView decision={decision} />}
+      {decision.learned === undefined && !isCalibrated(decision) && decision.factors.length > 0 && (
         <Figure
           title="Contributions"
           sentence={`The score is ${decision.effectiveScore.toFixed(2)} of 10: ${segments.map(({ name, text }) => `${name} ${text}`).join(", ")}; together ${sum.toFixed(2)}.`}
@@ -90,6 +90,7 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
           keyOf={({ factor }) => factorName(factor)}
         />
       )}
+      {!isCalibrated(decision) && <CalibratedView decision={decision} />}
       <ol className="events" aria-label="What led to the tier">
         {decision.causes.map(({ kind, before, after, detail }) => (
           <li key={`${kind} ${detail}`}>
