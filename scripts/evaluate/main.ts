@@ -8,6 +8,7 @@ import { readRows, readSources } from "../train/rows.ts";
 import { gainTable, measureGain } from "./gain.ts";
 import { calibratedScores, classicScores, readScores, withHistory } from "./scores.ts";
 import { drawSheet } from "./sheet.ts";
+import { measureSpeed } from "./speed.ts";
 import { measureTiers, tierTable } from "./tiers.ts";
 
 const { values } = parseArgs({
@@ -34,5 +35,5 @@ const scorers = {
 };
 const gain = measureGain(rows, scorers, replicates);
 const tiers = measureTiers(rows, readSources(values.data), scorers, replicates);
-console.log(`${gainTable(gain)}\n\n${tierTable(tiers)}`);
+console.log(`${gainTable(gain)}\n\n${tierTable(tiers)}\n\n${measureSpeed(rows)}`);
 writeFileSync(values.out, drawSheet(gain, tiers));
