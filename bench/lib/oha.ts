@@ -25,17 +25,42 @@ export function parseOha(output: string): Latencies {
   return { p50Ms: p50 * 1_000, p99Ms: p99 * 1_000 };
 }
 
-export async function runOha(
+type Rate = Readonly<{ perSecond: number; seconds: number; connections: number }>;
+
+export async function runOha(request: LoadRequest, rate: Rate): Promise<Latencies> {
+  return parseOha(await oha(request, rate, "--latency-correction"));
+}
+
+export type Flood = Readonly<{ answered: number; refused: number; seconds: number }>;
+
+/** @throws Error when anything came back but 200 and 503 */
+export function parseFlood(output: string): Flood {
+  const report: { summary?: { total?: number }; statusCodeDistribution?: Record<string, number> } =
+    JSON.parse(output);
+  const { "200": answered = 0, "503": refused = 0, ...others } = report.statusCodeDistribution ?? {};
+  if (Object.keys(others).length > 0)
+    throw new Error(`oha: neither answered nor refused: ${Object.keys(others).join(", ")}`);
+  const seconds = report.summary?.total;
+  if (typeof seconds !== "number") throw new Error("oha measured no time");
+  return { answered, refused, seconds };
+}
+
+/** More requests than can be answered, at a fixed rate. */
+export const floodWithOha = async (request: LoadRequest, rate: Rate): Promise<Flood> =>
+  parseFlood(await oha(request, rate));
+
+function oha(
   { url, body, headers }: LoadRequest,
-  { perSecond, seconds, connections }: Readonly<{ perSecond: number; seconds: number; connections: number }>,
-): Promise<Latencies> {
+  { perSecond, seconds, connections }: Rate,
+  ...more: readonly string[]
+): Promise<string> {
   const file = join(temporaryFolder(), "body");
   writeFileSync(file, body);
   const command = [
-    ...[OHA, "--no-tui", "--output-format", "json", "--latency-correction", "-q", String(perSecond)],
+    ...[OHA, "--no-tui", "--output-format", "json", ...more, "-q", String(perSecond)],
     ...["-n", String(perSecond * seconds), "-c", String(connections), "-m", "POST", "-D", file],
     ...Object.entries(headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]),
     url,
   ];
-  return parseOha(await run(command, { core: LOAD_CORE, limitMs: (seconds + 30) * 1_000 }));
+  return run(command, { core: LOAD_CORE, limitMs: (seconds + 30) * 1_000 });
 }

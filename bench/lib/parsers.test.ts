@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { parseH2load } from "./h2load.ts";
-import { parseOha } from "./oha.ts";
+import { parseFlood, parseOha } from "./oha.ts";
 import { areWhole } from "./rounds.ts";
 
 const H2LOAD = `finished in 2.00s, 1841.50 req/s, 1.55MB/s
@@ -52,4 +52,10 @@ it("refuses latencies of answers that were no answers", () => {
   expect(() => parseOha(oha({ statusCodeDistribution: { "200": 499, "503": 1 } }))).toThrow("503");
   expect(() => parseOha(oha({ summary: { successRate: 0.99 } }))).toThrow("not every request");
   expect(() => parseOha(oha({ latencyPercentiles: { p50: null, p99: null } }))).toThrow("no latency");
+});
+
+it("counts what a flood was answered and refused, and takes nothing else for either", () => {
+  const flood = (statuses: object) => JSON.stringify({ summary: { total: 2 }, statusCodeDistribution: statuses });
+  expect(parseFlood(flood({ "200": 7, "503": 20 }))).toEqual({ answered: 7, refused: 20, seconds: 2 });
+  expect(() => parseFlood(flood({ "200": 7, "500": 1 }))).toThrow("neither answered nor refused: 500");
 });

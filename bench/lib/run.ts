@@ -4,6 +4,7 @@ import { coldTailCase } from "../cases/cold-tail.ts";
 import { completeCase } from "../cases/complete.ts";
 import { completeOnceCase } from "../cases/complete-once.ts";
 import { decisionCase } from "../cases/decision.ts";
+import { goodputCase } from "../cases/goodput.ts";
 import { growthCase } from "../cases/growth.ts";
 import { latencyCase } from "../cases/latency.ts";
 import { memoryCase } from "../cases/memory.ts";
@@ -23,6 +24,7 @@ export const CASES: readonly Case[] = [
   latencyCase,
   memoryCase,
   recordingCase,
+  goodputCase,
   growthCase,
   startCase,
   coldTailCase,

@@ -5,7 +5,7 @@ import { canRescore, rescore } from "../backtest/rescore.ts";
 import { shippedWeights } from "../scoring/weights.ts";
 import { scoreMeasured, scoreRequest } from "./score.ts";
 import { requestOf, scoringInputsOf } from "./scoring-inputs.ts";
-import { CLASSIC, decisionOf, requestWith, stateWith, WHEN_ALL_WERE_SERVED } from "./test-support.ts";
+import { CLASSIC, decisionOf, requestWith, stateWith, stepWith, WHEN_ALL_WERE_SERVED } from "./test-support.ts";
 import type { RoutingConfig } from "./types.ts";
 
 const CALIBRATED: RoutingConfig = { ...CLASSIC, scorer: "calibrated" };
@@ -52,21 +52,17 @@ describe("a configuration with the calibrated scorer", () => {
   });
 
   it("looks at a step's words as it does at a conversation's", () => {
-    const words = { name: "", description: "", prompt: HARD, paramsJson: "" };
-    const step = {
-      ...words,
-      type: "generate" as const,
-      inputDataBytes: 0,
-      switchCases: 0,
-      aggregations: 0,
-      mappedFields: 0,
-      hasConfiguration: false,
-      measured: {},
-    };
-    const hard = scoreRequest(requestWith({ step }), CALIBRATED).step?.score ?? -1;
-    const easy = scoreRequest(requestWith({ step: { ...step, prompt: EASY } }), CALIBRATED).step?.score ?? 11;
-    expect(hard).toBeGreaterThan(easy);
+    const scoreOf = (prompt: string) =>
+      scoreRequest(requestWith({ step: stepWith({ prompt }) }), CALIBRATED).step?.score ?? -1;
+    expect(scoreOf(HARD)).toBeGreaterThan(scoreOf(EASY));
   });
+});
+
+it("a step that is nothing but counts has its classic score, whichever scorer decides", () => {
+  const counted = requestWith({ step: stepWith({ measured: { promptCharacters: 9_000, conditions: 12 } }) });
+  const { calibrated, step } = scoreRequest(counted, CALIBRATED);
+  expect(calibrated).toBeUndefined();
+  expect(step).toEqual(scoreRequest(counted, CLASSIC).step);
 });
 
 describe("a scorer in the shadow", () => {
@@ -82,6 +78,7 @@ describe("a scorer in the shadow", () => {
           stepScore: decided.stepScore,
           effectiveScore: decided.effectiveScore,
           tier: scoreRequest(ask(text), CALIBRATED).tier,
+          differs: scoreRequest(ask(text), CALIBRATED).tier !== scoreRequest(ask(text), CLASSIC).tier,
         });
         expect(calibrated).toEqual(decided.calibrated);
       }),

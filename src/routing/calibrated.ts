@@ -12,16 +12,21 @@ export const looksAtTexts = ({
 }: Pick<RoutingConfig, "scorer" | "shadowScorer">): boolean =>
   scorer === "calibrated" || shadowScorer === "calibrated";
 
-/** @param factors of the classic scorer, of the same request */
+/**
+ * @param factors of the classic scorer, of the same request
+ * @returns undefined where there is no text to look at: of a step that is nothing but counts the classic score is what there is
+ */
 export function calibrateRequest(
   { step, chat }: RoutingRequest,
   factors: readonly ScoreFactor[],
   config: Pick<RoutingConfig, "calibration">,
-): CalibratedStep {
+): CalibratedStep | undefined {
+  const texts =
+    step !== undefined ? [step.name, step.description, step.prompt, step.paramsJson] : (chat?.texts ?? []);
+  if (texts.every((text) => text === "")) return undefined;
   const weights = shippedWeights();
   const scored: ScorableRequest = {
-    texts:
-      step !== undefined ? [step.name, step.description, step.prompt, step.paramsJson] : (chat?.texts ?? []),
+    texts,
     factors: Object.fromEntries(factors.map(({ name, score }) => [name, score])) as Record<
       ClassicFactor,
       number

@@ -115,7 +115,9 @@ function combine(
     return { effectiveScore };
   };
   const decided = effectiveWith(step?.score);
-  const shadow = known.shadow ?? shadowOf(config, scoreBy, (score) => effectiveWith(score).effectiveScore);
+  const tier = selectTier(decided.effectiveScore, config.thresholds);
+  const effectiveOf = (score: number) => effectiveWith(score).effectiveScore;
+  const shadow = known.shadow ?? shadowOf(config, scoreBy, effectiveOf, tier);
   return {
     agentScore: agent.score,
     agentScoreSource: agent.source,
@@ -124,7 +126,7 @@ function combine(
     ...decided,
     ...(calibrated !== undefined && { calibrated }),
     ...(shadow !== undefined && { shadow }),
-    tier: selectTier(decided.effectiveScore, config.thresholds),
+    tier,
     inputTokens,
   };
 }
@@ -133,11 +135,13 @@ function shadowOf(
   { shadowScorer: scorer, thresholds }: RoutingConfig,
   scoreBy: Readonly<Record<ScorerName, number | undefined>>,
   effectiveWith: (stepScore: number) => number,
+  decidedTier: Tier,
 ): ShadowScore | undefined {
   const stepScore = scorer && scoreBy[scorer];
   if (scorer === undefined || stepScore === undefined) return undefined;
   const effectiveScore = effectiveWith(stepScore);
-  return { scorer, stepScore, effectiveScore, tier: selectTier(effectiveScore, thresholds) };
+  const tier = selectTier(effectiveScore, thresholds);
+  return { scorer, stepScore, effectiveScore, tier, differs: tier !== decidedTier };
 }
 
 /** Of an agent of whom nothing is known: what its caller states, and the step. */

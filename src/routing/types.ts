@@ -252,6 +252,8 @@ export type CalibratedStep = CalibratedScore & Readonly<{ weightsVersion: string
 
 /** What another scoring rule would have come to. */
 export type ShadowScore = Readonly<{
+  /** The tier is not that of the score that decided. */
+  differs: boolean;
   scorer: ScorerName;
   stepScore: number;
   effectiveScore: number;

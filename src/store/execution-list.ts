@@ -19,6 +19,8 @@ export type ExecutionFilter = Readonly<{
   /** All of them. */
   labels?: Readonly<Record<string, string>>;
   minCostNanoUsd?: bigint;
+  /** Where a scorer in the shadow would have picked another tier. */
+  shadowDiffers?: true;
   /** Whose they are. */
   keyId?: string;
 }>;
@@ -62,6 +64,7 @@ export const listExecutions = (
   if (filter.minCostNanoUsd !== undefined) {
     query = query.where(sql<boolean>`cost_nano_usd >= ${filter.minCostNanoUsd}`);
   }
+  if (filter.shadowDiffers) query = query.where(sql<boolean>`(decision #>> '{shadow,differs}') = 'true'`);
   if (after) {
     const at = sql`timestamptz 'epoch' + ${after.createdAtUs}::bigint * interval '1 microsecond'`;
     query = query.where(sql<boolean>`(created_at, execution_id) < (${at}, ${after.executionId})`);

@@ -6,6 +6,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
 import type { BacktestReport } from "../../gen/modeltier/v1/backtest_pb.js";
+import { Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import type { RoutingConfig } from "../../gen/modeltier/v1/routing_config_pb.js";
@@ -156,6 +157,28 @@ describe("the calibrated scorer", () => {
     expect(report?.executions).toBe(BigInt(ids.length));
     expect(report?.withoutInputs).toBe(0n);
     expect(report?.candidate?.cost?.costNanoUsd).toBeGreaterThan(0n);
+  });
+});
+
+describe("the list of executions", () => {
+  it("shows those where the scorer in the shadow would have picked another tier", async () => {
+    const agreed = await ask(HARD);
+    const { completed } = await createClient(RouterService, grpc()).completeOnce({
+      request: {
+        routing: { case: "route", value: { agentId: "torn", agentAis: { combinedScore: 2.5 } } },
+        messages: [{ role: Role.USER, parts: [{ content: { case: "text", value: `${HARD} [tokens=3]` } }] }],
+      },
+    });
+    const torn = completed?.executionId ?? "";
+    for (const id of [agreed, torn]) await decisionKept(id);
+    const { executions } = await analytics().listExecutions({ shadowDiffers: true });
+    expect(executions.map(({ executionId }) => executionId)).toEqual([torn]);
+    const opened = await openPage(browser, service.httpUrl);
+    await opened.open("/executions");
+    await opened.page.getByLabel("Scorer in the shadow").selectOption("picks another tier");
+    await opened.page.getByRole("heading", { level: 1, name: /^The 1 that match/ }).waitFor();
+    await opened.page.getByRole("cell", { name: "torn" }).waitFor();
+    await opened.close();
   });
 });
 

@@ -15,6 +15,8 @@ const NOON = Date.parse("2026-03-29T12:00:00Z");
 const kimi = { provider: "kimi", model: "kimi-k2-0905-preview" };
 const claude = { provider: "anthropic", model: "claude-opus-4-1" };
 
+const aShadow = { scorer: "calibrated" as const, stepScore: 7, effectiveScore: 7, tier: "powerful" as const };
+
 /** Two at a time in the same millisecond, so that a page may end between them. */
 const recorded: readonly ExecutionRecord[] = Array.from({ length: 60 }, (_, index) =>
   anExecution(`exec-${String(index).padStart(2, "0")}`, {
@@ -23,7 +25,11 @@ const recorded: readonly ExecutionRecord[] = Array.from({ length: 60 }, (_, inde
     sessionId: index % 4 === 0 ? "" : `session-${index % 5}`,
     intent: index % 2 === 0 ? "generate" : "extract",
     served: index % 7 === 0 ? claude : kimi,
-    decision: { ...aDecision, tier: index % 7 === 0 ? "powerful" : "balanced" },
+    decision: {
+      ...aDecision,
+      tier: index % 7 === 0 ? "powerful" : "balanced",
+      ...(index % 3 === 0 && { shadow: { ...aShadow, differs: index % 2 === 0 } }),
+    },
     status: index % 10 === 0 ? "failed" : "ok",
     costNanoUsd: BigInt(index) * 1_000n,
     labels: { team: `team-${index % 3}`, stage: index % 2 === 0 ? "test" : "live" },
@@ -41,6 +47,7 @@ const matches = (record: ExecutionRecord, filter: ExecutionFilter): boolean =>
   (filter.intent === undefined || record.intent === filter.intent) &&
   (filter.sessionId === undefined || record.sessionId === filter.sessionId) &&
   (filter.minCostNanoUsd === undefined || record.costNanoUsd >= filter.minCostNanoUsd) &&
+  (filter.shadowDiffers === undefined || record.decision.shadow?.differs === true) &&
   Object.entries(filter.labels ?? {}).every(([key, value]) => record.labels[key] === value);
 
 const second = fc.integer({ min: -1, max: 31 }).map((seconds) => new Date(NOON + seconds * 1_000));
@@ -56,6 +63,7 @@ const aFilter: fc.Arbitrary<ExecutionFilter> = fc.record(
     intent: fc.constantFrom("generate", "extract"),
     sessionId: fc.constantFrom("session-1", "session-3"),
     minCostNanoUsd: fc.constantFrom(1_000n, 30_000n, 59_000n),
+    shadowDiffers: fc.constant(true as const),
     labels: fc.constantFrom<Record<string, string>>(
       { team: "team-1" },
       { team: "team-0", stage: "live" },

@@ -57,6 +57,7 @@ function readFilter(found: Violations, request: ListExecutionsRequest): Executio
     ...readLabels(found, request.labels),
     ...(request.intent !== ProtoIntent.UNSPECIFIED && { intent: stepTypeFromProto(request.intent) }),
     ...(request.minCostNanoUsd > 0n && { minCostNanoUsd: request.minCostNanoUsd }),
+    ...(request.shadowDiffers && { shadowDiffers: true as const }),
   };
 }
 

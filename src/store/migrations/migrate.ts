@@ -16,6 +16,7 @@ import { storedPrompts } from "./0012-stored-prompts.ts";
 import { retention } from "./0013-retention.ts";
 import { keyLimits } from "./0014-key-limits.ts";
 import { agentScores } from "./0015-agent-scores.ts";
+import { shadowDisagreements } from "./0016-shadow-disagreements.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -46,6 +47,7 @@ export const MIGRATIONS: readonly Migration[] = [
   retention,
   keyLimits,
   agentScores,
+  shadowDisagreements,
 ];
 
 /** Any number will do, as long as it is the same in every replica and every release. */

@@ -24,6 +24,7 @@ export function filterOf(
     tier: Number(query.get("tier") ?? 0) as Tier,
     status: Number(query.get("status") ?? 0),
     intent: Number(query.get("intent") ?? 0),
+    shadowDiffers: query.get("shadow") === "differs",
     minCostNanoUsd: findNanoUsd(query.get("min") ?? "") ?? 0n,
     ...(hours > 0 && { window: { start: timestampFromDate(new Date(start)) } }),
   };

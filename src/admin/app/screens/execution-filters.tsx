@@ -81,6 +81,7 @@ export function ExecutionFilters({ query }: { query: URLSearchParams }) {
               {isWrong && "✕ This is no amount: write 0.001"}
             </span>
           </div>
+          {choice("shadow", "Scorer in the shadow", [["differs", "picks another tier"]])}
           {choice("hours", "When", Object.entries(HOURS))}
         </div>
       </details>
