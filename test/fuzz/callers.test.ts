@@ -56,7 +56,7 @@ it(
 it(
   "R18 the JSON of every RPC is answered, or refused by the field that is wrong",
   async () => {
-    await check(await connectPart(target), 400, ["Route ok", "Complete ok", "Route invalid_argument"]);
+    await check(await connectPart(target), 600, ["Route ok", "Complete ok", "Route invalid_argument"]);
   },
   LONGEST_MS,
 );
