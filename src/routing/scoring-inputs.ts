@@ -36,6 +36,8 @@ export type ScoringInputs = Readonly<{
   session?: 1;
   /** What was known to be cached of the session, at the target that was weighed. */
   warm?: Readonly<{ target: ModelTarget; tokens: number }>;
+  /** With which probability each tier could have been chosen, where chance had a part. Absent: the chosen one was certain. */
+  propensities?: Readonly<Record<Tier, number>>;
 }>;
 
 /** What route() reads of a recorded request in place of its texts. */
