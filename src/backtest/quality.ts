@@ -35,13 +35,17 @@ class Metric {
   #recorded = 0;
   #model = newFleet();
 
-  constructor(readonly scale: (share: number) => number) {}
+  readonly #scale: (share: number) => number;
+
+  constructor(scale: (share: number) => number) {
+    this.#scale = scale;
+  }
 
   add(share: number, execution: RecordedExecution, candidate: Rescored): void {
     const { tier, served, stepScore, inputs } = execution;
     const step = stepScore === undefined ? {} : { step: stepScore };
     const { tiers } = learnedScore(this.#model, newAgent(), { ...step, nowMs: ANY_TIME }, SETTINGS);
-    const reward = this.scale(share);
+    const reward = this.#scale(share);
     this.#recorded += reward;
     this.#sums = addCall(this.#sums, {
       tier,
@@ -49,7 +53,7 @@ class Metric {
       propensities: inputs?.propensities ?? certain(tier),
       candidate: certain(candidate.tier),
       isElsewhere: candidate.tier === tier && targetKey(candidate.target) !== targetKey(served),
-      expected: valuesOf((one) => this.scale(tiers[one].quality)),
+      expected: valuesOf((one) => this.#scale(tiers[one].quality)),
     });
     const outcome = { tier, quality: share, atMs: ANY_TIME, ...step };
     this.#model = learn(this.#model, newAgent(), outcome, SETTINGS).fleet;
