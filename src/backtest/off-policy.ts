@@ -137,7 +137,7 @@ export function offPolicyAnswer(sums: OffPolicySums, limits = DEFAULT_LIMITS): O
 
 function refusal(sums: OffPolicySums, effectiveCalls: number, limits: OffPolicyLimits): string | undefined {
   const { calls, uncovered, largest, w } = sums;
-  if (calls === 0) return "There are no calls with logged propensities.";
+  if (calls === 0) return "Nothing is known of how any of these calls went.";
   const share = uncovered / calls;
   if (share > limits.mostUncovered) {
     return `${percent(share)} of the candidate's choices could never have been made when these calls were: their outcomes are not known. Explore near the thresholds for a while, or ask about a candidate closer to what ran.`;

@@ -175,7 +175,14 @@ export function decisionToProto(decisionId: string, decision: Decision): Routing
     reason: decision.reason,
     cache: cache && cacheToProto(cache),
     learned: learned && learnedToProto(learned),
+    ...expectedSuccess(decision),
   };
+}
+
+/** Of the chosen tier; where none of the agent's outcomes counts any more, it is only what is stated of it. */
+function expectedSuccess({ tier, learned }: Decision): { expectedSuccess?: number } {
+  const known = learned?.tiers[tier];
+  return known === undefined || known.evidence < 1 ? {} : { expectedSuccess: known.quality };
 }
 
 export const learnedToProto = ({ benefit, tiers, trust, moved }: LearnedScore): ProtoLearnedScore => ({

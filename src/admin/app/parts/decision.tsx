@@ -114,6 +114,14 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
           , <Count value={decision.estimatedInputTokens} /> tokens in, at most{" "}
           <Count value={decision.estimatedOutputTokens} /> out
         </dd>
+        {decision.expectedSuccess !== undefined && (
+          <>
+            <dt>Expected success</dt>
+            <dd>
+              {percent(decision.expectedSuccess)} in {tierName(decision.tier)}, by this agent's outcomes
+            </dd>
+          </>
+        )}
         <dt>Configuration</dt>
         <dd>
           {decision.configVersion === 0n ? `preset ${decision.preset}` : `v${decision.configVersion}`}, scored
