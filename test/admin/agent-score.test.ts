@@ -138,7 +138,7 @@ describe("what was learned of an agent", () => {
     const opened = await openPage(browser, service.httpUrl);
     await opened.open(`/executions/${executionId}`);
     await opened.page.getByText(/\d %\s+in powerful, by this agent's outcomes/).waitFor();
-    await opened.page.context().close();
+    await opened.close();
   });
 
   it("says of an agent that nobody knows what its caller would have to state", async () => {

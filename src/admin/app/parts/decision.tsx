@@ -1,7 +1,7 @@
 /** A decision that explains itself: the score as a bar of what it is made of, the causes, and what was passed over. */
 import type { RoutingDecision } from "../../../../gen/modeltier/v1/routing_pb.js";
 import { PriceStatus } from "../../../../gen/modeltier/v1/routing_pb.js";
-import { exactCount } from "../text/format.ts";
+import { exactCount, percent } from "../text/format.ts";
 import { causeName, factorName, tierName } from "../text/names.ts";
 import { Key, type Segment, StackedBar } from "./charts.tsx";
 import { Evidence, WhatMovedIt } from "./learned.tsx";
