@@ -221,17 +221,16 @@ describe("how well a candidate would have done", () => {
 
   it("is known of tiers that chance has chosen, with the probability they had", async () => {
     const of = { fast: 0.25, balanced: 0.5, powerful: 0.25 };
-    const { targets } = resolveDocument(BASE, 0, CATALOGUE).tiers.balanced;
-    const [first] = targets;
-    if (first === undefined) throw new Error("balanced has no target");
+    const config = resolveDocument(allBalanced, 0, CATALOGUE);
     // Balanced answers well, and the others do not: half of the calls went there.
-    const explored = EXECUTIONS.map((execution, n) => {
+    const explored = EXECUTIONS.map((execution, n): RecordedExecution => {
       const tier = n % 2 === 0 ? "balanced" : n % 4 === 1 ? "fast" : "powerful";
-      const inputs = { ...(execution.inputs as object), propensities: of } as RecordedExecution["inputs"];
-      const { target: _, tier: __, minimumTier: ___, ...free } = inputs as NonNullable<typeof inputs>;
-      const served = tier === "balanced" ? first : { provider: "openai", model: "gpt-99" };
-      return { ...execution, tier, served, inputs: free, outcome: { success: Number(tier === "balanced") } };
-    }) as readonly RecordedExecution[];
+      if (execution.inputs === undefined) throw new Error("it has no inputs");
+      const inputs = { ...execution.inputs, propensities: of };
+      const asked = rescore({ ...execution, tier, inputs }, { config, state: STATE, billedBy: CATALOGUE });
+      const served = asked?.target ?? execution.served;
+      return { ...execution, tier, served, inputs, outcome: { success: Number(tier === "balanced") } };
+    });
     const answer = (await qualityOf(allBalanced, explored))?.success.answer;
     if (answer?.kind !== "estimate") throw new Error(`refused: ${answer?.reason}`);
     expect(answer.snips.value).toBe(1);

@@ -140,7 +140,7 @@ describe("outcomes of everyone's calls", () => {
   });
 
   it("say nothing of a target that they are not of", () => {
-    const other = { ...dear.tiers.fast, targets: [{ provider: "openai", model: "gpt-4.1" }] };
+    const other = { ...dear.tiers.fast, targets: [{ provider: "openai", model: "gpt-5.4-mini" }] };
     const candidate = { ...dear, tiers: { ...dear.tiers, fast: other } };
     expect(outperformed({ seen: seen(400, 0.7, 0.9) }, candidate)).toEqual([]);
   });
