@@ -182,6 +182,63 @@ describe("a backtest", () => {
   });
 });
 
+describe("how well a candidate would have done", () => {
+  /** Every second call succeeded; every call was rated 4. */
+  const known = EXECUTIONS.map((execution, n) => ({
+    ...execution,
+    outcome: { success: n % 2, quality: 4 },
+  }));
+  const qualityOf = async (document: ConfigDocument, executions: readonly RecordedExecution[]) =>
+    (await backtest(document, executions)).report?.quality;
+  const allBalanced = { ...BASE, thresholds: { balancedFrom: 0, balancedTo: 10 }, failureLimit: 0 };
+
+  it("is what was recorded where it would have chosen the same", async () => {
+    const quality = await qualityOf(BASE, known);
+    for (const [estimate, value] of [
+      [quality?.success, 0.5],
+      [quality?.quality, 4],
+    ] as const) {
+      expect(estimate).toMatchObject({ recorded: value, answer: { kind: "estimate", calls: 500 } });
+      expect(estimate?.answer).toMatchObject({ ips: { value }, snips: { value }, effectiveCalls: 500 });
+      if (estimate?.answer.kind !== "estimate") throw new Error("there is no estimate");
+      expect(estimate.answer.doublyRobust?.value).toBeCloseTo(value, 6);
+    }
+  });
+
+  it("is refused where other tiers would have been chosen, or other models in the same tier", async () => {
+    const refused = { answer: { kind: "refused", reason: expect.stringContaining("could never have been") } };
+    expect((await qualityOf(allBalanced, known))?.success).toMatchObject(refused);
+    const target = { provider: "openai", model: "gpt-4o" };
+    const moved = { ...BASE, tiers: { ...BASE.tiers, balanced: { ...BASE.tiers.balanced, targets: [target] } } };
+    expect((await qualityOf(moved, known))?.success).toMatchObject(refused);
+  });
+
+  it("is refused where nothing is known of the calls", async () => {
+    expect((await qualityOf(BASE, EXECUTIONS))?.quality).toEqual({
+      answer: expect.objectContaining({ kind: "refused", calls: 0 }),
+    });
+  });
+
+  it("is known of tiers that chance has chosen, with the probability they had", async () => {
+    const of = { fast: 0.25, balanced: 0.5, powerful: 0.25 };
+    const config = resolveDocument(allBalanced, 0, CATALOGUE);
+    // Balanced answers well, and the others do not: half of the calls went there.
+    const explored = EXECUTIONS.map((execution, n): RecordedExecution => {
+      const tier = n % 2 === 0 ? "balanced" : n % 4 === 1 ? "fast" : "powerful";
+      if (execution.inputs === undefined) throw new Error("it has no inputs");
+      const inputs = { ...execution.inputs, propensities: of };
+      const asked = rescore({ ...execution, tier, inputs }, { config, state: STATE, billedBy: CATALOGUE });
+      const served = asked?.target ?? execution.served;
+      return { ...execution, tier, served, inputs, outcome: { success: Number(tier === "balanced") } };
+    });
+    const answer = (await qualityOf(allBalanced, explored))?.success.answer;
+    if (answer?.kind !== "estimate") throw new Error(`refused: ${answer?.reason}`);
+    expect(answer.snips.value).toBe(1);
+    expect(answer.ips.value).toBeCloseTo(1, 6);
+    expect(answer.effectiveCalls).toBe(250);
+  });
+});
+
 describe("a session's warm cache", () => {
   it("is weighed again as it was", () => {
     const request = {

@@ -11,6 +11,8 @@ export type LoggedCall = Readonly<{
   propensities: TierValues;
   /** With which probability the candidate would call each. */
   candidate: TierValues;
+  /** In the tier that was called the candidate would ask another model: what that would have answered is not known. */
+  isElsewhere?: boolean;
   /** What a model made without this call's outcome expects of each tier; on every call or on none. */
   expected?: TierValues;
 }>;
@@ -48,7 +50,7 @@ export const NO_CALLS: OffPolicySums = {
 
 /** @throws RangeError naming what is no probability or no number, or a tier that was called with probability 0 */
 export function addCall(sums: OffPolicySums, call: LoggedCall): OffPolicySums {
-  const { tier, reward, propensities, candidate, expected } = call;
+  const { tier, reward, propensities, candidate, isElsewhere = false, expected } = call;
   assertProbabilities("propensities", propensities);
   assertProbabilities("candidate", candidate);
   if (!Number.isFinite(reward)) throw new RangeError(`reward must be a finite number, not ${reward}`);
@@ -57,8 +59,10 @@ export function addCall(sums: OffPolicySums, call: LoggedCall): OffPolicySums {
   }
   const wrong = expected && TIERS.find((one) => !Number.isFinite(expected[one]));
   if (wrong !== undefined) throw new RangeError(`expected.${wrong} must be a finite number`);
-  const w = candidate[tier] / propensities[tier];
-  const uncovered = total((one) => (propensities[one] === 0 ? candidate[one] : 0));
+  const w = isElsewhere ? 0 : candidate[tier] / propensities[tier];
+  const uncovered = total((one) =>
+    propensities[one] === 0 || (isElsewhere && one === tier) ? candidate[one] : 0,
+  );
   const direct = expected === undefined ? 0 : total((one) => candidate[one] * expected[one]);
   const robust = expected === undefined ? 0 : direct + w * (reward - expected[tier]);
   return {
@@ -133,7 +137,7 @@ export function offPolicyAnswer(sums: OffPolicySums, limits = DEFAULT_LIMITS): O
 
 function refusal(sums: OffPolicySums, effectiveCalls: number, limits: OffPolicyLimits): string | undefined {
   const { calls, uncovered, largest, w } = sums;
-  if (calls === 0) return "There are no calls with logged propensities.";
+  if (calls === 0) return "Nothing is known of how any of these calls went.";
   const share = uncovered / calls;
   if (share > limits.mostUncovered) {
     return `${percent(share)} of the candidate's choices could never have been made when these calls were: their outcomes are not known. Explore near the thresholds for a while, or ask about a candidate closer to what ran.`;

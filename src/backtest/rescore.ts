@@ -26,7 +26,7 @@ export const ASSUMPTIONS: readonly string[] = [
   "Where the same model would have served, its cost is what was billed.",
   "Where another model would have served, it is given the tokens that were used; the interval lets its output be from half to twice as long (within its cap) and its input be counted from 15 % fewer to 15 % more tokens, with nothing read from a cache at the upper end.",
   "Where the configuration has agents' scores learned, nothing is taken to be known of an agent: its stated score and the step count.",
-  "Budgets of keys and agents are not applied again, and quality is not estimated.",
+  "Budgets of keys and agents are not applied again.",
 ];
 
 export type Rescored = Readonly<{

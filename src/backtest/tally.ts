@@ -1,6 +1,7 @@
 /** The sums of a backtest. What it keeps does not grow with the executions, only with the names among them, up to a limit. */
 import { type ModelTarget, TIERS, type Tier, targetKey } from "../routing/types.ts";
 import type { RecordedExecution } from "../store/recorded-executions.ts";
+import { QUALITY_ASSUMPTIONS, QualityTally } from "./quality.ts";
 import { ASSUMPTIONS, type Rescored } from "./rescore.ts";
 import type { BacktestReport, CostRange, CostSum, Group, Share, Side } from "./types.ts";
 
@@ -103,6 +104,7 @@ export class Tally {
   readonly #flows = new Map<string, { from: Tier; to: Tier; executions: number }>();
   readonly #agents = new GroupTally();
   readonly #intents = new GroupTally();
+  readonly #quality = new QualityTally();
   #window: { from: Date; to: Date } | undefined;
 
   add(execution: RecordedExecution, candidate: Rescored): void {
@@ -110,6 +112,7 @@ export class Tally {
     const cost = execution.isPriced ? exactly(execution.costNanoUsd) : undefined;
     const isMoved = candidate.tier !== tier;
     this.#executions += 1;
+    this.#quality.add(execution, candidate);
     if (isMoved) this.#tierChanges += 1;
     if (targetKey(candidate.target) !== targetKey(served)) this.#targetChanges += 1;
     this.#recorded.add(tier, served, cost);
@@ -137,7 +140,8 @@ export class Tally {
       flows: [...this.#flows.values()].sort((a, b) => b.executions - a.executions),
       byAgent: this.#agents.groups,
       byIntent: this.#intents.groups,
-      assumptions: ASSUMPTIONS,
+      assumptions: [...ASSUMPTIONS, ...QUALITY_ASSUMPTIONS],
+      quality: this.#quality.report,
       ...(this.#window !== undefined && { window: this.#window }),
     };
   }

@@ -1,4 +1,5 @@
 import type { ModelTarget, Tier } from "../routing/types.ts";
+import type { QualityReport } from "./quality.ts";
 
 /** In nano-USD. What is known has three equal amounts. */
 export type CostRange = Readonly<{ cost: bigint; lowest: bigint; highest: bigint }>;
@@ -41,6 +42,7 @@ export type BacktestReport = Readonly<{
   byAgent: readonly Group[];
   byIntent: readonly Group[];
   assumptions: readonly string[];
+  quality: QualityReport;
   /** Of the oldest and the newest execution; absent: there were none. */
   window?: Readonly<{ from: Date; to: Date }>;
 }>;

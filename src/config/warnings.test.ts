@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { learn, newAgent, newFleet } from "../agent-score/agent-score.ts";
+import { DEFAULT_LEARNING } from "../agent-score/types.ts";
 import { PRESETS } from "../routing/presets.ts";
 import type { RoutingConfig } from "../routing/types.ts";
 import { documentOf } from "./document.ts";
@@ -93,6 +95,54 @@ describe("warnings", () => {
 
   it("name targets whose price nobody knows", () => {
     expect(kinds(withFirst("fast", "openai", "gpt-99"))).toEqual(["unknown_price tiers.fast.targets[0]"]);
+  });
+});
+
+describe("outcomes of everyone's calls", () => {
+  /** Fast first asks the dearer of the two. */
+  const config = withFirst("fast", "openai", "gpt-4o");
+  const cheap = { ...config.tiers.balanced, targets: [{ provider: "openai", model: "gpt-4o-mini" }] };
+  const dear: RoutingConfig = { ...config, tiers: { ...config.tiers, balanced: cheap } };
+  /** `success` of `n` calls on each tier, on steps of the same score. */
+  const seen = (n: number, fast: number, balanced: number) => {
+    let fleet = newFleet();
+    for (let i = 0; i < n; i += 1) {
+      for (const [tier, share] of [
+        ["fast", fast],
+        ["balanced", balanced],
+      ] as const) {
+        const quality = Number((i * 37) % 100 < share * 100);
+        fleet = learn(fleet, newAgent(), { tier, quality, step: 5, atMs: 1 }, DEFAULT_LEARNING).fleet;
+      }
+    }
+    return { fleet, tiers: dear.tiers, nowMs: 1 };
+  };
+  const outperformed = (facts: Partial<WarningFacts>, candidate = dear) =>
+    listWarnings(candidate, { ...FACTS, ...facts }).filter(({ kind }) => kind === "outperformed_tier");
+
+  it("name a tier that costs more than another and succeeds less", () => {
+    const [warning, ...more] = outperformed({ seen: seen(400, 0.7, 0.9) });
+    expect(more).toEqual([]);
+    expect(warning).toMatchObject({ path: "tiers.fast.targets[0]" });
+    expect(warning?.message).toBe(
+      "fast costs more than balanced and succeeds less: 70 % of its steps, where balanced is expected to do 90 % (400 and 400 outcomes); ask openai/gpt-4o-mini there, too",
+    );
+  });
+
+  it("say nothing of a tier that costs more and succeeds more, or as often", () => {
+    expect(outperformed({ seen: seen(400, 0.95, 0.8) })).toEqual([]);
+    expect(outperformed({ seen: seen(400, 0.8, 0.8) })).toEqual([]);
+    expect(outperformed({})).toEqual([]);
+  });
+
+  it("say nothing while they are few", () => {
+    expect(outperformed({ seen: seen(90, 0.5, 0.95) })).toEqual([]);
+  });
+
+  it("say nothing of a target that they are not of", () => {
+    const other = { ...dear.tiers.fast, targets: [{ provider: "openai", model: "gpt-5.4-mini" }] };
+    const candidate = { ...dear, tiers: { ...dear.tiers, fast: other } };
+    expect(outperformed({ seen: seen(400, 0.7, 0.9) }, candidate)).toEqual([]);
   });
 });
 

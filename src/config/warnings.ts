@@ -12,6 +12,7 @@ import {
 } from "../routing/types.ts";
 import type { ConfigDocument } from "./document.ts";
 import { type Dominated, listDominated, TYPICAL_CALL } from "./dominated.ts";
+import { listOutperformed, type Outperformed, type SeenOutcomes } from "./outperformed.ts";
 
 export type ConfigWarning = Readonly<{
   path: string;
@@ -19,6 +20,7 @@ export type ConfigWarning = Readonly<{
     | "retired_target"
     | "dominated_target"
     | "dominated_tier"
+    | "outperformed_tier"
     | "missing_key"
     | "unknown_price"
     | "overridden_variable"
@@ -32,6 +34,8 @@ export type WarningFacts = Readonly<{
   /** The sandbox answers: no key is needed, and every model is served. */
   sandbox: boolean;
   providers: ReadonlyMap<string, ProviderAvailability>;
+  /** Absent: nothing was learned of outcomes. */
+  seen?: SeenOutcomes;
 }>;
 
 export function listWarnings(config: RoutingConfig, facts: WarningFacts): readonly ConfigWarning[] {
@@ -43,6 +47,7 @@ export function listWarnings(config: RoutingConfig, facts: WarningFacts): readon
     ),
     ...listDominated(config, facts.today).map((found) => warnOfDominated(found, config)),
     ...TIERS.slice(1).flatMap((tier, index) => warnOfOrder(TIERS[index] ?? tier, tier, config, facts)),
+    ...(facts.seen === undefined ? [] : listOutperformed(config, facts.seen, facts.today).map(warnOfOutcomes)),
   ];
 }
 
@@ -78,6 +83,12 @@ function warnOfDominated({ tier, index, by, byTier }: Dominated, { tiers }: Rout
   const place = byTier === tier ? "which is asked after it" : `which ${byTier} trusts`;
   const message = `${target?.provider}/${target?.model} costs more than ${by.provider}/${by.model}, ${place}, and offers nothing that it lacks: ask ${by.provider}/${by.model} first`;
   return { path: `tiers.${tier}.targets[${index}]`, kind: "dominated_target", message };
+}
+
+function warnOfOutcomes({ tier, by, first, success, outcomes }: Outperformed): ConfigWarning {
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const message = `${tier} costs more than ${by} and succeeds less: ${percent(success.own)} of its steps, where ${by} is expected to do ${percent(success.other)} (${Math.round(outcomes.own)} and ${Math.round(outcomes.other)} outcomes); ask ${first.provider}/${first.model} there, too`;
+  return { path: `tiers.${tier}.targets[0]`, kind: "outperformed_tier", message };
 }
 
 /** A weaker tier whose first choice costs no less than the stronger one's is worth nobody's while. */

@@ -11,6 +11,7 @@ import type {
   RoutingRequest,
   StepType,
   Tier,
+  TriedTier,
   WarmCache,
 } from "./types.ts";
 
@@ -38,6 +39,8 @@ export type ScoringInputs = Readonly<{
   session?: 1;
   /** What was known to be cached of the session, at the target that was weighed. */
   warm?: Readonly<{ target: ModelTarget; tokens: number }>;
+  /** With which probability each tier could have been chosen, where chance had a part. Absent: the chosen one was certain. */
+  propensities?: Readonly<Record<Tier, number>>;
 }>;
 
 /** What route() reads of a recorded request in place of its texts. */
@@ -55,7 +58,8 @@ export type MeasuredRequest = Readonly<{
  */
 export function scoringInputsOf(request: RoutingRequest, decision: Decision): ScoringInputs {
   const { step, constraints, sampling, budgetRemainingTokens } = request;
-  const { cache, calibrated } = decision;
+  const { cache, calibrated, learned } = decision;
+  const exploration = learned?.exploration;
   const needs = (Object.keys(request.needs) as (keyof Needs)[]).filter((need) => request.needs[need]);
   const measured = measuredOf(decision);
   return {
@@ -69,6 +73,7 @@ export function scoringInputsOf(request: RoutingRequest, decision: Decision): Sc
     ...(calibrated !== undefined && {
       calibrated: [calibrated.raw, calibrated.weightsVersion] as const,
     }),
+    ...(exploration !== undefined && { propensities: propensitiesOf(exploration) }),
     inputTokens: decision.estimatedInputTokens,
     ...(budgetRemainingTokens !== undefined && { budget: budgetRemainingTokens }),
     ...(request.previousFailures > 0 && { failures: request.previousFailures }),
@@ -79,6 +84,15 @@ export function scoringInputsOf(request: RoutingRequest, decision: Decision): Sc
     ...(cache !== undefined && { warm: { target: cache.target, tokens: cache.warmTokens } }),
   };
 }
+
+/** What was drawn between two tiers. */
+const propensitiesOf = ({ usual, other, probability }: TriedTier): NonNullable<ScoringInputs["propensities"]> => ({
+  fast: 0,
+  balanced: 0,
+  powerful: 0,
+  [usual]: 1 - probability,
+  [other]: probability,
+});
 
 function measuredOf({ factors }: Decision): ScoringInputs["measured"] {
   const of = (name: string) => factors.find((factor) => factor.name === name)?.measurement ?? 0;

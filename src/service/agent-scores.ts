@@ -2,7 +2,7 @@
 import { performance } from "node:perf_hooks";
 import { KnownAgents } from "../agent-score/known-agents.ts";
 import { learningSettings } from "../agent-score/settings.ts";
-import type { AgentHistory } from "../agent-score/types.ts";
+import type { AgentHistory, Level } from "../agent-score/types.ts";
 import type { RoutingConfig } from "../routing/types.ts";
 import { learnOutcomes, readLatestStates, readStates } from "../store/agent-scores.ts";
 import type { OpenDatabase } from "../store/database.ts";
@@ -27,6 +27,8 @@ export type AgentScoresParts = Readonly<{
 export type AgentScores = Readonly<{
   /** What was learned of an agent, where that counts; from memory. */
   historyOf(agentId: string): AgentHistory | undefined;
+  /** What was learned of everyone; from memory, where it counts. */
+  fleet(): Level | undefined;
   stop(): void;
 }>;
 
@@ -113,6 +115,7 @@ export function startAgentScores(parts: AgentScoresParts): AgentScores {
       if (config().agentScore?.serve !== true) return undefined;
       return { fleet: known.fleet, agent: known.find(agentId), nowMs: Date.now() };
     },
+    fleet: () => (config().agentScore?.serve === true ? known.fleet : undefined),
     stop() {
       learner.stop();
       reader.stop();

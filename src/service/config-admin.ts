@@ -1,5 +1,6 @@
 /** ConfigService over the configuration of this process. */
 import { performance } from "node:perf_hooks";
+import type { Level } from "../agent-score/types.ts";
 import { runBacktest } from "../backtest/run.ts";
 import { ConfigStoreUnavailableError } from "../config/errors.ts";
 import { listOverridden, listWarnings } from "../config/warnings.ts";
@@ -18,19 +19,27 @@ export type ConfigAdminDeps = Readonly<{
   settings: () => Settings;
   database: Pick<OpenDatabase, "db">;
   state: () => ProviderState;
+  /** What outcomes have taught of everyone's calls; undefined: nothing that counts. */
+  fleet: () => Level | undefined;
 }>;
 
-export function configAdmin({ configuration, settings, database, state }: ConfigAdminDeps): ServiceEntry {
+export function configAdmin({ configuration, settings, database, state, fleet: fleetNow }: ConfigAdminDeps): ServiceEntry {
   const { active, versions, resolve, validate, environment } = configuration;
   /** What is known of the providers once the document's own are among them. */
   const availability = (document: Parameters<typeof validate>[0]) =>
     customAvailability(state().providers, document.customProviders, settings(), state().sandbox);
+  const seen = () => {
+    const fleet = fleetNow();
+    return fleet === undefined
+      ? {}
+      : { seen: { fleet, tiers: active.current.config.tiers, nowMs: Date.now() } };
+  };
   return configService({
     active,
     versions,
     validate,
     warn: (document) => [
-      ...listWarnings(resolve(document, 0), { ...state(), providers: availability(document) }),
+      ...listWarnings(resolve(document, 0), { ...state(), providers: availability(document), ...seen() }),
       ...listOverridden(document, environment, state()),
     ],
     listAudit: (limit, filter) => asked(listAuditEntries(database.db, limit, filter)),

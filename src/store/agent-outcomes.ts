@@ -84,7 +84,7 @@ export async function takeOutcomes(
 const SAID = sql`coalesce((f.quality - 1) / 4.0, case when f.success then 1.0 when not f.success then 0.0 end)`;
 
 /** What kind of step was scored; in rows from before that was kept, the request's intent. */
-function kindOf(table: "e" | "n") {
+export function kindOf(table: "e" | "n") {
   return sql`coalesce(${sql.ref(`${table}.scoring_inputs`)} ->> 'type', ${sql.ref(`${table}.intent`)})`;
 }
 
@@ -109,7 +109,16 @@ function outcomesOf(row: Row): AgentOutcome[] {
  */
 function qualityOf({ said, is_first, is_repeated, status, finish_reason }: Row): number | undefined {
   if (said !== null) return said;
-  if (!is_first || status !== "ok") return undefined;
+  return is_first ? impliedSuccess({ status, finish_reason, is_repeated }) : undefined;
+}
+
+/** Of a call of which nothing was said. */
+export function impliedSuccess({
+  status,
+  finish_reason,
+  is_repeated,
+}: Pick<Row, "status" | "finish_reason" | "is_repeated">): 0 | 1 | undefined {
+  if (status !== "ok") return undefined;
   if (finish_reason === "content_filter") return 0;
   if (finish_reason === "length") return undefined;
   return is_repeated ? 0 : 1;

@@ -4,6 +4,7 @@ import type { BilledTokens } from "../pricing/types.ts";
 import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { ModelTarget, Tier } from "../routing/types.ts";
 import type { Database } from "./database.ts";
+import { listOutcomes, type RecordedOutcome } from "./recorded-outcomes.ts";
 
 export type RecordedExecution = Readonly<{
   executionId: string;
@@ -18,6 +19,10 @@ export type RecordedExecution = Readonly<{
   isPriced: boolean;
   /** Absent: recorded by a release that did not keep them. */
   inputs?: ScoringInputs;
+  /** Absent: the call had no step. */
+  stepScore?: number;
+  /** Absent: another target than the chosen one answered, or was asked too. */
+  outcome?: RecordedOutcome;
 }>;
 
 export type RecordedFilter = Readonly<{
@@ -44,6 +49,7 @@ const COLUMNS = [
   "cost_nano_usd",
   "price_status",
   "scoring_inputs",
+  "step_score",
 ] as const;
 
 /** How many there are, counting no further than `most`. */
@@ -86,24 +92,36 @@ export async function listRecorded(
     .orderBy("execution_id", "desc")
     .limit(limit)
     .execute();
-  return rows.map((row) => ({
-    executionId: row.execution_id,
-    createdAt: row.created_at,
-    agentId: row.agent_id,
-    intent: row.intent,
-    tier: row.tier,
-    served: { provider: row.provider, model: row.model },
-    tokens: {
-      freshInputTokens: row.fresh_input_tokens,
-      cachedInputTokens: row.cached_input_tokens,
-      cacheWriteTokens: row.cache_write_tokens,
-      outputTokens: row.output_tokens,
-    },
-    costNanoUsd: row.cost_nano_usd,
-    isPriced: row.price_status === "KNOWN",
-    ...(row.scoring_inputs !== null && { inputs: row.scoring_inputs }),
-  }));
+  const outcomes = await listOutcomes(
+    db,
+    rows.map(({ execution_id: id }) => id),
+  );
+  return rows.map((row) =>
+    withOutcome(outcomes.get(row.execution_id), {
+      executionId: row.execution_id,
+      createdAt: row.created_at,
+      agentId: row.agent_id,
+      intent: row.intent,
+      tier: row.tier,
+      served: { provider: row.provider, model: row.model },
+      tokens: {
+        freshInputTokens: row.fresh_input_tokens,
+        cachedInputTokens: row.cached_input_tokens,
+        cacheWriteTokens: row.cache_write_tokens,
+        outputTokens: row.output_tokens,
+      },
+      costNanoUsd: row.cost_nano_usd,
+      isPriced: row.price_status === "KNOWN",
+      ...(row.scoring_inputs !== null && { inputs: row.scoring_inputs }),
+      ...(row.step_score !== null && { stepScore: row.step_score }),
+    }),
+  );
 }
+
+const withOutcome = (
+  outcome: RecordedOutcome | undefined,
+  execution: RecordedExecution,
+): RecordedExecution => (outcome === undefined ? execution : { ...execution, outcome });
 
 function matching(eb: ExpressionBuilder<Database, "orchestration_executions">, filter: RecordedFilter) {
   const { from, to, agentId, intent, tier } = filter;

@@ -122,6 +122,10 @@ describe("what was learned of an agent", () => {
       [Tier.POWERFUL, CALLS],
     ]);
     expect(tiers?.[0]?.quality).toBeLessThan(tiers?.[2]?.quality ?? 0);
+    expect(decision.expectedSuccess).toBe(tiers?.[2]?.quality);
+    expect((await route("invoice-reader")).expectedSuccess).toBeGreaterThan(0.5);
+    const untried = await route("planner", { constraints: { tier: Tier.BALANCED } });
+    expect(untried.expectedSuccess, "no outcome on that tier").toBeUndefined();
   });
 
   it("is kept with the executions that it decided", async () => {
@@ -131,6 +135,10 @@ describe("what was learned of an agent", () => {
       return decision?.learned?.moved?.agentEvidence ?? 0;
     };
     await expect.poll(() => kept().catch(() => -1), { timeout: 10_000 }).toBeGreaterThan(0);
+    const opened = await openPage(browser, service.httpUrl);
+    await opened.open(`/executions/${executionId}`);
+    await opened.page.getByText(/\d %\s+in powerful, by this agent's outcomes/).waitFor();
+    await opened.close();
   });
 
   it("says of an agent that nobody knows what its caller would have to state", async () => {

@@ -10,8 +10,9 @@ import {
 } from "../../src/store/config-versions.ts";
 import { type OpenDatabase, openDatabase } from "../../src/store/database.ts";
 import { insertExecutions } from "../../src/store/executions.ts";
+import { insertFeedback } from "../../src/store/feedback.ts";
 import { countRecorded, listRecorded, type RecordedExecution } from "../../src/store/recorded-executions.ts";
-import { anExecution } from "../support/executions.ts";
+import { anAttempt, anExecution } from "../support/executions.ts";
 import { silentLog } from "../support/memory-log.ts";
 import { ENGINES, type TestEngine } from "./engines.ts";
 
@@ -102,5 +103,52 @@ describe.each(ENGINES)("configurations on $name", ({ start }) => {
     expect(await countRecorded(database.db, { ...filter, agentId: "odd" }, 100)).toBe(12);
     expect(await countRecorded(database.db, { ...filter, tier: "fast" }, 100)).toBe(0);
     expect(await countRecorded(database.db, { ...filter, to: at }, 100)).toBe(0);
+  });
+
+  it("tell what came of the calls that the chosen target answered, by feedback before what they imply", async () => {
+    const at = new Date("2026-10-01T12:00:00Z");
+    const scoringInputs = { type: "send", scores: {}, inputTokens: 1 } as const;
+    const one = (id: string, after: number, more: Parameters<typeof anExecution>[1] = {}) =>
+      anExecution(id, {
+        sessionId: id,
+        createdAt: new Date(at.getTime() + after),
+        scoringInputs,
+        ...more,
+      });
+    const elsewhere = [
+      anAttempt("fell-back", { target: { provider: "openai", model: "gpt-4o" }, outcome: "unavailable" }),
+      anAttempt("fell-back", { attempt: 2 }),
+    ];
+    await insertExecutions(database.db, [
+      one("silent", 0),
+      one("rated", 1),
+      one("disputed", 2),
+      one("cut", 3, { finishReason: "length" }),
+      one("refused", 4, { finishReason: "content_filter" }),
+      one("fell-back", 5, { attempts: elsewhere }),
+      one("wrong", 6, { sessionId: "loop" }),
+      one("again", 7, { sessionId: "loop", scoringInputs: { ...scoringInputs, failures: 1 } }),
+    ]);
+    const feedback = [
+      { executionId: "rated", feedbackId: "a", quality: 2 },
+      { executionId: "disputed", feedbackId: "a", success: true, quality: 5 },
+      { executionId: "disputed", feedbackId: "b", success: false },
+    ];
+    await insertFeedback(
+      database.db,
+      feedback.map((piece) => ({ comment: "", ...piece })),
+      { isExpected: () => false },
+    );
+    const read = await listRecorded(database.db, { from: at, to: new Date(at.getTime() + 1_000) }, 100);
+    expect(Object.fromEntries(read.map(({ executionId, outcome }) => [executionId, outcome]))).toEqual({
+      silent: { success: 1 },
+      rated: { success: 0.25, quality: 2 },
+      disputed: { success: 0.5, quality: 5 },
+      cut: {},
+      refused: { success: 0 },
+      "fell-back": undefined,
+      wrong: { success: 0 },
+      again: { success: 1 },
+    });
   });
 });

@@ -254,6 +254,13 @@ export declare type BacktestReport = Message<"modeltier.v1.BacktestReport"> & {
    * @generated from field: google.protobuf.Timestamp to = 13;
    */
   to?: Timestamp | undefined;
+
+  /**
+   * How well the candidate would have done, as far as what was recorded can tell.
+   *
+   * @generated from field: modeltier.v1.BacktestQuality quality = 14;
+   */
+  quality?: BacktestQuality | undefined;
 };
 
 /**
@@ -261,6 +268,129 @@ export declare type BacktestReport = Message<"modeltier.v1.BacktestReport"> & {
  * Use `create(BacktestReportSchema)` to create a new message.
  */
 export declare const BacktestReportSchema: GenMessage<BacktestReport>;
+
+/**
+ * Estimates of quality under the candidate. They refuse to answer where too little is known.
+ *
+ * @generated from message modeltier.v1.BacktestQuality
+ */
+export declare type BacktestQuality = Message<"modeltier.v1.BacktestQuality"> & {
+  /**
+   * The share of successful calls, from 0 to 1.
+   *
+   * @generated from field: modeltier.v1.OffPolicyEstimate success = 1;
+   */
+  success?: OffPolicyEstimate | undefined;
+
+  /**
+   * The mean rating, from 1 to 5, of calls that were rated.
+   *
+   * @generated from field: modeltier.v1.OffPolicyEstimate quality = 2;
+   */
+  quality?: OffPolicyEstimate | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.BacktestQuality.
+ * Use `create(BacktestQualitySchema)` to create a new message.
+ */
+export declare const BacktestQualitySchema: GenMessage<BacktestQuality>;
+
+/**
+ * What a candidate would have achieved on calls that another configuration decided.
+ *
+ * @generated from message modeltier.v1.OffPolicyEstimate
+ */
+export declare type OffPolicyEstimate = Message<"modeltier.v1.OffPolicyEstimate"> & {
+  /**
+   * Calls whose outcome is known.
+   *
+   * @generated from field: int64 calls = 1;
+   */
+  calls: bigint;
+
+  /**
+   * As how many calls of the candidate they count, by the weights.
+   *
+   * @generated from field: double effective_calls = 2;
+   */
+  effectiveCalls: number;
+
+  /**
+   * The mean of what was recorded. Absent: no outcome is known.
+   *
+   * @generated from field: optional double recorded = 3;
+   */
+  recorded?: number | undefined;
+
+  /**
+   * Why there is no answer, and what helps. Empty: there is one.
+   *
+   * @generated from field: string refusal = 4;
+   */
+  refusal: string;
+
+  /**
+   * Self-normalised inverse propensity scoring: read this first. Absent with a refusal, as are the others.
+   *
+   * @generated from field: modeltier.v1.EstimateInterval snips = 5;
+   */
+  snips?: EstimateInterval | undefined;
+
+  /**
+   * Inverse propensity scoring.
+   *
+   * @generated from field: modeltier.v1.EstimateInterval ips = 6;
+   */
+  ips?: EstimateInterval | undefined;
+
+  /**
+   * Doubly robust: a model of every tier, corrected by what came of the calls.
+   *
+   * @generated from field: modeltier.v1.EstimateInterval doubly_robust = 7;
+   */
+  doublyRobust?: EstimateInterval | undefined;
+};
+
+/**
+ * Describes the message modeltier.v1.OffPolicyEstimate.
+ * Use `create(OffPolicyEstimateSchema)` to create a new message.
+ */
+export declare const OffPolicyEstimateSchema: GenMessage<OffPolicyEstimate>;
+
+/**
+ * An estimate with its 95 % interval (normal approximation).
+ *
+ * @generated from message modeltier.v1.EstimateInterval
+ */
+export declare type EstimateInterval = Message<"modeltier.v1.EstimateInterval"> & {
+  /**
+   * The estimate.
+   *
+   * @generated from field: double value = 1;
+   */
+  value: number;
+
+  /**
+   * The lower end.
+   *
+   * @generated from field: double lower = 2;
+   */
+  lower: number;
+
+  /**
+   * The upper end.
+   *
+   * @generated from field: double upper = 3;
+   */
+  upper: number;
+};
+
+/**
+ * Describes the message modeltier.v1.EstimateInterval.
+ * Use `create(EstimateIntervalSchema)` to create a new message.
+ */
+export declare const EstimateIntervalSchema: GenMessage<EstimateInterval>;
 
 /**
  * One side of the comparison.

@@ -104,6 +104,13 @@ export declare type ListExecutionsRequest = Message<"modeltier.v1.ListExecutions
    * @generated from field: string page_token = 12;
    */
   pageToken: string;
+
+  /**
+   * Where a scorer in the shadow would have picked another tier than the score that decided.
+   *
+   * @generated from field: bool shadow_differs = 13;
+   */
+  shadowDiffers: boolean;
 };
 
 /**

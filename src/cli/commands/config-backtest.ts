@@ -5,6 +5,7 @@ import {
   BacktestReportSchema,
   type BacktestSide,
   type CostEstimate,
+  type OffPolicyEstimate,
 } from "../../../gen/modeltier/v1/backtest_pb.js";
 import { ConfigService } from "../../../gen/modeltier/v1/config_service_pb.js";
 import { Tier } from "../../../gen/modeltier/v1/routing_pb.js";
@@ -43,6 +44,8 @@ function told(report: BacktestReport): string {
     ...(refused > 0n ? [`${refused} would have been refused`] : []),
     `recorded:  ${sideLine(recorded)}`,
     `candidate: ${sideLine(candidate)}`,
+    `success:   ${estimateLine(report.quality?.success)}`,
+    `quality:   ${estimateLine(report.quality?.quality)}`,
     "",
     ...report.assumptions,
   ].join("\n");
@@ -53,6 +56,24 @@ const sideLine = (side: BacktestSide | undefined): string =>
     costText(side?.cost),
     ...(side?.tiers ?? []).map(({ tier, executions }) => `${Tier[tier].toLowerCase()} ${executions}`),
   ].join(", ");
+
+/** "0.913 (0.89 to 0.936) by SNIPS, …; recorded 0.92; 500 calls count as 480", or why not. */
+function estimateLine(estimate: OffPolicyEstimate | undefined): string {
+  if (estimate === undefined) return "not estimated by this release of the service";
+  const { calls, effectiveCalls, recorded, refusal, snips, ips, doublyRobust } = estimate;
+  if (refusal !== "") return `no estimate. ${refusal}`;
+  const number = (value: number) => value.toFixed(3);
+  const by = ([name, interval]: readonly [string, typeof snips]) =>
+    interval === undefined
+      ? []
+      : [`${number(interval.value)} (${number(interval.lower)} to ${number(interval.upper)}) by ${name}`];
+  const named = [
+    ["SNIPS", snips],
+    ["IPS", ips],
+    ["doubly robust", doublyRobust],
+  ] as const;
+  return `${named.flatMap(by).join(", ")}; recorded ${number(recorded ?? 0)}; ${calls} calls count as ${effectiveCalls.toFixed(0)}`;
+}
 
 function costText(cost: CostEstimate | undefined): string {
   if (cost === undefined) return "nothing";

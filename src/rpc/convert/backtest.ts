@@ -7,7 +7,9 @@ import {
   type BacktestReportSchema,
   type BacktestSideSchema,
   type CostEstimateSchema,
+  type OffPolicyEstimateSchema,
 } from "../../../gen/modeltier/v1/backtest_pb.js";
+import type { QualityEstimate } from "../../backtest/quality.ts";
 import type { BacktestEvent, BacktestReport, CostSum, Group, Side } from "../../backtest/types.ts";
 import { PROTO_TIER } from "./names.ts";
 
@@ -40,7 +42,25 @@ const reportToProto = (report: BacktestReport): MessageInitShape<typeof Backtest
   assumptions: [...report.assumptions],
   from: report.window && timestampFromDate(report.window.from),
   to: report.window && timestampFromDate(report.window.to),
+  quality: {
+    success: estimateToProto(report.quality.success),
+    quality: estimateToProto(report.quality.quality),
+  },
 });
+
+function estimateToProto({
+  recorded,
+  answer,
+}: QualityEstimate): MessageInitShape<typeof OffPolicyEstimateSchema> {
+  const known = {
+    calls: BigInt(answer.calls),
+    effectiveCalls: answer.effectiveCalls,
+    ...(recorded !== undefined && { recorded }),
+  };
+  if (answer.kind === "refused") return { ...known, refusal: answer.reason };
+  const { snips, ips, doublyRobust } = answer;
+  return { ...known, snips, ips, ...(doublyRobust !== undefined && { doublyRobust }) };
+}
 
 const sideToProto = ({ tiers, targets, cost }: Side): MessageInitShape<typeof BacktestSideSchema> => ({
   tiers: tiers.map((share) => ({

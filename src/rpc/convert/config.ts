@@ -53,6 +53,7 @@ const WARNING_KIND: Readonly<Record<ConfigWarning["kind"], ConfigWarningKind>> =
   retired_target: ConfigWarningKind.RETIRED_TARGET,
   dominated_target: ConfigWarningKind.DOMINATED_TARGET,
   dominated_tier: ConfigWarningKind.DOMINATED_TIER,
+  outperformed_tier: ConfigWarningKind.OUTPERFORMED_TIER,
   missing_key: ConfigWarningKind.MISSING_KEY,
   unknown_price: ConfigWarningKind.UNKNOWN_PRICE,
   overridden_variable: ConfigWarningKind.OVERRIDDEN_VARIABLE,

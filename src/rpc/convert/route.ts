@@ -185,7 +185,14 @@ export function decisionToProto(decisionId: string, decision: Decision): Routing
       effectiveScore: shadow.effectiveScore,
       tier: PROTO_TIER[shadow.tier],
     },
+    ...expectedSuccess(decision),
   };
+}
+
+/** Of the chosen tier; where none of the agent's outcomes counts any more, it is only what is stated of it. */
+function expectedSuccess({ tier, learned }: Decision): { expectedSuccess?: number } {
+  const known = learned?.tiers[tier];
+  return known === undefined || known.evidence < 1 ? {} : { expectedSuccess: known.quality };
 }
 
 const calibratedToProto = (calibrated: CalibratedStep): ProtoCalibratedScore => ({

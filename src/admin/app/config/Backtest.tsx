@@ -11,7 +11,7 @@ import { Table } from "../parts/table.tsx";
 import { Money, Target, TierMark } from "../parts/values.tsx";
 import { count } from "../text/format.ts";
 import { TIERS, tierName } from "../text/names.ts";
-import { nano, sayRange, sayReport, targetRows } from "./backtest-report.ts";
+import { figure, nano, sayInterval, sayRange, sayRefusals, sayReport, targetRows } from "./backtest-report.ts";
 
 export type BacktestState = Readonly<{
   progress: BacktestProgress | undefined;
@@ -133,6 +133,7 @@ function Report({
           },
         ]}
       />
+      <Quality report={report} />
       <Table
         caption="Targets, recorded and candidate"
         rows={targetRows(report)}
@@ -160,6 +161,44 @@ function Report({
         </ul>
       </details>
     </div>
+  );
+}
+
+/** Nothing where the service is of a release that does not estimate it. */
+function Quality({ report }: { report: BacktestReport }) {
+  const { quality } = report;
+  if (quality === undefined) return null;
+  const rows = [
+    { name: "Success, 0 to 1", estimate: quality.success },
+    { name: "Rated quality, 1 to 5", estimate: quality.quality },
+  ].flatMap(({ name, estimate }) =>
+    estimate === undefined || estimate.refusal !== "" ? [] : [{ name, estimate }],
+  );
+  return (
+    <>
+      {rows.length > 0 && (
+        <Table
+          caption="How well it would have done, with 95 % intervals"
+          rows={rows}
+          keyOf={({ name }) => name}
+          columns={[
+            { name: "Estimate", cell: ({ name }) => name },
+            { name: "Was", cell: ({ estimate }) => figure(estimate.recorded ?? 0), right: true },
+            { name: "Would be", cell: ({ estimate }) => sayInterval(estimate.snips), right: true },
+            { name: "Doubly robust", cell: ({ estimate }) => sayInterval(estimate.doublyRobust), right: true },
+            { name: "IPS", cell: ({ estimate }) => sayInterval(estimate.ips), right: true },
+            {
+              name: "Calls, counting as",
+              cell: ({ estimate }) => `${count(estimate.calls)}, ${count(Math.round(estimate.effectiveCalls))}`,
+              right: true,
+            },
+          ]}
+        />
+      )}
+      {sayRefusals(report).map((sentence) => (
+        <p key={sentence}>{sentence}</p>
+      ))}
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { BacktestReportSchema } from "../../../../gen/modeltier/v1/backtest_pb.js";
-import { sayRange, sayReport } from "./backtest-report.ts";
+import { BacktestReportSchema, EstimateIntervalSchema } from "../../../../gen/modeltier/v1/backtest_pb.js";
+import { sayInterval, sayRange, sayRefusals, sayReport } from "./backtest-report.ts";
 
 const known = (costNanoUsd: bigint) => ({
   costNanoUsd,
@@ -44,5 +44,23 @@ describe("a backtest in words", () => {
 
   it("says that it read the newest only, when there were more than it reads", () => {
     expect(say({ executions: 99_999n, withoutInputs: 1n })).toMatch(/^The newest 100\.?0?k executions/);
+  });
+});
+
+describe("how well a candidate would have done", () => {
+  it("is a figure with its interval, on either scale", () => {
+    const of = (value: number, lower: number, upper: number) =>
+      sayInterval(create(EstimateIntervalSchema, { value, lower, upper }));
+    expect(of(0.9126, 0.89, 0.9361)).toBe("0.913 (0.890 to 0.936)");
+    expect(of(4.213, 3.9, 4.5)).toBe("4.21 (3.90 to 4.50)");
+    expect(sayInterval(undefined)).toBe("–");
+  });
+
+  it("is refused with the reason of each that is not known", () => {
+    const quality = { success: { snips: { value: 1 } }, quality: { refusal: "The overlap is thin." } };
+    expect(sayRefusals(create(BacktestReportSchema, { quality }))).toEqual([
+      "Rated quality is not estimated. The overlap is thin.",
+    ]);
+    expect(sayRefusals(create(BacktestReportSchema, {}))).toEqual([]);
   });
 });

@@ -1,5 +1,11 @@
 /** A backtest's report as sentences and rows. */
-import type { BacktestReport, BacktestSide, CostEstimate } from "../../../../gen/modeltier/v1/backtest_pb.js";
+import type {
+  BacktestReport,
+  BacktestSide,
+  CostEstimate,
+  EstimateInterval,
+  OffPolicyEstimate,
+} from "../../../../gen/modeltier/v1/backtest_pb.js";
 import { count, percent, usd } from "../text/format.ts";
 
 export const nano = (cost: CostEstimate | undefined): bigint => cost?.costNanoUsd ?? 0n;
@@ -62,4 +68,21 @@ export function targetRows({ recorded, candidate }: BacktestReport): readonly Ta
       .filter((share) => !was.some((other) => isSame(share, other)))
       .map((share) => ({ target: share.target, was: undefined, wouldBe: share })),
   ];
+}
+
+/** "0.913 (0.890 to 0.936)" */
+export const sayInterval = (interval: EstimateInterval | undefined): string =>
+  interval === undefined
+    ? "–"
+    : `${figure(interval.value)} (${figure(interval.lower)} to ${figure(interval.upper)})`;
+
+/** Three significant digits from 1 on, three decimals below. */
+export const figure = (value: number): string =>
+  Math.abs(value) >= 1 ? value.toPrecision(3) : value.toFixed(3);
+
+/** Why one of the two is not estimated; undefined: both are, or the service is of a release that does not. */
+export function sayRefusals({ quality }: BacktestReport): readonly string[] {
+  const say = (name: string, estimate: OffPolicyEstimate | undefined): string[] =>
+    estimate === undefined || estimate.refusal === "" ? [] : [`${name} is not estimated. ${estimate.refusal}`];
+  return [...say("Success", quality?.success), ...say("Rated quality", quality?.quality)];
 }

@@ -1,7 +1,7 @@
 /** A decision that explains itself: the score as a bar of what it is made of, the causes, and what was passed over. */
 import type { RoutingDecision } from "../../../../gen/modeltier/v1/routing_pb.js";
 import { PriceStatus } from "../../../../gen/modeltier/v1/routing_pb.js";
-import { exactCount } from "../text/format.ts";
+import { exactCount, percent } from "../text/format.ts";
 import { causeName, factorName, tierName } from "../text/names.ts";
 import { CalibratedView } from "./calibrated.tsx";
 import { Key, type Segment, StackedBar } from "./charts.tsx";
@@ -119,6 +119,14 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
           , <Count value={decision.estimatedInputTokens} /> tokens in, at most{" "}
           <Count value={decision.estimatedOutputTokens} /> out
         </dd>
+        {decision.expectedSuccess !== undefined && (
+          <>
+            <dt>Expected success</dt>
+            <dd>
+              {percent(decision.expectedSuccess)} in {tierName(decision.tier)}, by this agent's outcomes
+            </dd>
+          </>
+        )}
         <dt>Configuration</dt>
         <dd>
           {decision.configVersion === 0n ? `preset ${decision.preset}` : `v${decision.configVersion}`}, scored

@@ -53,6 +53,7 @@ const NOT_WORTH_IT: ReadonlySet<ConfigWarningKind> = new Set([
   ConfigWarningKind.RETIRED_TARGET,
   ConfigWarningKind.DOMINATED_TARGET,
   ConfigWarningKind.DOMINATED_TIER,
+  ConfigWarningKind.OUTPERFORMED_TIER,
 ]);
 
 /** The targets that are called though they are retired, or cost more than what would do as well. */
@@ -76,7 +77,9 @@ export function NotWorthIt() {
               kind === ConfigWarningKind.RETIRED_TARGET ? (
                 <span className="broken-text">✕ retired</span>
               ) : (
-                <span className="attention">! dominated</span>
+                <span className="attention">
+                  ! {kind === ConfigWarningKind.OUTPERFORMED_TIER ? "answers worse" : "dominated"}
+                </span>
               ),
           },
           { name: "Why", cell: ({ description }) => description },
