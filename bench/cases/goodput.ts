@@ -20,7 +20,8 @@ const PROBES_PER_SECOND = 50;
 
 export const goodputCase: Case = {
   name: NAME,
-  about: "three times as many requests as the service can answer: how many it answers, and how soon it refuses the others",
+  about:
+    "three times as many requests as the service can answer: how many it answers, and how soon it refuses the others",
   async run(context) {
     if (!hasOha()) {
       context.skip(NAME, "the whole case", "needs oha; bench/README.md says how to build it");

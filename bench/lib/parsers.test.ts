@@ -55,7 +55,8 @@ it("refuses latencies of answers that were no answers", () => {
 });
 
 it("counts what a flood was answered and refused, and takes nothing else for either", () => {
-  const flood = (statuses: object) => JSON.stringify({ summary: { total: 2 }, statusCodeDistribution: statuses });
+  const flood = (statuses: object) =>
+    JSON.stringify({ summary: { total: 2 }, statusCodeDistribution: statuses });
   expect(parseFlood(flood({ "200": 7, "503": 20 }))).toEqual({ answered: 7, refused: 20, seconds: 2 });
   expect(() => parseFlood(flood({ "200": 7, "500": 1 }))).toThrow("neither answered nor refused: 500");
 });

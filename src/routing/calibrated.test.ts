@@ -5,7 +5,14 @@ import { canRescore, rescore } from "../backtest/rescore.ts";
 import { shippedWeights } from "../scoring/weights.ts";
 import { scoreMeasured, scoreRequest } from "./score.ts";
 import { requestOf, scoringInputsOf } from "./scoring-inputs.ts";
-import { CLASSIC, decisionOf, requestWith, stateWith, stepWith, WHEN_ALL_WERE_SERVED } from "./test-support.ts";
+import {
+  CLASSIC,
+  decisionOf,
+  requestWith,
+  stateWith,
+  stepWith,
+  WHEN_ALL_WERE_SERVED,
+} from "./test-support.ts";
 import type { RoutingConfig } from "./types.ts";
 
 const CALIBRATED: RoutingConfig = { ...CLASSIC, scorer: "calibrated" };

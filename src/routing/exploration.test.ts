@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { scoringInputsOf } from "./scoring-inputs.ts";
 import { CLASSIC, decisionOf, requestWith, stateWith, WHEN_ALL_WERE_SERVED } from "./test-support.ts";
 import type { Decision, ProviderState, RoutingConfig, RoutingRequest } from "./types.ts";
 
@@ -52,6 +53,15 @@ describe("the other side of a near threshold", () => {
     expect(usual.learned?.exploration).toEqual({ ...logged, tried: false });
     expect(usual.tier).toBe("fast");
     expect(decide(1, {}).learned).not.toHaveProperty("exploration");
+  });
+
+  it("leaves with the execution with which probability each tier could have been chosen", () => {
+    const recorded = (agent: number, random: number) =>
+      scoringInputsOf(requestWith(), decide(agent, {}, { random })).propensities;
+    expect(recorded(2.9, 0)).toEqual({ fast: 0.8, balanced: 0.2, powerful: 0 });
+    expect(recorded(2.9, 0.5)).toEqual({ fast: 0.8, balanced: 0.2, powerful: 0 });
+    expect(recorded(6.7, 0)).toEqual({ fast: 0, balanced: 0.2, powerful: 0.8 });
+    expect(recorded(1, 0)).toBeUndefined();
   });
 
   it("is not tried where it may lose or cost more than allowed, or where nobody drew", () => {

@@ -86,7 +86,11 @@ export function scoringInputsOf(request: RoutingRequest, decision: Decision): Sc
 }
 
 /** What was drawn between two tiers. */
-const propensitiesOf = ({ usual, other, probability }: TriedTier): NonNullable<ScoringInputs["propensities"]> => ({
+const propensitiesOf = ({
+  usual,
+  other,
+  probability,
+}: TriedTier): NonNullable<ScoringInputs["propensities"]> => ({
   fast: 0,
   balanced: 0,
   powerful: 0,

@@ -51,7 +51,13 @@ describe("a second scorer", () => {
       [9, "powerful"],
       [9, "powerful"],
     ] as const) {
-      const shadow = { scorer: "calibrated" as const, stepScore: score, effectiveScore: score, tier, differs: tier !== "balanced" };
+      const shadow = {
+        scorer: "calibrated" as const,
+        stepScore: score,
+        effectiveScore: score,
+        tier,
+        differs: tier !== "balanced",
+      };
       engine.onDecision({ ...decision, effectiveScore: 5, calibrated: { ...steps, score }, shadow });
     }
     engine.onDecision(decision);
