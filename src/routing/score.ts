@@ -24,7 +24,6 @@ import type {
   LearnedDecision,
   RoutingConfig,
   RoutingRequest,
-  ScorerName,
   ShadowScore,
   StepType,
   Tier,
@@ -105,43 +104,43 @@ function combine(
   known: Known,
 ): RequestScores {
   const agent = agentComplexity(agentScores, config);
-  const scoreBy = { classic: classic?.score, calibrated: calibrated?.score };
-  const step = classic && { ...classic, score: scoreBy[config.scorer] ?? classic.score };
-  const effectiveWith = (score: number | undefined) => {
-    const learned = learnedOf(agent.score, score, stepType, config, known);
-    if (learned !== undefined) return { learned, effectiveScore: agentOnlyComplexity(learned.score) };
-    const effectiveScore =
-      score === undefined ? agentOnlyComplexity(agent.score) : combinedComplexity(agent.score, score, config);
-    return { effectiveScore };
-  };
-  const decided = effectiveWith(step?.score);
-  const tier = selectTier(decided.effectiveScore, config.thresholds);
-  const effectiveOf = (score: number) => effectiveWith(score).effectiveScore;
-  const shadow = known.shadow ?? shadowOf(config, scoreBy, effectiveOf, tier);
-  return {
+  const step =
+    classic === undefined || calibrated === undefined || config.scorer === "classic"
+      ? classic
+      : { ...classic, score: calibrated.score };
+  const learned = learnedOf(agent.score, step?.score, stepType, config, known);
+  const effectiveScore = effectiveOf(agent.score, step?.score, learned, config);
+  const scores = {
     agentScore: agent.score,
     agentScoreSource: agent.source,
     stepType,
     step,
-    ...decided,
+    effectiveScore,
+    ...(learned !== undefined && { learned }),
     ...(calibrated !== undefined && { calibrated }),
-    ...(shadow !== undefined && { shadow }),
-    tier,
+    tier: selectTier(effectiveScore, config.thresholds),
     inputTokens,
   };
+  if (known.shadow !== undefined) return { ...scores, shadow: known.shadow };
+  const { shadowScorer: scorer } = config;
+  const stepScore = scorer && (scorer === "classic" ? classic?.score : calibrated?.score);
+  if (scorer === undefined || stepScore === undefined) return scores;
+  const others = learnedOf(agent.score, stepScore, stepType, config, known);
+  const byOther = effectiveOf(agent.score, stepScore, others, config);
+  const tier = selectTier(byOther, config.thresholds);
+  const shadow = { scorer, stepScore, effectiveScore: byOther, tier, differs: tier !== scores.tier };
+  return { ...scores, shadow };
 }
 
-function shadowOf(
-  { shadowScorer: scorer, thresholds }: RoutingConfig,
-  scoreBy: Readonly<Record<ScorerName, number | undefined>>,
-  effectiveWith: (stepScore: number) => number,
-  decidedTier: Tier,
-): ShadowScore | undefined {
-  const stepScore = scorer && scoreBy[scorer];
-  if (scorer === undefined || stepScore === undefined) return undefined;
-  const effectiveScore = effectiveWith(stepScore);
-  const tier = selectTier(effectiveScore, thresholds);
-  return { scorer, stepScore, effectiveScore, tier, differs: tier !== decidedTier };
+/** E: what was learned, else the blend, else the agent's score alone. */
+function effectiveOf(
+  agent: number,
+  step: number | undefined,
+  learned: LearnedDecision | undefined,
+  config: RoutingConfig,
+): number {
+  if (learned !== undefined) return agentOnlyComplexity(learned.score);
+  return step === undefined ? agentOnlyComplexity(agent) : combinedComplexity(agent, step, config);
 }
 
 /** Of an agent of whom nothing is known: what its caller states, and the step. */
