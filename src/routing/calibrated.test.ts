@@ -26,7 +26,10 @@ percent of the first train's way is left? Explain each step, then prove that no 
 
 const ask = (text: string, combined = 5) =>
   requestWith({ chat: { texts: [text], attachmentBytes: 0 }, agentScores: { combined } });
-const texts = fc.oneof(fc.constantFrom(EASY, HARD), fc.string({ maxLength: 300, unit: "grapheme" }));
+const texts = fc.oneof(
+  fc.constantFrom(EASY, HARD),
+  fc.string({ minLength: 1, maxLength: 300, unit: "grapheme" }),
+);
 
 describe("a configuration with the calibrated scorer", () => {
   it("scores the step by what is in the text, and says what moved it", () => {

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { insertAttempts } from "../../src/store/attempts.ts";
 import { listAuditEntries } from "../../src/store/audit-log.ts";
 import {
   findNewestNumber,
@@ -129,6 +130,7 @@ describe.each(ENGINES)("configurations on $name", ({ start }) => {
       one("wrong", 6, { sessionId: "loop" }),
       one("again", 7, { sessionId: "loop", scoringInputs: { ...scoringInputs, failures: 1 } }),
     ]);
+    await insertAttempts(database.db, elsewhere);
     const feedback = [
       { executionId: "rated", feedbackId: "a", quality: 2 },
       { executionId: "disputed", feedbackId: "a", success: true, quality: 5 },
