@@ -209,7 +209,10 @@ describe("how well a candidate would have done", () => {
     const refused = { answer: { kind: "refused", reason: expect.stringContaining("could never have been") } };
     expect((await qualityOf(allBalanced, known))?.success).toMatchObject(refused);
     const target = { provider: "openai", model: "gpt-4o" };
-    const moved = { ...BASE, tiers: { ...BASE.tiers, balanced: { ...BASE.tiers.balanced, targets: [target] } } };
+    const moved = {
+      ...BASE,
+      tiers: { ...BASE.tiers, balanced: { ...BASE.tiers.balanced, targets: [target] } },
+    };
     expect((await qualityOf(moved, known))?.success).toMatchObject(refused);
   });
 

@@ -23,7 +23,13 @@ export type ConfigAdminDeps = Readonly<{
   fleet: () => Level | undefined;
 }>;
 
-export function configAdmin({ configuration, settings, database, state, fleet: fleetNow }: ConfigAdminDeps): ServiceEntry {
+export function configAdmin({
+  configuration,
+  settings,
+  database,
+  state,
+  fleet: fleetNow,
+}: ConfigAdminDeps): ServiceEntry {
   const { active, versions, resolve, validate, environment } = configuration;
   /** What is known of the providers once the document's own are among them. */
   const availability = (document: Parameters<typeof validate>[0]) =>

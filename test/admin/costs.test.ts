@@ -47,7 +47,9 @@ describe("what if", () => {
       )
       .waitFor();
     await page.getByText(/it is given the tokens that were used; the interval lets/).waitFor();
-    await page.getByText(/^Success is not estimated\. \S+ % of the candidate's choices could never/).waitFor();
+    await page
+      .getByText(/^Success is not estimated\. \S+ % of the candidate's choices could never/)
+      .waitFor();
     await page.getByText("Rated quality is not estimated. Nothing is known of how any").waitFor();
     const balanced = page
       .getByRole("table", { name: "Tiers, recorded and candidate" })

@@ -711,6 +711,13 @@ export enum ConfigWarningKind {
    * @generated from enum value: CONFIG_WARNING_KIND_NO_EFFECT = 7;
    */
   NO_EFFECT = 7,
+
+  /**
+   * A tier costs more than another and, by the outcomes of everyone's calls, succeeds less on the steps it gets.
+   *
+   * @generated from enum value: CONFIG_WARNING_KIND_OUTPERFORMED_TIER = 8;
+   */
+  OUTPERFORMED_TIER = 8,
 }
 
 /**

@@ -666,6 +666,14 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
    * @generated from field: modeltier.v1.LearnedScore learned = 35;
    */
   learned?: LearnedScore | undefined;
+
+  /**
+   * The chance that the call succeeds in the chosen tier, from 0 to 1, beside what it is estimated to cost. Absent: not known, since no
+   * score is learned or this agent has no outcomes on that tier.
+   *
+   * @generated from field: optional double expected_success = 45;
+   */
+  expectedSuccess?: number | undefined;
 };
 
 /**

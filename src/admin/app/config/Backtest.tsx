@@ -11,7 +11,15 @@ import { Table } from "../parts/table.tsx";
 import { Money, Target, TierMark } from "../parts/values.tsx";
 import { count } from "../text/format.ts";
 import { TIERS, tierName } from "../text/names.ts";
-import { figure, nano, sayInterval, sayRange, sayRefusals, sayReport, targetRows } from "./backtest-report.ts";
+import {
+  figure,
+  nano,
+  sayInterval,
+  sayRange,
+  sayRefusals,
+  sayReport,
+  targetRows,
+} from "./backtest-report.ts";
 
 export type BacktestState = Readonly<{
   progress: BacktestProgress | undefined;
@@ -185,11 +193,16 @@ function Quality({ report }: { report: BacktestReport }) {
             { name: "Estimate", cell: ({ name }) => name },
             { name: "Was", cell: ({ estimate }) => figure(estimate.recorded ?? 0), right: true },
             { name: "Would be", cell: ({ estimate }) => sayInterval(estimate.snips), right: true },
-            { name: "Doubly robust", cell: ({ estimate }) => sayInterval(estimate.doublyRobust), right: true },
+            {
+              name: "Doubly robust",
+              cell: ({ estimate }) => sayInterval(estimate.doublyRobust),
+              right: true,
+            },
             { name: "IPS", cell: ({ estimate }) => sayInterval(estimate.ips), right: true },
             {
               name: "Calls, counting as",
-              cell: ({ estimate }) => `${count(estimate.calls)}, ${count(Math.round(estimate.effectiveCalls))}`,
+              cell: ({ estimate }) =>
+                `${count(estimate.calls)}, ${count(Math.round(estimate.effectiveCalls))}`,
               right: true,
             },
           ]}

@@ -83,6 +83,8 @@ export const figure = (value: number): string =>
 /** Why one of the two is not estimated; undefined: both are, or the service is of a release that does not. */
 export function sayRefusals({ quality }: BacktestReport): readonly string[] {
   const say = (name: string, estimate: OffPolicyEstimate | undefined): string[] =>
-    estimate === undefined || estimate.refusal === "" ? [] : [`${name} is not estimated. ${estimate.refusal}`];
+    estimate === undefined || estimate.refusal === ""
+      ? []
+      : [`${name} is not estimated. ${estimate.refusal}`];
   return [...say("Success", quality?.success), ...say("Rated quality", quality?.quality)];
 }
