@@ -7,6 +7,7 @@ import { PRESETS } from "../routing/presets.ts";
 import { route } from "../routing/router.ts";
 import { scoringInputsOf } from "../routing/scoring-inputs.ts";
 import { type ProviderState, targetKey } from "../routing/types.ts";
+import { shippedWeights } from "../scoring/weights.ts";
 import type { RecordedExecution } from "../store/recorded-executions.ts";
 import { rescore } from "./rescore.ts";
 import { runBacktest } from "./run.ts";
@@ -180,6 +181,20 @@ describe("a backtest", () => {
     expect((await backtest(BASE, EXECUTIONS, { signal: AbortSignal.abort() })).report).toBeUndefined();
     expect((await backtest(BASE, [])).report).toMatchObject({ executions: 0, byAgent: [] });
   });
+});
+
+it("a candidate with the calibrated scorer is told of the calls that this scorer looked at, and counts the others", async () => {
+  const { version } = shippedWeights();
+  const scored = EXECUTIONS.filter(({ inputs }) => inputs?.measured !== undefined);
+  const looked = scored.map((execution, n): RecordedExecution => {
+    const { inputs } = execution;
+    if (inputs === undefined || n % 2 === 0) return execution;
+    return { ...execution, inputs: { ...inputs, calibrated: [0, version] } };
+  });
+  const { report } = await backtest({ ...BASE, scorer: "calibrated" }, looked);
+  expect(looked.length).toBeGreaterThan(100);
+  expect(report?.withoutInputs).toBe(Math.ceil(looked.length / 2));
+  expect((report?.executions ?? 0) + (report?.refused ?? 0)).toBe(Math.floor(looked.length / 2));
 });
 
 describe("how well a candidate would have done", () => {

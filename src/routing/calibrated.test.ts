@@ -119,9 +119,16 @@ describe("a recorded execution", () => {
     const { numbers } = requestOf(inputs, "a");
     expect(scoreMeasured(numbers, CALIBRATED, {}).step?.score).not.toBe(before.stepScore); // the raw score is what it takes
     const execution = {
-      id: "x", agentId: "a", inputs, tier: before.tier, createdAt: new Date(), isPriced: true, costNanoUsd: 1n,
-      served: before.targets[0], tokens: { freshInputTokens: 1, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: 1 },
-    }; // biome-ignore format: a table
+      id: "x",
+      agentId: "a",
+      inputs,
+      tier: before.tier,
+      createdAt: new Date(),
+      isPriced: true,
+      costNanoUsd: 1n,
+      served: before.targets[0],
+      tokens: { freshInputTokens: 1, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: 1 },
+    };
     expect(rescore(execution as never, candidate(CALIBRATED))?.target).toEqual(before.targets[0]);
   });
 
