@@ -1,8 +1,8 @@
 /** ConfigService over the configuration of this process. */
 import { performance } from "node:perf_hooks";
-import type { Level } from "../agent-score/types.ts";
 import { runBacktest } from "../backtest/run.ts";
 import { ConfigStoreUnavailableError } from "../config/errors.ts";
+import type { SeenOutcomes } from "../config/outperformed.ts";
 import { listOverridden, listWarnings } from "../config/warnings.ts";
 import type { ProviderState } from "../routing/types.ts";
 import { configService } from "../rpc/config-service.ts";
@@ -19,8 +19,8 @@ export type ConfigAdminDeps = Readonly<{
   settings: () => Settings;
   database: Pick<OpenDatabase, "db">;
   state: () => ProviderState;
-  /** What outcomes have taught of everyone's calls; undefined: nothing that counts. */
-  fleet: () => Level | undefined;
+  /** What outcomes have taught of everyone's calls; undefined: nothing. */
+  seen: () => SeenOutcomes | undefined;
 }>;
 
 export function configAdmin({
@@ -28,17 +28,15 @@ export function configAdmin({
   settings,
   database,
   state,
-  fleet: fleetNow,
+  seen: seenNow,
 }: ConfigAdminDeps): ServiceEntry {
   const { active, versions, resolve, validate, environment } = configuration;
   /** What is known of the providers once the document's own are among them. */
   const availability = (document: Parameters<typeof validate>[0]) =>
     customAvailability(state().providers, document.customProviders, settings(), state().sandbox);
   const seen = () => {
-    const fleet = fleetNow();
-    return fleet === undefined
-      ? {}
-      : { seen: { fleet, tiers: active.current.config.tiers, nowMs: Date.now() } };
+    const seen = seenNow();
+    return seen === undefined ? {} : { seen };
   };
   return configService({
     active,
