@@ -58,7 +58,7 @@ function answerRoute(): Uint8Array {
   const message = fromBinary(RouteRequestSchema, requestBytes);
   validateRoute(message);
   const asked = routingRequestFromProto(message);
-  const decided = decide(asked, config, deps as EngineDeps);
+  const decided = decide(asked, { config, providers: new Map() }, deps as EngineDeps);
   return encode(RouteResponseSchema, {
     $typeName: "modeltier.v1.RouteResponse",
     decision: decisionToProto(decided.decisionId, decided.decision),

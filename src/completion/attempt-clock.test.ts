@@ -54,7 +54,7 @@ describe("an attempt is given up", () => {
     const { balanced } = engine.config.tiers;
     const patient = { ...balanced, timers: { ...balanced.timers, firstTokenMs: 45_000 } };
     const config = { ...engine.config, tiers: { ...engine.config.tiers, balanced: patient } };
-    const { providers } = engine.deps.snapshot();
+    const { providers } = engine.deps.snapshot(CALL);
     const running = drain(complete(CALL, { ...engine.deps, snapshot: () => ({ config, providers }) }));
     await vi.runAllTimersAsync();
     await running;

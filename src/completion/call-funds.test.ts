@@ -56,7 +56,7 @@ describe("a call under a budget", () => {
     const once = { ...engine.config, maxAttempts: 1 };
     let published = false;
     const snapshot = () => ({
-      ...engine.deps.snapshot(),
+      ...engine.deps.snapshot(CALL),
       config: published ? once : engine.config,
     });
     const ran = drain(complete(CALL, { ...deps, snapshot }));
@@ -162,7 +162,7 @@ describe("a call under a budget", () => {
       executionId: undefined,
     });
     expect([engine.asked(), engine.executions.length, engine.decisions.length]).toEqual([["a/one"], 1, 1]);
-    const preview = () => decideWithinBudgets(CALL.request, engine.config, { ...deps, route });
+    const preview = () => decideWithinBudgets(CALL.request, { ...deps, route });
     expect(preview).toThrow("Too little is left of the budget all");
   });
 

@@ -19,7 +19,7 @@ const MOST_DECISIONS = 8;
 /** The budgets of a call; undefined when none applies to it, which takes no time. */
 export function findCallFunds(call: CompletionCall, deps: EngineDeps): CallFunds | undefined {
   const accounts = deps.budgets?.find(call.request.agentId, call.labels, call.keyId);
-  return accounts && new CallFunds(accounts, call, deps.snapshot(), deps);
+  return accounts && new CallFunds(accounts, call, deps.snapshot(call), deps);
 }
 
 export class CallFunds {
@@ -101,7 +101,7 @@ export class CallFunds {
     const { decided, decideAgain, request } = this.#call;
     const funded = funds === undefined ? request : { ...request, funds };
     if (decided !== undefined && decideAgain !== undefined) return decideAgain(funded);
-    return consider(funded, this.snapshot.config, this.#deps);
+    return consider(funded, this.snapshot, this.#deps);
   }
 
   #funds(): Funds {
@@ -140,15 +140,15 @@ const larger = (one: bigint, other: bigint): bigint => (one > other ? one : othe
  */
 export function decideWithinBudgets(
   request: CompletionCall["request"],
-  config: RoutingConfig,
   deps: EngineDeps,
   keyId?: string,
 ): Decided {
-  const decided = consider(request, config, deps);
+  const snapshot = deps.snapshot({ request });
+  const decided = consider(request, snapshot, deps);
   const accounts = deps.budgets?.find(request.agentId, {}, keyId);
   if (accounts === undefined) return announce(decided, deps);
   const { targets, estimatedInputTokens } = decided.decision;
-  const worst = worstCaseAt(targets[0], estimatedInputTokens, config, deps);
+  const worst = worstCaseAt(targets[0], estimatedInputTokens, snapshot.config, deps);
   if (!accounts.isShortOf(worst)) return announce(decided, deps);
-  return announce(consider({ ...request, funds: { accounts: accounts.left() } }, config, deps), deps);
+  return announce(consider({ ...request, funds: { accounts: accounts.left() } }, snapshot, deps), deps);
 }

@@ -43,9 +43,9 @@ export class CallRun {
   constructor(call: CompletionCall, deps: EngineDeps, funds?: CallFunds) {
     const nowMs = deps.clock.nowMs();
     const startedMs = funds?.startedMs ?? nowMs;
-    const snapshot = funds?.snapshot ?? deps.snapshot();
+    const snapshot = funds?.snapshot ?? deps.snapshot(call);
     this.#deps = deps;
-    this.#decided = call.decided ?? decide(call.request, snapshot.config, deps);
+    this.#decided = call.decided ?? decide(call.request, snapshot, deps);
     deps.retryBudget.countCall(nowMs);
     deps.hedgeBudget.countCall(nowMs);
     const { targets, estimatedInputTokens } = this.#decided.decision;

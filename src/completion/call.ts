@@ -13,6 +13,7 @@ import type {
 import type { ProviderErrorDetails, ProviderFailure } from "../providers/provider-error.ts";
 import type {
   Decision,
+  DecisionExperiment,
   Delivery,
   ModelTarget,
   PlannedTarget,
@@ -59,7 +60,12 @@ export type EngineSnapshot = Readonly<{
   config: RoutingConfig;
   /** By id. */
   providers: ReadonlyMap<string, ModelProvider>;
+  /** Whose arm the configuration is; absent: it is the one in force. */
+  experiment?: DecisionExperiment;
 }>;
+
+/** What a snapshot is taken for: a request, and what was decided of it before. */
+export type SnapshotOf = Pick<CompletionCall, "request" | "decided">;
 
 export type EngineClock = Readonly<{
   /** Monotonic, in ms. */
@@ -80,7 +86,8 @@ export type Pricing = Readonly<{
 }>;
 
 export type EngineDeps = Readonly<{
-  snapshot(): EngineSnapshot;
+  /** The configuration in force, or of the arm of an experiment that the call is drawn into, or was when it was decided. */
+  snapshot(of: SnapshotOf): EngineSnapshot;
   /** The router with the state of the providers, `health.states()` among it, filled in. */
   route(request: RoutingRequest, config: RoutingConfig): RoutingResult;
   pricing: Pricing;

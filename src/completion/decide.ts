@@ -10,7 +10,7 @@ import type {
 } from "../routing/types.ts";
 import { targetKey } from "../routing/types.ts";
 import { explainOverBudget } from "./budget-error.ts";
-import type { EngineDeps } from "./call.ts";
+import type { EngineDeps, EngineSnapshot } from "./call.ts";
 import { unavailable } from "./caller-error.ts";
 import { CompletionError, type CompletionErrorDetails } from "./completion-error.ts";
 import { FAILURE_POLICY } from "./failure-policy.ts";
@@ -19,14 +19,16 @@ import type { TargetHealth } from "./target-health.ts";
 export type Decided = Readonly<{ decision: Decision; decisionId: string }>;
 
 /** @throws CompletionError when nothing can be decided */
-export const decide = (request: RoutingRequest, config: RoutingConfig, deps: EngineDeps): Decided =>
-  announce(consider(request, config, deps), deps);
+export const decide = (request: RoutingRequest, snapshot: EngineSnapshot, deps: EngineDeps): Decided =>
+  announce(consider(request, snapshot, deps), deps);
 
 /** Decides, and tells nobody yet. @throws CompletionError when nothing can be decided */
-export function consider(request: RoutingRequest, config: RoutingConfig, deps: EngineDeps): Decided {
+export function consider(request: RoutingRequest, snapshot: EngineSnapshot, deps: EngineDeps): Decided {
+  const { config, experiment } = snapshot;
   const result = routeInPanic(request, config, deps);
   if (!result.ok) throw routingError(result.failure, deps.health);
-  return { decision: result.decision, decisionId: deps.newId() };
+  const decision = experiment === undefined ? result.decision : { ...result.decision, experiment };
+  return { decision, decisionId: deps.newId() };
 }
 
 /** This is what runs. */

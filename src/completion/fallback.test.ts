@@ -223,7 +223,7 @@ describe("the limits of one call", () => {
 
   it("passes over a provider that has gone since the decision", async () => {
     const engine = harness({ "a/1": [says("no")], "b/2": [says("hello")] });
-    const { config, providers } = engine.deps.snapshot();
+    const { config, providers } = engine.deps.snapshot(CALL);
     const left = new Map([...providers].filter(([id]) => id === "b"));
     const ran = await settle(
       drain(complete(CALL, { ...engine.deps, snapshot: () => ({ config, providers: left }) })),

@@ -66,7 +66,7 @@ describe("money", () => {
 
   it("pins the price to the catalogue of the call's own snapshot", async () => {
     const engine = harness({ "a/one": [[headers, send(text("x")), wait(1_000), send(finish())]] });
-    let { config, providers } = engine.deps.snapshot();
+    let { config, providers } = engine.deps.snapshot(CALL);
     const running = drain(complete(CALL, { ...engine.deps, snapshot: () => ({ config, providers }) }));
     await vi.advanceTimersByTimeAsync(500);
     config = { ...config, catalogue: { models: [], findModel: () => undefined } };
@@ -76,7 +76,7 @@ describe("money", () => {
 
   it("says UNKNOWN, and not 0, when a model has no price", async () => {
     const engine = harness({ "a/one": [says("hi")] });
-    const { config, providers } = engine.deps.snapshot();
+    const { config, providers } = engine.deps.snapshot(CALL);
     const blind = { ...config, catalogue: { models: [], findModel: () => undefined } };
     const ran = await settle(
       drain(complete(CALL, { ...engine.deps, snapshot: () => ({ config: blind, providers }) })),

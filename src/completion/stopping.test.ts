@@ -159,7 +159,7 @@ describe("a call that is stopped", () => {
         complete: () => Promise.reject(new Error("not asked")),
       };
       const providers = new Map([["a", provider]]);
-      const { config } = engine.deps.snapshot();
+      const { config } = engine.deps.snapshot(CALL);
       const deps = { ...engine.deps, snapshot: () => ({ config, providers }) };
       const ran = await settle(drain(complete({ ...CALL, signal: caller.signal }, deps)));
       const isCompleted = kindsOf(ran).includes("completed");

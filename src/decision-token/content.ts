@@ -10,6 +10,7 @@ import type {
   CalibratedStep,
   CauseKind,
   Decision,
+  DecisionExperiment,
   FactorName,
   LearnedDecision,
   ModelTarget,
@@ -45,6 +46,8 @@ export type FixedDecision = Readonly<{
   /** Its texts are gone, so that they cannot be looked at again. */
   calibrated?: CalibratedStep;
   shadow?: ShadowScore;
+  /** Whose arm it was decided in, and is run in. */
+  experiment?: DecisionExperiment;
 }>;
 
 /** JSON has no undefined: what is absent is null. */
@@ -91,6 +94,7 @@ type PackedDecision =
       learned: Maybe<LearnedDecision>,
       calibrated: Maybe<CalibratedStep>,
       shadow: Maybe<ShadowScore>,
+      experiment: Maybe<DecisionExperiment>,
     ];
 /** Amounts are nano-USD, as digits. */
 type PackedCache = readonly [
@@ -151,10 +155,15 @@ export class TokenContent {
     this.#decision = decision;
   }
 
+  /** Absent: the configuration in force decided. */
+  get experiment(): DecisionExperiment | undefined {
+    return this.#decision[10] ?? undefined;
+  }
+
   /** @param config one with this fingerprint in this tier */
   decisionUnder(config: RoutingConfig): FixedDecision {
     const [decisionId, configVersion, sandbox, targets, moves, rejected, cache, ...scores] = this.#decision;
-    const [learned, calibrated, shadow] = scores;
+    const [learned, calibrated, shadow, experiment] = scores;
     return {
       decisionId,
       configVersion,
@@ -171,6 +180,7 @@ export class TokenContent {
       ...(learned && { learned }),
       ...(calibrated && { calibrated }),
       ...(shadow && { shadow }),
+      ...(experiment && { experiment }),
     };
   }
 }
@@ -246,7 +256,7 @@ const OF_THE_SCORE: ReadonlySet<CauseKind> = new Set<CauseKind>(["score", "unkno
 
 function packDecision(decisionId: string, decision: Decision, config: RoutingConfig): PackedDecision {
   const { configVersion, sandbox, tier, targets, causes, rejected, cache, learned } = decision;
-  const { calibrated, shadow } = decision;
+  const { calibrated, shadow, experiment } = decision;
   const packed: PlainDecision = [
     decisionId,
     configVersion,
@@ -258,8 +268,8 @@ function packDecision(decisionId: string, decision: Decision, config: RoutingCon
     rejected.map((one) => [one.target.provider, one.target.model, one.tier, one.reason, one.detail]),
     cache && packCache(cache),
   ];
-  const isPlain = learned === undefined && calibrated === undefined && shadow === undefined;
-  return isPlain ? packed : [...packed, learned, calibrated, shadow];
+  const isPlain = [learned, calibrated, shadow, experiment].every((part) => part === undefined);
+  return isPlain ? packed : [...packed, learned, calibrated, shadow, experiment];
 }
 
 const packCache = ({ target, warmTokens, kept, ...amounts }: CacheAffinity): PackedCache => [

@@ -5,6 +5,7 @@ import type { Decided } from "../completion/decide.ts";
 import type { TargetHealth } from "../completion/target-health.ts";
 import { passesByItself } from "../routing/candidates.ts";
 import {
+  type DecisionExperiment,
   type ProviderState,
   type RejectedTarget,
   type RoutingConfig,
@@ -20,7 +21,8 @@ export type DecisionTokensOptions = Readonly<{
   /** Shared by all replicas; absent: a random one. */
   secret?: string;
   lifetimeMs: number;
-  config(): RoutingConfig;
+  /** The configuration in force, or of an arm of an experiment; undefined: there is no such arm any more. */
+  config(experiment?: DecisionExperiment): RoutingConfig | undefined;
   /** What is known of the providers, and of what they have cached of a session. */
   stateFor(sessionId: string): ProviderState;
   health: Pick<TargetHealth, "hurry" | "findRetryAfterMs">;
@@ -48,11 +50,12 @@ export class DecisionTokens {
     this.#seal = new Seal(options.secret);
   }
 
-  /** @returns "" for the default that is decided when routing itself fails: what it rests on cannot be found again */
+  /** @returns "" where what the decision rests on cannot be found again: for the default that is decided when routing itself fails */
   issue(request: RoutingRequest, decided: Decided): string {
     const { decision } = decided;
     if (decision.causes.some(({ kind }) => kind === "router_error")) return "";
-    const config = this.#options.config();
+    const config = this.#options.config(decision.experiment);
+    if (config === undefined) return "";
     const expiresAtMs = this.#options.wallMs() + this.#options.lifetimeMs;
     const fingerprint = fingerprintOf(config, decision.tier);
     return this.#seal.close(writeContent(request, decided, { expiresAtMs, fingerprint, config }));
@@ -75,11 +78,10 @@ export class DecisionTokens {
    * @throws CompletionError DECISION_CONFIG_CHANGED, DECISION_TARGET_UNAVAILABLE, BUDGET_EXCEEDED
    */
   resume(content: TokenContent, call: TokenCall): Decided {
-    const { config, stateFor } = this.#options;
     const { request } = content;
-    const fixed = this.#decisionOf(content);
+    const { fixed, config } = this.#decisionOf(content);
     const resume = (): ResumeResult =>
-      resumeDecision(fixed, request, call, { config: config(), state: stateFor(request.sessionId) });
+      resumeDecision(fixed, request, call, { config, state: this.#options.stateFor(request.sessionId) });
     const first = resume();
     const result = first.kind === "unavailable" && this.#hurry(first.rejected) ? resume() : first;
     switch (result.kind) {
@@ -94,12 +96,13 @@ export class DecisionTokens {
     }
   }
 
-  #decisionOf(content: TokenContent): FixedDecision {
-    const { config, stateFor } = this.#options;
-    if (fingerprintOf(config(), content.tier) !== content.fingerprint) throw configChanged();
-    const fixed = content.decisionUnder(config());
-    if (fixed.sandbox !== stateFor("").sandbox) throw configChanged();
-    return fixed;
+  #decisionOf(content: TokenContent): Readonly<{ fixed: FixedDecision; config: RoutingConfig }> {
+    const config = this.#options.config(content.experiment);
+    if (config === undefined) throw configChanged();
+    if (fingerprintOf(config, content.tier) !== content.fingerprint) throw configChanged();
+    const fixed = content.decisionUnder(config);
+    if (fixed.sandbox !== this.#options.stateFor("").sandbox) throw configChanged();
+    return { fixed, config };
   }
 
   /** As for any call: when nothing else is left, a target behind an open breaker may be probed before its time. */

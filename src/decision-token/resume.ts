@@ -62,8 +62,11 @@ export function resumeDecision(
   const moves = [...listScoreMoves(scores, config), ...fixed.moves, ...cuts];
   const passedOver = [...fixed.rejected, ...rejected];
   const decision = assembleDecision(scores, situation, targets, first.candidate.model, moves, passedOver);
-  const { configVersion, cache } = fixed;
-  return { kind: "decided", decision: { ...decision, configVersion, ...(cache && { cache }) } };
+  const { configVersion, cache, experiment } = fixed;
+  return {
+    kind: "decided",
+    decision: { ...decision, configVersion, ...(cache && { cache }), ...(experiment && { experiment }) },
+  };
 }
 
 /** What is scored is what Route scored: not the messages. */

@@ -119,6 +119,16 @@ export type TriedTier = Readonly<{
   tried: boolean;
 }>;
 
+/** The arm of an experiment that a call was drawn into, and under which name. */
+export type DecisionExperiment = Readonly<{
+  id: string;
+  arm: string;
+  /** A digest of what was drawn: of an agent, a session or a request. */
+  unit: string;
+  /** Which of the shares that were set one after the other it was drawn by, from 1. */
+  split: number;
+}>;
+
 export type Decision = Readonly<{
   tier: Tier;
   /** In the order to try them; never empty. The first is the choice, the rest are fallbacks. */
@@ -150,6 +160,8 @@ export type Decision = Readonly<{
   calibrated?: CalibratedStep;
   /** What the second scoring rule would have come to. */
   shadow?: ShadowScore;
+  /** Absent: none runs, or the call is not in it. */
+  experiment?: DecisionExperiment;
   configVersion: number;
   preset: string;
   scorer: Readonly<{ name: string; version: string }>;

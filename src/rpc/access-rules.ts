@@ -3,6 +3,7 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
 import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
 import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
+import { ExperimentService } from "../../gen/modeltier/v1/experiment_service_pb.js";
 import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
 import { PromptService } from "../../gen/modeltier/v1/prompt_service_pb.js";
 import { ProviderService } from "../../gen/modeltier/v1/provider_service_pb.js";
@@ -46,6 +47,14 @@ export const SERVICE_RULES: readonly ServiceRules[] = [
     rollbackConfig: "operator",
     backtestConfig: "operator",
     listAuditEntries: "operator",
+  }),
+  rulesOf(ExperimentService, {
+    listExperiments: "operator",
+    getExperiment: "operator",
+    getExperimentArm: "operator",
+    startExperiment: "operator",
+    rampExperiment: "operator",
+    stopExperiment: "operator",
   }),
   rulesOf(PromptService, { getPrompt: "private", deletePrompts: "private" }),
   rulesOf(ProviderService, { listProviders: "operator", reloadProviders: "operator" }),

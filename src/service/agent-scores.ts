@@ -6,13 +6,14 @@ import type { AgentHistory, Level } from "../agent-score/types.ts";
 import type { RoutingConfig } from "../routing/types.ts";
 import { learnOutcomes, readLatestStates, readStates } from "../store/agent-scores.ts";
 import type { OpenDatabase } from "../store/database.ts";
-import { isWorthALine } from "../store/retry.ts";
-import { startSweeper } from "../store/sweeper.ts";
+import { saidNowAndThen, startSweeper } from "../store/sweeper.ts";
 import type { Log } from "../telemetry/log.ts";
 
 export type AgentScoresParts = Readonly<{
   database: Pick<OpenDatabase, "analytics">;
   config: () => RoutingConfig;
+  /** Some calls go by what was learned; absent: as the configuration says. */
+  isServed?: () => boolean;
   log: Log;
   /** In [0, 1). */
   random?: () => number;
@@ -26,7 +27,7 @@ export type AgentScoresParts = Readonly<{
 
 export type AgentScores = Readonly<{
   /** What was learned of an agent, where that counts; from memory. */
-  historyOf(agentId: string): AgentHistory | undefined;
+  historyOf(agentId: string, config: RoutingConfig): AgentHistory | undefined;
   /** What was learned of everyone; from memory. Undefined: nothing is learned. */
   fleet(): Level | undefined;
   stop(): void;
@@ -45,24 +46,9 @@ const READ_EVERY_MS = 500;
 const STALE_MS = 5_000;
 const FLEET_EVERY_MS = 30_000;
 
-/** While the database is away, a failure twice a second is no news: it is said after one, two, four, eight of them. */
-function saidNowAndThen(doSome: () => Promise<boolean>): () => Promise<boolean> {
-  let failures = 0;
-  return async () => {
-    try {
-      const isMore = await doSome();
-      failures = 0;
-      return isMore;
-    } catch (error) {
-      failures += 1;
-      if (isWorthALine(failures)) throw error;
-      return false;
-    }
-  };
-}
-
 export function startAgentScores(parts: AgentScoresParts): AgentScores {
   const { config, log, random = Math.random } = parts;
+  const isServed = parts.isServed ?? (() => config().agentScore?.serve === true);
   const { analytics } = parts.database;
   const known = new KnownAgents({
     most: MOST_AGENTS,
@@ -82,7 +68,7 @@ export function startAgentScores(parts: AgentScoresParts): AgentScores {
 
   /** @returns whether more are wanted */
   async function readSome(): Promise<boolean> {
-    if (config().agentScore?.serve !== true) return readFleetNowAndThen();
+    if (!isServed()) return readFleetNowAndThen();
     if (isFirstRead) {
       const { fleet, agents } = await readLatestStates(analytics, FIRST_AGENTS);
       isFirstRead = false;
@@ -122,8 +108,8 @@ export function startAgentScores(parts: AgentScoresParts): AgentScores {
     intervalMs: parts.readEveryMs ?? READ_EVERY_MS,
   });
   return {
-    historyOf(agentId) {
-      if (config().agentScore?.serve !== true) return undefined;
+    historyOf(agentId, decidedBy) {
+      if (decidedBy.agentScore?.serve !== true) return undefined;
       return { fleet: known.fleet, agent: known.find(agentId), nowMs: Date.now() };
     },
     fleet: () => (config().agentScore?.learn === true ? known.fleet : undefined),

@@ -1,10 +1,12 @@
 /** ConfigService over the configuration of this process. */
 import { performance } from "node:perf_hooks";
 import { runBacktest } from "../backtest/run.ts";
+import type { ConfigDocument } from "../config/document.ts";
 import { ConfigStoreUnavailableError } from "../config/errors.ts";
 import type { SeenOutcomes } from "../config/outperformed.ts";
 import { listOverridden, listWarnings } from "../config/warnings.ts";
 import type { ProviderState } from "../routing/types.ts";
+import type { ConfigProblem } from "../routing/validate-config.ts";
 import { configService } from "../rpc/config-service.ts";
 import type { ServiceEntry } from "../rpc/service-entry.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -21,6 +23,8 @@ export type ConfigAdminDeps = Readonly<{
   state: () => ProviderState;
   /** What outcomes have taught of everyone's calls; undefined: nothing. */
   seen: () => SeenOutcomes | undefined;
+  /** Why a document cannot be published while an experiment runs. */
+  listConflicts: (document: ConfigDocument) => readonly ConfigProblem[];
 }>;
 
 export function configAdmin({
@@ -29,6 +33,7 @@ export function configAdmin({
   database,
   state,
   seen: seenNow,
+  listConflicts,
 }: ConfigAdminDeps): ServiceEntry {
   const { active, versions, resolve, validate, environment } = configuration;
   /** What is known of the providers once the document's own are among them. */
@@ -41,7 +46,10 @@ export function configAdmin({
   return configService({
     active,
     versions,
-    validate,
+    validate: (document) => {
+      const problems = validate(document);
+      return problems.length > 0 ? problems : listConflicts(document);
+    },
     warn: (document) => [
       ...listWarnings(resolve(document, 0), { ...state(), providers: availability(document), ...seen() }),
       ...listOverridden(document, environment, state()),

@@ -7,9 +7,10 @@ import type { EngineDeps, EngineObserver } from "../completion/call.ts";
 import { HedgeBudget } from "../completion/hedge-budget.ts";
 import { RetryBudget } from "../completion/retry-budget.ts";
 import { TargetHealth } from "../completion/target-health.ts";
+import type { Drawn } from "../experiments/draw.ts";
 import { billedTokens, cacheSavingOf, costOf } from "../pricing/cost.ts";
 import type { ProviderHub } from "../providers/hub.ts";
-import type { RoutingConfig } from "../routing/types.ts";
+import type { Decision, DecisionExperiment, RoutingConfig, RoutingRequest } from "../routing/types.ts";
 import { newExecutionId } from "../store/execution-id.ts";
 import { EngineMetrics } from "../telemetry/engine-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -22,6 +23,10 @@ import { warmStateOf } from "./warm-state.ts";
 type EngineParts = Readonly<{
   /** The one in force. */
   config: () => RoutingConfig;
+  /** What a call is drawn into; undefined: it has the configuration in force. */
+  draw(request: RoutingRequest): Drawn | undefined;
+  /** The configuration of an arm; undefined: there is none any more. */
+  configOf(experiment: DecisionExperiment): RoutingConfig | undefined;
   hub: ProviderHub;
   budgets: Budgets;
   recorder: EngineDeps["recorder"];
@@ -29,7 +34,7 @@ type EngineParts = Readonly<{
   /** Attempts under way at one provider, at most. */
   attemptsPerProvider: number;
   /** What was learned of an agent; undefined where that does not count. */
-  historyOf(agentId: string): AgentHistory | undefined;
+  historyOf(agentId: string, config: RoutingConfig): AgentHistory | undefined;
   /** Sees what the engine's own observers see. */
   observing(observer: EngineObserver): EngineObserver;
   log: Log;
@@ -51,13 +56,17 @@ export function engineOf(parts: EngineParts) {
   const state = providerStateOf(hub, health, clock.wallDate);
   const warm = warmStateOf(state, clock.nowMs);
   const deps: EngineDeps = {
-    snapshot: () => ({ config: config(), providers: hub.current.providers }),
-    route: (request, snapshot) => {
+    snapshot: ({ request, decided }) => {
+      const { providers } = hub.current;
+      const drawn = decided === undefined ? parts.draw(request) : drawnBefore(decided.decision, parts);
+      return drawn === undefined ? { config: config(), providers } : { ...drawn, providers };
+    },
+    route: (request, decidedBy) => {
       const known = warm.stateFor(request.sessionId);
-      const history = parts.historyOf(request.agentId);
+      const history = parts.historyOf(request.agentId, decidedBy);
       return decide(
         request,
-        snapshot,
+        decidedBy,
         history === undefined ? known : { ...known, history, random: Math.random() },
         log,
       );
@@ -74,4 +83,13 @@ export function engineOf(parts: EngineParts) {
     newId: newExecutionId,
   };
   return { deps, health, state, stateFor: warm.stateFor };
+}
+
+/** A call that brings its decision stays in the arm of it. */
+function drawnBefore(
+  { experiment }: Decision,
+  { configOf }: Pick<EngineParts, "configOf">,
+): Drawn | undefined {
+  const config = experiment && configOf(experiment);
+  return experiment && config && { config, experiment };
 }

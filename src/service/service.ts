@@ -21,7 +21,9 @@ import { accessService } from "../rpc/access-service.ts";
 import { admitter } from "../rpc/admit.ts";
 import { authorizer } from "../rpc/authorize.ts";
 import { callersOnly } from "../rpc/callers-only.ts";
+import { armDocument } from "../rpc/convert/arm-config.ts";
 import { configCodec } from "../rpc/convert/config-codec.ts";
+import { experimentService } from "../rpc/experiment-service.ts";
 import { listenGrpc } from "../rpc/grpc.ts";
 import { guard } from "../rpc/guard.ts";
 import { providerService } from "../rpc/provider-service.ts";
@@ -45,6 +47,7 @@ import { startBudgets } from "./budgets.ts";
 import { configAdmin } from "./config-admin.ts";
 import { openConfiguration } from "./configuration.ts";
 import { engineOf } from "./engine.ts";
+import { startExperiments } from "./experiments.ts";
 import { followConfig } from "./follow-config.ts";
 import { openHttpDoors } from "./http-doors.ts";
 import { startLimits } from "./limits.ts";
@@ -128,9 +131,24 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   sayOpen(access, log);
   const { attemptsPerProvider } = settings.admission;
   const limits = startLimits({ limitsOf: ofAccess.limitsOf, database, metrics, log });
-  const agentScores = startAgentScores({ database, config, log });
+  const experiments = startExperiments({
+    database,
+    active,
+    documentOf: (inForce, arm) => armDocument(inForce, arm, configuration.validate, []).document,
+    resolve: configuration.resolve,
+    log,
+  });
+  await experiments.ready();
+  const agentScores = startAgentScores({
+    database,
+    config,
+    isServed: () => [config(), ...experiments.configs()].some(({ agentScore }) => agentScore?.serve === true),
+    log,
+  });
   const engine = engineOf({
     config,
+    draw: experiments.draw,
+    configOf: experiments.configOf,
     historyOf: agentScores.historyOf,
     hub,
     budgets,
@@ -171,11 +189,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const services = [
     routerService({
       ...calls,
-      decide: (request, keyId) => decideWithinBudgets(request, config(), engine.deps, keyId),
+      decide: (request, keyId) => decideWithinBudgets(request, engine.deps, keyId),
       tokens: new DecisionTokens({
         secret: settings.tokenSecret,
         lifetimeMs: settings.tokenLifetimeMs,
-        config,
+        config: (experiment) => (experiment === undefined ? config() : experiments.configOf(experiment)),
         stateFor: engine.stateFor,
         health: engine.health,
         wallMs: ofAccess.nowMs,
@@ -204,6 +222,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       database,
       state: engine.state,
       seen,
+      listConflicts: experiments.listConflicts,
+    }),
+    experimentService({
+      db: database.db,
+      active,
+      validate: configuration.validate,
+      refresh: experiments.refresh,
+      log,
     }),
     accessService({ budgets: admin, keys, log }),
     prompts.service,
@@ -266,6 +292,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.race([drained, sleep(settings.graceMs, undefined, { ref: false })]);
     retention.stop();
     agentScores.stop();
+    experiments.stop();
     life.shutDown();
     await Promise.race([drained, sleep(GOODBYE_MS, undefined, { ref: false })]);
     ofAdmission.close();

@@ -81,7 +81,7 @@ export async function takeOutcomes(
 }
 
 /** One piece of feedback from 0 to 1; null: it says neither how good nor whether it did. */
-const SAID = sql`coalesce((f.quality - 1) / 4.0, case when f.success then 1.0 when not f.success then 0.0 end)`;
+export const SAID = sql`coalesce((f.quality - 1) / 4.0, case when f.success then 1.0 when not f.success then 0.0 end)`;
 
 /** What kind of step was scored; in rows from before that was kept, the request's intent. */
 export function kindOf(table: "e" | "n") {

@@ -2,7 +2,13 @@
 import type { Kysely } from "kysely";
 import type { Database } from "./database.ts";
 
-type Detail = string | number | boolean | null | readonly Detail[] | Readonly<{ [name: string]: Detail }>;
+export type Detail =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Detail[]
+  | Readonly<{ [name: string]: Detail }>;
 
 export type AuditEntry = Readonly<{
   /** "config.publish" */

@@ -5,6 +5,7 @@ import { type ColumnType, type Generated, type GeneratedAlways, type Kysely, sql
 import type { Role } from "../access/types.ts";
 import type { AgentState, Level } from "../agent-score/types.ts";
 import type { BudgetPeriod, BudgetScope, BudgetUnit } from "../budgets/types.ts";
+import type { Experiment, ExperimentState, ExperimentStatus } from "../experiments/types.ts";
 import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { Cause, ScoreFactor, Tier } from "../routing/types.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -41,6 +42,8 @@ export interface Database {
   agent_scores: AgentScoresTable;
   fleet_scores: FleetScoresTable;
   agent_outcomes: AgentOutcomesTable;
+  experiments: ExperimentsTable;
+  experiment_units: ExperimentUnitsTable;
   budgets: BudgetsTable;
   budget_accounts: BudgetAccountsTable;
   budget_leases: BudgetLeasesTable;
@@ -213,6 +216,35 @@ export interface AgentOutcomesTable {
   /** "": the execution's own outcome, with all that was said of it by then. */
   feedback_id: string;
   due_at: Date;
+}
+
+/** One row per experiment. */
+export interface ExperimentsTable {
+  experiment_id: string;
+  /** In the order in which they were started. */
+  number: GeneratedAlways<bigint>;
+  definition: ColumnType<Experiment, string, string>;
+  state: ColumnType<ExperimentState, string, string>;
+  status: ExperimentStatus;
+  /** Of the definition, for those who write units. */
+  unit_window_ms: ColumnType<bigint, number, never>;
+  feedback_wait_ms: ColumnType<bigint, number, never>;
+  started_at: Generated<Date>;
+  stopped_at: Date | null;
+}
+
+/** One row per unit that was drawn into an arm. */
+export interface ExperimentUnitsTable {
+  experiment_id: string;
+  unit: string;
+  /** That of its first call. */
+  arm: string;
+  /** The shares that were in force then. */
+  split: number;
+  first_at: Date;
+  /** When its calls and what was said of them are looked at. */
+  closes_at: Date;
+  counted: Generated<boolean>;
 }
 
 /** One row per idempotency key that is in flight or has an outcome. */

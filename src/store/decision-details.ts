@@ -20,6 +20,7 @@ type Kept = Pick<
   | "learned"
   | "calibrated"
   | "shadow"
+  | "experiment"
   | "reason"
 >;
 /** Empty lists are left out. */
@@ -56,6 +57,7 @@ export function decisionDetails(decision: Decision): DecisionDetails {
     ...(decision.learned !== undefined && { learned: decision.learned }),
     ...(decision.calibrated !== undefined && { calibrated: decision.calibrated }),
     ...(decision.shadow !== undefined && { shadow: decision.shadow }),
+    ...(decision.experiment !== undefined && { experiment: decision.experiment }),
     reason: decision.reason,
   };
 }

@@ -21,6 +21,10 @@ export type ExecutionFilter = Readonly<{
   minCostNanoUsd?: bigint;
   /** Where a scorer in the shadow would have picked another tier. */
   shadowDiffers?: true;
+  /** Those of an experiment. */
+  experimentId?: string;
+  /** Those of one of its arms. */
+  experimentArm?: string;
   /** Whose they are. */
   keyId?: string;
 }>;
@@ -65,6 +69,12 @@ export const listExecutions = (
     query = query.where(sql<boolean>`cost_nano_usd >= ${filter.minCostNanoUsd}`);
   }
   if (filter.shadowDiffers) query = query.where(sql<boolean>`(decision #>> '{shadow,differs}') = 'true'`);
+  if (filter.experimentId !== undefined) {
+    query = query.where(sql<boolean>`(decision #>> '{experiment,id}') = ${filter.experimentId}`);
+  }
+  if (filter.experimentArm !== undefined) {
+    query = query.where(sql<boolean>`(decision #>> '{experiment,arm}') = ${filter.experimentArm}`);
+  }
   if (after) {
     const at = sql`timestamptz 'epoch' + ${after.createdAtUs}::bigint * interval '1 microsecond'`;
     query = query.where(sql<boolean>`(created_at, execution_id) < (${at}, ${after.executionId})`);

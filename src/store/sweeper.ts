@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../telemetry/log.ts";
 import { failureFields } from "./failure.ts";
+import { isWorthALine } from "./retry.ts";
 
 export type SweeperOptions = Readonly<{
   /** Does some. @returns whether more may be left */
@@ -41,4 +42,20 @@ export function startSweeper(options: SweeperOptions): Readonly<{ stop(): void }
 
   void run();
   return { stop: () => stopping.abort() };
+}
+
+/** While the database is away, a failure every few seconds is no news: it is said after one, two, four, eight of them. */
+export function saidNowAndThen(doSome: () => Promise<boolean>): () => Promise<boolean> {
+  let failures = 0;
+  return async () => {
+    try {
+      const isMore = await doSome();
+      failures = 0;
+      return isMore;
+    } catch (error) {
+      failures += 1;
+      if (isWorthALine(failures)) throw error;
+      return false;
+    }
+  };
 }

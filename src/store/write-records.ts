@@ -5,6 +5,7 @@ import { insertAttemptTexts } from "./attempts.ts";
 import { chargeBudgets } from "./budget-charges.ts";
 import type { Database } from "./database.ts";
 import { insertExecutionTexts } from "./executions.ts";
+import { mentionsExperiment, noteUnits } from "./experiment-units.ts";
 import type { RecordText } from "./record-text.ts";
 import { rollUp } from "./rollups.ts";
 
@@ -24,8 +25,13 @@ export const writeRecords = (
     const inserted = new Set(await insertExecutionTexts(tx, joined(given.map(({ execution }) => execution))));
     await insertAttemptTexts(tx, joined(given.map(({ attempts }) => attempts)));
     if (outcomeWaitMs !== undefined) await noteOutcomes(tx, [...inserted], outcomeWaitMs);
-    await rollUp(tx, [...inserted]);
     const added = given.filter(({ executionId }) => inserted.has(executionId));
+    const drawn = added.filter(({ execution }) => mentionsExperiment(execution));
+    await noteUnits(
+      tx,
+      drawn.map(({ executionId }) => executionId),
+    );
+    await rollUp(tx, [...inserted]);
     await chargeBudgets(tx, joined(added.map(({ charges }) => charges)));
   });
 

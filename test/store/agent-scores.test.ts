@@ -216,7 +216,7 @@ describe.each(ENGINES)("agents' scores on $name", ({ name, start }) => {
       });
     const scores = running();
     const evidence = (of: typeof scores) => {
-      const history = of.historyOf("agent-1");
+      const history = of.historyOf("agent-1", { ...CLASSIC, agentScore });
       return history === undefined ? -1 : Math.round(evidenceOf(history.agent));
     };
     try {

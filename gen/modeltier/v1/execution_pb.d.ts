@@ -111,6 +111,20 @@ export declare type ListExecutionsRequest = Message<"modeltier.v1.ListExecutions
    * @generated from field: bool shadow_differs = 13;
    */
   shadowDiffers: boolean;
+
+  /**
+   * Only those of this experiment. Empty: of any, and of none.
+   *
+   * @generated from field: string experiment_id = 14;
+   */
+  experimentId: string;
+
+  /**
+   * Only those of this arm; requires experiment_id. Empty: of any.
+   *
+   * @generated from field: string experiment_arm = 15;
+   */
+  experimentArm: string;
 };
 
 /**

@@ -688,6 +688,13 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
    * @generated from field: optional double expected_success = 45;
    */
   expectedSuccess?: number | undefined;
+
+  /**
+   * The arm of an experiment that it was decided in. Absent: none.
+   *
+   * @generated from field: modeltier.v1.DecisionExperiment experiment = 46;
+   */
+  experiment?: DecisionExperiment | undefined;
 };
 
 /**
@@ -695,6 +702,33 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
  * Use `create(RoutingDecisionSchema)` to create a new message.
  */
 export declare const RoutingDecisionSchema: GenMessage<RoutingDecision>;
+
+/**
+ * The arm of an experiment that a decision was made in.
+ *
+ * @generated from message modeltier.v1.DecisionExperiment
+ */
+export declare type DecisionExperiment = Message<"modeltier.v1.DecisionExperiment"> & {
+  /**
+   * Which experiment.
+   *
+   * @generated from field: string experiment_id = 1;
+   */
+  experimentId: string;
+
+  /**
+   * Which of its arms.
+   *
+   * @generated from field: string arm = 2;
+   */
+  arm: string;
+};
+
+/**
+ * Describes the message modeltier.v1.DecisionExperiment.
+ * Use `create(DecisionExperimentSchema)` to create a new message.
+ */
+export declare const DecisionExperimentSchema: GenMessage<DecisionExperiment>;
 
 /**
  * A score of what a stronger model is expected to add.

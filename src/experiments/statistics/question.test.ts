@@ -53,9 +53,11 @@ it("believes nothing when an arm loses units", () => {
 });
 
 /** So many units, every fourth of them (or as said) a failure. */
-function arm(units: number, failEvery: number, costNanoUsd: bigint): ArmEvidence {
+function arm(units: number, failEvery: number, costNanoUsd: number): ArmEvidence {
   let evidence = newArmEvidence(QUESTION);
-  for (let i = 0; i < units; i += 1) evidence = addUnit(evidence, Number(i % failEvery !== 0), costNanoUsd);
+  for (let i = 0; i < units; i += 1) {
+    evidence = addUnit(evidence, { success: Number(i % failEvery !== 0), costNanoUsd });
+  }
   return evidence;
 }
 const even = [
@@ -64,29 +66,40 @@ const even = [
 ];
 
 it("stops an arm that loses much success or costs much, whatever else is known", () => {
-  const good = arm(2_000, 10, 1_000_000n);
+  const good = arm(2_000, 10, 1_000_000);
   const uneven = [
     { units: 4_000, share: 0.5 },
     { units: 2_000, share: 0.5 },
   ];
   for (const counts of [even, uneven]) {
-    expect(answer(good, arm(2_000, 2, 1_000n), counts, QUESTION).verdict).toBe("stop: too much success lost");
-    expect(answer(good, arm(2_000, 10, 3_000_001n), counts, QUESTION).verdict).toBe("stop: too expensive");
+    expect(answer(good, arm(2_000, 2, 1_000), counts, QUESTION).verdict).toBe("stop: too much success lost");
+    expect(answer(good, arm(2_000, 10, 3_000_001), counts, QUESTION).verdict).toBe("stop: too expensive");
   }
   const { mostExtraNanoUsd: _, ...unlimited } = QUESTION;
-  expect(answer(good, arm(2_000, 10, 3_000_001n), even, unlimited).verdict).toBe("not cheaper");
+  expect(answer(good, arm(2_000, 10, 3_000_001), even, unlimited).verdict).toBe("not cheaper");
 });
 
 it("asks for both: an arm that is as good at the same cost is not called cheaper", () => {
-  const [one, other] = [arm(20_000, 10, 1_000_000n), arm(20_000, 10, 1_000_000n)];
+  const [one, other] = [arm(20_000, 10, 1_000_000), arm(20_000, 10, 1_000_000)];
   const found = answer(one, other, even, QUESTION);
   expect(found.success.lower).toBeGreaterThan(-QUESTION.margin);
   expect(found.verdict).toBe("not known yet");
-  expect(answer(one, arm(20_000, 10, 999_999n), even, QUESTION).verdict).toBe("no worse and cheaper");
+  expect(answer(one, arm(20_000, 10, 999_999), even, QUESTION).verdict).toBe("no worse and cheaper");
 });
 
 it("keeps evidence that survives JSON", () => {
-  const evidence = arm(50, 3, 1_500n);
+  const evidence = arm(50, 3, 1_500);
   expect(JSON.parse(JSON.stringify(evidence))).toEqual(evidence);
   expect(evidence.costMicroUsd.mean).toBeCloseTo(1.5);
+});
+
+it("counts a unit whose price or quality nobody knows, and asks nothing of what is not there", () => {
+  const evidence = addUnit(addUnit(newArmEvidence(QUESTION), { latencyMs: 20 }), {
+    quality: 0.75,
+    success: 1,
+  });
+  expect(evidence.units).toBe(2);
+  expect([evidence.success.n, evidence.quality.n, evidence.latencyMs.n, evidence.costMicroUsd.n]).toEqual([
+    1, 1, 1, 0,
+  ]);
 });

@@ -12,23 +12,65 @@ export type Question = Readonly<{
   /** A new arm stops when it certainly loses more success than this. */
   mostSuccessLost: number;
   /** A new arm stops when a unit certainly costs more than the old one's by more than this; absent: cost stops nothing. */
-  mostExtraNanoUsd?: bigint;
+  mostExtraNanoUsd?: number;
+}>;
+
+/** One unit: the mean of its calls. What is absent was not to be had: nobody said how good it was, the price is unknown. */
+export type UnitValues = Readonly<{
+  /** In [0, 1], as are the next two. */
+  success?: number;
+  quality?: number;
+  fallbackRate?: number;
+  costNanoUsd?: number;
+  latencyMs?: number;
+  firstTokenMs?: number;
 }>;
 
 /** What one arm has shown. Begun for a question: its alpha cannot change on the way. Plain JSON. */
-export type ArmEvidence = Readonly<{ success: BoundedMean; costMicroUsd: UnboundedMean }>;
+export type ArmEvidence = Readonly<{
+  units: number;
+  success: BoundedMean;
+  quality: BoundedMean;
+  fallbackRate: BoundedMean;
+  costMicroUsd: UnboundedMean;
+  latencyMs: UnboundedMean;
+  firstTokenMs: UnboundedMean;
+}>;
 
 /** Each of two arms may err half as often as their difference. */
-export const newArmEvidence = ({ alpha }: Question): ArmEvidence => ({
-  success: newBoundedMean(alpha / 2),
-  costMicroUsd: NO_VALUES,
-});
+export function newArmEvidence({ alpha }: Pick<Question, "alpha">): ArmEvidence {
+  const bounded = newBoundedMean(alpha / 2);
+  return {
+    units: 0,
+    success: bounded,
+    quality: bounded,
+    fallbackRate: bounded,
+    costMicroUsd: NO_VALUES,
+    latencyMs: NO_VALUES,
+    firstTokenMs: NO_VALUES,
+  };
+}
 
-/** @param success of the unit, in [0, 1]: of a session with several calls, their mean */
-export const addUnit = (evidence: ArmEvidence, success: number, costNanoUsd: bigint): ArmEvidence => ({
-  success: addBounded(evidence.success, success),
-  costMicroUsd: addUnbounded(evidence.costMicroUsd, Number(costNanoUsd) / 1_000),
-});
+export function addUnit(evidence: ArmEvidence, unit: UnitValues): ArmEvidence {
+  const { success, quality, fallbackRate, costNanoUsd, latencyMs, firstTokenMs } = unit;
+  return {
+    units: evidence.units + 1,
+    success: withBounded(evidence.success, success),
+    quality: withBounded(evidence.quality, quality),
+    fallbackRate: withBounded(evidence.fallbackRate, fallbackRate),
+    costMicroUsd: withUnbounded(
+      evidence.costMicroUsd,
+      costNanoUsd === undefined ? undefined : costNanoUsd / 1_000,
+    ),
+    latencyMs: withUnbounded(evidence.latencyMs, latencyMs),
+    firstTokenMs: withUnbounded(evidence.firstTokenMs, firstTokenMs),
+  };
+}
+
+const withBounded = (mean: BoundedMean, value: number | undefined): BoundedMean =>
+  value === undefined ? mean : addBounded(mean, value);
+const withUnbounded = (mean: UnboundedMean, value: number | undefined): UnboundedMean =>
+  value === undefined ? mean : addUnbounded(mean, value);
 
 export type Verdict =
   | "uneven shares: believe nothing below"
@@ -68,7 +110,7 @@ export function answer(
   function verdict(): Verdict {
     // Guardrails hold whatever the shares: an arm that does harm is stopped first and understood afterwards.
     if (success.upper < -mostSuccessLost) return "stop: too much success lost";
-    if (mostExtraNanoUsd !== undefined && costMicroUsd.lower > Number(mostExtraNanoUsd) / 1_000) {
+    if (mostExtraNanoUsd !== undefined && costMicroUsd.lower > mostExtraNanoUsd / 1_000) {
       return "stop: too expensive";
     }
     if (isSampleRatioWrong(counts, alpha)) return "uneven shares: believe nothing below";

@@ -140,7 +140,7 @@ const optionalNumber = (value: bigint | undefined): number | undefined =>
  */
 export function decisionToProto(decisionId: string, decision: Decision): RoutingDecision {
   const [target, ...fallbacks] = decision.targets;
-  const { scorer, cache, learned, calibrated, shadow } = decision;
+  const { scorer, cache, learned, calibrated, shadow, experiment } = decision;
   return {
     $typeName: "modeltier.v1.RoutingDecision",
     decisionId,
@@ -186,6 +186,11 @@ export function decisionToProto(decisionId: string, decision: Decision): Routing
       tier: PROTO_TIER[shadow.tier],
     },
     ...expectedSuccess(decision),
+    experiment: experiment && {
+      $typeName: "modeltier.v1.DecisionExperiment",
+      experimentId: experiment.id,
+      arm: experiment.arm,
+    },
   };
 }
 

@@ -17,7 +17,14 @@ export const RANGES = {
 } as const;
 
 /** The most of each in one call. */
-export const MOST = { tools: 128, stops: 4, labels: 16, feedbackItems: 1_000 } as const;
+export const MOST = {
+  tools: 128,
+  stops: 4,
+  labels: 16,
+  feedbackItems: 1_000,
+  experimentArms: 8,
+  experimentAgents: 100,
+} as const;
 
 /** The most characters of each. */
 export const LONGEST = {
@@ -30,6 +37,9 @@ export const LONGEST = {
   labelValue: 256,
   executionId: 64,
   feedbackId: 128,
+  experimentId: 64,
+  experimentArm: 32,
+  experimentDescription: 1_024,
   /** Of an API key. */
   keyName: 128,
   /** Of feedback. */

@@ -58,6 +58,7 @@ function readFilter(found: Violations, request: ListExecutionsRequest): Executio
     ...(request.intent !== ProtoIntent.UNSPECIFIED && { intent: stepTypeFromProto(request.intent) }),
     ...(request.minCostNanoUsd > 0n && { minCostNanoUsd: request.minCostNanoUsd }),
     ...(request.shadowDiffers && { shadowDiffers: true as const }),
+    ...readExperiment(found, request),
   };
 }
 
@@ -71,6 +72,20 @@ function readTexts(found: Violations, { agentId, provider, model, sessionId }: L
     ...(provider !== "" && { provider }),
     ...(model !== "" && { model }),
     ...(sessionId !== "" && { sessionId }),
+  };
+}
+
+function readExperiment(found: Violations, { experimentId, experimentArm }: ListExecutionsRequest) {
+  requireText(found, experimentId, LONGEST.experimentId, ["experiment_id"]);
+  requireText(found, experimentArm, LONGEST.experimentArm, ["experiment_arm"]);
+  found.require(
+    experimentArm === "" || experimentId !== "",
+    ["experiment_arm"],
+    "is of no experiment: name it in experiment_id, too",
+  );
+  return {
+    ...(experimentId !== "" && { experimentId }),
+    ...(experimentArm !== "" && { experimentArm }),
   };
 }
 

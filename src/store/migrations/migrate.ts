@@ -17,6 +17,7 @@ import { retention } from "./0013-retention.ts";
 import { keyLimits } from "./0014-key-limits.ts";
 import { agentScores } from "./0015-agent-scores.ts";
 import { shadowDisagreements } from "./0016-shadow-disagreements.ts";
+import { experiments } from "./0017-experiments.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -48,6 +49,7 @@ export const MIGRATIONS: readonly Migration[] = [
   keyLimits,
   agentScores,
   shadowDisagreements,
+  experiments,
 ];
 
 /** Any number will do, as long as it is the same in every replica and every release. */

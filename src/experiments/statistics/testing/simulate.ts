@@ -9,7 +9,7 @@ export const QUESTION: Question = {
   alpha: 0.05,
   margin: 0.03,
   mostSuccessLost: 0.1,
-  mostExtraNanoUsd: 2_000_000n,
+  mostExtraNanoUsd: 2_000_000,
 };
 
 export type Simulated = Readonly<{
@@ -42,7 +42,10 @@ export function simulate(
     const truth = isFresh ? fresh : old;
     const cost = truth.meanNanoUsd * Math.exp(truth.spread * random.normal() - truth.spread ** 2 / 2);
     const arm = Number(isFresh) as 0 | 1;
-    arms[arm] = addUnit(arms[arm], Number(random.is(truth.success)), BigInt(Math.round(cost)));
+    arms[arm] = addUnit(arms[arm], {
+      success: Number(random.is(truth.success)),
+      costNanoUsd: Math.round(cost),
+    });
     if (units % every !== 0) continue;
     const counts = arms.map(({ success }) => ({ units: success.n, share: 0.5 }));
     const { verdict, success, costMicroUsd } = answer(arms[0], arms[1], counts, QUESTION);
