@@ -4,7 +4,7 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
-import { Role } from "../../gen/modeltier/v1/completion_pb.js";
+import { MessageSchema, Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
 import {
   ExperimentMetric,
@@ -113,6 +113,10 @@ const complete = (client: typeof here, content: string, agentId = "agent") =>
     },
   });
 
+const HELLO = create(MessageSchema, {
+  role: Role.USER,
+  parts: [{ content: { case: "text", value: "hello [tokens=1]" } }],
+});
 const AGENTS = Array.from({ length: 40 }, (_, index) => `agent-${index}`);
 const armsAt = async (client: typeof here) =>
   Promise.all(AGENTS.map(async (agentId) => (await route(client, agentId)).arm ?? "none"));
@@ -143,7 +147,7 @@ describe("an experiment", () => {
     const { completed, decision: run } = await here.router.completeOnce({
       request: {
         routing: { case: "decisionToken", value: decisionToken },
-        messages: [{ role: Role.USER, parts: [{ content: { case: "text", value: "hello [tokens=1]" } }] }],
+        messages: [HELLO],
       },
     });
     expect(run?.experiment).toMatchObject({ experimentId: "by-agent", arm: "kimi" });
@@ -185,6 +189,12 @@ describe("an experiment", () => {
     before.forEach((arm, index) => {
       if (arm !== "none") expect(after[index]).toBe(arm);
     });
+    const tokens = await Promise.all(
+      AGENTS.filter((_, index) => after[index] === "today").map(async (agentId) => {
+        const { decisionToken, decision } = await route(here, agentId);
+        return { decisionToken, model: decision.model };
+      }),
+    );
     const { events } = (
       await here.experiments.rampExperiment({ experimentId: "ramped", weights: { kimi: 3 } })
     ).report ?? { events: [] };
@@ -193,6 +203,13 @@ describe("an experiment", () => {
     after.forEach((arm, index) => {
       if (arm === "kimi") expect(grown[index]).toBe("kimi");
     });
+    expect(grown.filter((arm) => arm === "today").length).toBeLessThan(tokens.length);
+    for (const { decisionToken, model } of tokens) {
+      const { decision } = await here.router.completeOnce({
+        request: { routing: { case: "decisionToken", value: decisionToken }, messages: [HELLO] },
+      });
+      expect(decision).toMatchObject({ model, experiment: { arm: "today" } });
+    }
     const { arms } = await report("ramped");
     expect(arms.map(({ share }) => share)).toEqual([0.25, 0.75]);
   });
@@ -241,6 +258,18 @@ describe("an experiment", () => {
     const changes = armOf(await report("said"), "kimi")?.changes.map(({ field }) => field) ?? [];
     expect(changes.some((field) => field.startsWith("tiers.balanced.targets"))).toBe(true);
     expect(armOf(await report("said"), "today")?.changes).toEqual([]);
+  });
+
+  it("counts a call that fails against the arm that chose its targets", async () => {
+    await here.experiments.startExperiment({
+      experiment: await experiment("failing", { unit: ExperimentUnit.REQUEST, model: "kimi-k3!400" }),
+    });
+    await Promise.allSettled(Array.from({ length: 12 }, (_, index) => complete(here, `Fails ${index}`)));
+    const successOf = async (name: string) =>
+      armOf(await report("failing"), name)?.measures.find(({ metric }) => metric === ExperimentMetric.SUCCESS)
+        ?.value?.estimate;
+    await expect.poll(() => successOf("today"), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => successOf("kimi"), { timeout: 20_000 }).toBe(0);
   });
 
   it("is stopped by its guardrail when an arm fails, and says so", async () => {
