@@ -77,28 +77,15 @@ export function experimentService(deps: ExperimentServiceDeps): ServiceEntry {
     decide: (running: KnownExperiment) => Omit<ExperimentChange, "isStopped"> & { isStopped?: boolean },
   ): Promise<ExperimentReport> {
     await find(experimentId);
-    const changed = await fromStoreOrRefused(
+    const changed = await ask(
       changeExperiment(db, experimentId, author, (now) => {
-        if (now.status !== "running") throw new NotRunning(experimentId);
+        if (now.status !== "running") throw notRunning(experimentId);
         return { isStopped: false, ...decide(now) };
       }),
     );
     await ask(deps.refresh());
     return report(known(changed, experimentId));
   }
-
-  /** What the change itself refuses is no fault of the database's. */
-  const fromStoreOrRefused = <T>(changing: Promise<T>): Promise<T> => {
-    const refused = changing.catch((error: unknown) => {
-      if (error instanceof NotRunning || error instanceof InvalidRequestError) return error;
-      throw error;
-    });
-    return ask(refused).then((result) => {
-      if (result instanceof NotRunning) throw result.refusal();
-      if (result instanceof InvalidRequestError) throw result;
-      return result;
-    });
-  };
 
   return serviceEntry(ExperimentService, {
     listExperiments: async (request) => {
@@ -172,19 +159,12 @@ export function experimentService(deps: ExperimentServiceDeps): ServiceEntry {
   }
 }
 
-class NotRunning extends Error {
-  readonly experimentId: string;
-
-  constructor(experimentId: string) {
-    super("it does not run");
-    this.experimentId = experimentId;
-  }
-
-  refusal() {
-    const message = `experiment ${this.experimentId} has been stopped: start another one`;
-    return refusal(message, Code.FailedPrecondition, "EXPERIMENT_STOPPED");
-  }
-}
+const notRunning = (experimentId: string) =>
+  refusal(
+    `experiment ${experimentId} has been stopped: start another one`,
+    Code.FailedPrecondition,
+    "EXPERIMENT_STOPPED",
+  );
 
 function known(found: KnownExperiment | undefined, experimentId: string): KnownExperiment {
   if (found !== undefined) return found;
