@@ -176,9 +176,9 @@ async function expectServedIfCovered(world: World, plan: Plan) {
 const NOTHING_SET_ASIDE: Reservation = { settle: () => [] };
 
 describe.each([
-  ["a budget of everyone", oneOfEveryone],
-  ["budgets of agents, keys, labels and everyone", someBudgets],
-] as const)("%s, at three replicas", (_, budgetsArbitrary) => {
+  ["a budget of everyone", oneOfEveryone, 12],
+  ["budgets of agents, keys, labels and everyone", someBudgets, 25],
+] as const)("%s, at three replicas", (_, budgetsArbitrary, numRuns) => {
   it("serve a call exactly if what is neither spent nor set aside covers it at each, wherever that is", async () => {
     await fc.assert(
       fc.asyncProperty(budgetsArbitrary, fc.array(anAttempt, { maxLength: 8 }), async (budgets, plans) => {
@@ -190,7 +190,7 @@ describe.each([
         }
         await world.end();
       }),
-      { numRuns: 25 },
+      { numRuns },
     );
   }, 60_000);
 
@@ -209,11 +209,11 @@ describe.each([
           }),
         );
         world.settleAll();
-        for (const plan of plans.slice(0, REPLICAS)) await expectServedIfCovered(world, plan);
+        for (const plan of plans.slice(0, 1)) await expectServedIfCovered(world, plan);
         await world.end();
         world.expectWithin();
       }),
-      { numRuns: 25 },
+      { numRuns },
     );
   }, 60_000);
 });
