@@ -37,11 +37,13 @@ export class ClientTrust {
   judge(certificate: X509Certificate, before: ClientTrust): Verdict {
     const id = idOfCertificate(certificate.raw);
     if (this.#revoked.has(keyOf(id))) return "ended";
-    const isOf = ({ #authorities: authorities }: ClientTrust) =>
-      authorities.some((one) => isIssuedBy(certificate, one));
-    if (isOf(this)) return this.#leadsToRoot(certificate, []) ? "holds" : "ended";
-    if (isOf(before)) return "ended";
+    if (this.#hasIssued(certificate)) return this.#leadsToRoot(certificate, []) ? "holds" : "ended";
+    if (before.#hasIssued(certificate)) return "ended";
     return this.#isLessThan(before, id.issuer) ? "doubtful" : "holds";
+  }
+
+  #hasIssued(certificate: X509Certificate): boolean {
+    return this.#authorities.some((one) => isIssuedBy(certificate, one));
   }
 
   /** Over authorities of the file alone, none of which is revoked. */
