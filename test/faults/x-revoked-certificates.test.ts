@@ -11,6 +11,7 @@ import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { NOT_LET_IN } from "../support/access.ts";
 import { type Authority, type Certificate, makeAuthority } from "../support/certificates.ts";
+import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
 import { ask } from "../support/workers.ts";
 import { holdsWithin } from "./rig/rig.ts";
@@ -19,9 +20,9 @@ import { isThorough } from "./rig/thorough.ts";
 const ROLES = "URI:spiffe://example.test/good=caller,URI:spiffe://example.test/bad=caller";
 const HEALTH = fileURLToPath(new URL("../../src/cli/health-main.ts", import.meta.url));
 
-/** At the sandbox's 200 tokens a second. */
-const LONGER_THAN_THE_TEST = 8_000;
-const SOME_SECONDS = 600;
+const TOKENS_PER_SECOND = 500;
+const LONGER_THAN_THE_TEST = 16 * TOKENS_PER_SECOND;
+const A_MOMENT = 2 * TOKENS_PER_SECOND;
 
 let authority: Authority;
 let other: Authority;
@@ -45,6 +46,7 @@ beforeAll(async () => {
     MODELTIER_TLS_CLIENT_CA_FILE: join(folder, "clients.pem"),
     MODELTIER_TLS_CLIENT_ROLES: ROLES,
     MODELTIER_TLS_CRL: join(folder, "ca.crl"),
+    MODELTIER_SANDBOX_TOKENS_PER_SECOND: String(TOKENS_PER_SECOND),
   };
   service = await startService({ env: variables });
 });
@@ -132,14 +134,21 @@ it("X15 a certificate that was taken back is refused at both doors once SIGHUP h
 /** Of one process; thoroughly also of two workers, each with connections of its own. */
 describe.each(isThorough ? [1, 2] : [1])("X15 connections that are open, at %i process(es)", (processes) => {
   let running: RunningService;
+  let postgres: TestPostgres | undefined;
   beforeAll(async () => {
-    running =
-      processes === 1
-        ? service
-        : await startService({ env: { ...variables, MODELTIER_WORKERS: String(processes) } });
+    if (processes === 1) {
+      running = service;
+      return;
+    }
+    postgres = await startPostgres();
+    const DATABASE_URL = await postgres.createDatabase();
+    running = await startService({
+      env: { ...variables, DATABASE_URL, MODELTIER_WORKERS: String(processes) },
+    });
   });
   afterAll(async () => {
     if (running !== service) await running?.stop();
+    await postgres?.stop();
   });
 
   /** Three of whoever is shut out, so that no worker is without, and one of somebody else. */
@@ -147,7 +156,7 @@ describe.each(isThorough ? [1, 2] : [1])("X15 connections that are open, at %i p
     const three = DOORS.flatMap((door) =>
       [1, 2, 3].map(() => hold(door, shutOut, running, LONGER_THAN_THE_TEST)),
     );
-    const others = DOORS.map((door) => hold(door, good, running, SOME_SECONDS));
+    const others = DOORS.map((door) => hold(door, good, running, A_MOMENT));
     return { ending: await Promise.all(three), staying: await Promise.all(others) };
   }
 
