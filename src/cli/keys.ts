@@ -200,7 +200,7 @@ function show({ key, text }: IssuedKey, { print, say }: KeysDeps): void {
 const roleWord = (role: Role): string => role.charAt(0).toUpperCase() + role.slice(1);
 
 function missing({ say }: KeysDeps): ExitCode {
-  say("There is no such key, or it is revoked.");
+  say("There is no such key, or it is revoked: npm run keys -- list shows those that hold.");
   return EXIT.failed;
 }
 

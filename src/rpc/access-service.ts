@@ -16,12 +16,13 @@ import { storeUnavailable } from "./errors.ts";
 import { keyMethods } from "./key-methods.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
 import { readAuthor } from "./validate/author.ts";
-import { readBudget, readBudgetId } from "./validate/budget.ts";
+import { noSuchKeyOfBudget, readBudget, readBudgetId } from "./validate/budget.ts";
 
 export type AccessServiceDeps = Readonly<{
   budgets: Readonly<{
     list(): Promise<readonly BudgetState[]>;
-    set(budget: Budget, author: string): Promise<void>;
+    /** False when it is for a key that there is not, or that is revoked. */
+    set(budget: Budget, author: string): Promise<boolean>;
     /** False when there was none. */
     delete(budgetId: string, author: string): Promise<boolean>;
   }>;
@@ -46,7 +47,8 @@ export function accessService({ budgets, keys, log }: AccessServiceDeps): Servic
     ...keyMethods(keys, fromStore),
     setBudget: async (request, context) => {
       const budget = readBudget(request.budget);
-      await fromStore(budgets.set(budget, readAuthor(request.author, context)));
+      const isSet = await fromStore(budgets.set(budget, readAuthor(request.author, context)));
+      if (!isSet) throw noSuchKeyOfBudget();
       return create(SetBudgetResponseSchema, { budget: budgetToProto(budget) });
     },
     listBudgets: async (_, context) => {

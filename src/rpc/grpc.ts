@@ -85,6 +85,7 @@ export async function listenGrpc({
   for (const http2Server of http2ServersOf(server)) {
     shortenDeadlines(http2Server);
     endSilentConnections(http2Server);
+    tls?.watch(http2Server);
   }
   return {
     port: bound,

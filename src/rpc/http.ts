@@ -113,6 +113,7 @@ function serve(
   if (tls === undefined) return createServer(options, listener);
   const server = createSecureServer({ ...options, ...tls.handshake, ...tls.context() }, listener);
   tls.follow((context) => server.setSecureContext(context));
+  tls.watch(server);
   return server;
 }
 

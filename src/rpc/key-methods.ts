@@ -71,7 +71,10 @@ export function keyMethods(
 const authorOf = ({ keyId }: Identity): string => (keyId === "" ? "everybody" : keyId);
 
 const noSuchKey = (): ConnectError =>
-  new ConnectError("there is no such key, or it is revoked", Code.NotFound);
+  new ConnectError(
+    "key_id: there is no such key, or it is revoked: the list of keys (ListApiKeys) has those that hold",
+    Code.NotFound,
+  );
 
 function sayPepper(error: unknown): never {
   if (!(error instanceof PepperMissingError)) throw error;

@@ -1,10 +1,13 @@
 /** The certificates of every listener: read at the start, and again whenever their files change or somebody asks. */
+import type { X509Certificate } from "node:crypto";
 import { readFileSync, unwatchFile, watchFile } from "node:fs";
-import { createSecureContext, type SecureContextOptions } from "node:tls";
+import type { Server } from "node:net";
+import { createSecureContext, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { ServerCredentials } from "@grpc/grpc-js";
 import type { TlsSettings } from "../settings/access.ts";
 import { SettingsError } from "../settings/reader.ts";
 import type { Log } from "../telemetry/log.ts";
+import { ClientTrust, pemBlocks, type Verdict } from "./client-trust.ts";
 import { LIMITS } from "./limits.ts";
 
 /** A look at the files' times, which also sees a Kubernetes secret change under its link. */
@@ -17,6 +20,8 @@ export type TlsCertificates = Readonly<{
   handshake: Readonly<{ requestCert: boolean; rejectUnauthorized: boolean; handshakeTimeout: number }>;
   /** Calls back with new ones. */
   follow(take: (context: SecureContextOptions) => void): void;
+  /** Ends connections of a listener as soon as the certificates that they were let in for hold no more. */
+  watch(listener: Server): void;
   /** Reads the files now. */
   reload(): void;
   close(): void;
@@ -26,11 +31,13 @@ export type TlsCertificates = Readonly<{
 export function openTls(settings: TlsSettings, log: Log): TlsCertificates {
   const { certFile, keyFile, clientCaFile, crlFile, clientAuth } = settings;
   const files = [certFile, keyFile, clientCaFile, crlFile].filter((file) => file !== undefined);
-  let context = read(settings);
+  let { context, trust } = read(settings);
   const followers: ((context: SecureContextOptions) => void)[] = [];
+  const connections = new ClientConnections(log);
   const reload = (): void => {
+    const before = trust;
     try {
-      context = read(settings);
+      ({ context, trust } = read(settings));
     } catch (error) {
       // A certificate and its key are replaced one after the other: the second change brings both.
       log.error("the new certificates cannot be used; those in use stay", {
@@ -40,6 +47,7 @@ export function openTls(settings: TlsSettings, log: Log): TlsCertificates {
     }
     for (const take of followers) take(context);
     log.info("new certificates are in use");
+    if (trust !== undefined && before !== undefined) connections.judge(trust, before);
   };
   for (const file of files) watchFile(file, { interval: WATCH_MS, persistent: false }, reload);
   const isAsked = clientCaFile !== undefined;
@@ -51,6 +59,7 @@ export function openTls(settings: TlsSettings, log: Log): TlsCertificates {
       handshakeTimeout: LIMITS.firstWordMs,
     },
     follow: (take) => followers.push(take),
+    watch: (listener) => connections.watch(listener),
     reload,
     close: () => {
       for (const file of files) unwatchFile(file, reload);
@@ -58,12 +67,58 @@ export function openTls(settings: TlsSettings, log: Log): TlsCertificates {
   };
 }
 
-function read({ certFile, keyFile, clientCaFile, crlFile }: TlsSettings): SecureContextOptions {
+/** Those that were opened with a client certificate that was verified. */
+class ClientConnections {
+  readonly #log: Log;
+  readonly #open = new Set<TLSSocket>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  watch(listener: Server): void {
+    listener.on("secureConnection", (socket: TLSSocket) => {
+      if (!socket.authorized) return;
+      this.#open.add(socket);
+      socket.once("close", () => this.#open.delete(socket));
+    });
+  }
+
+  /** Again once no handshake that began by the old files can be under way; whoever comes anew was looked at in full. */
+  judge(now: ClientTrust, before: ClientTrust): void {
+    this.#end(now, before, ["ended", "doubtful"]);
+    setTimeout(() => this.#end(now, before, ["ended"]), LIMITS.firstWordMs).unref();
+  }
+
+  #end(now: ClientTrust, before: ClientTrust, ending: readonly Verdict[]): void {
+    const verdicts = new Map<string, Verdict>();
+    const verdictOf = (certificate: X509Certificate): Verdict => {
+      const { fingerprint256: id } = certificate;
+      const verdict = verdicts.get(id) ?? now.judge(certificate, before);
+      verdicts.set(id, verdict);
+      return verdict;
+    };
+    const ended = [...this.#open].filter((socket) => {
+      const certificate = socket.getPeerX509Certificate();
+      return certificate !== undefined && ending.includes(verdictOf(certificate));
+    });
+    for (const socket of ended) socket.destroy();
+    if (ended.length === 0) return;
+    const message = "connections were ended: their client certificates hold no more";
+    this.#log.warn(message, { connections: ended.length });
+  }
+}
+
+type Read = Readonly<{ context: SecureContextOptions; trust: ClientTrust | undefined }>;
+
+function read({ certFile, keyFile, clientCaFile, crlFile }: TlsSettings): Read {
+  const ca = clientCaFile === undefined ? undefined : readNamed(clientCaFile, "MODELTIER_TLS_CLIENT_CA_FILE");
+  const crl = crlFile === undefined ? undefined : readNamed(crlFile, "MODELTIER_TLS_CRL");
   const context: SecureContextOptions = {
     cert: readNamed(certFile, "MODELTIER_TLS_CERT_FILE"),
     key: readNamed(keyFile, "MODELTIER_TLS_KEY_FILE"),
-    ...(clientCaFile !== undefined && { ca: readNamed(clientCaFile, "MODELTIER_TLS_CLIENT_CA_FILE") }),
-    ...(crlFile !== undefined && { crl: readNamed(crlFile, "MODELTIER_TLS_CRL") }),
+    ...(ca !== undefined && { ca }),
+    ...(crl !== undefined && { crl: listsIn(crl) }),
     minVersion: "TLSv1.2",
   };
   try {
@@ -77,7 +132,27 @@ function read({ certFile, keyFile, clientCaFile, crlFile }: TlsSettings): Secure
       `MODELTIER_TLS_CERT_FILE and MODELTIER_TLS_KEY_FILE are no certificate and its key in PEM (${code})`,
     ]);
   }
-  return context;
+  return { context, trust: ca && trustIn(ca, crl) };
+}
+
+/** A file that is just being written holds nothing, which must not shut out everybody. */
+function trustIn(ca: Buffer, crl: Buffer | undefined): ClientTrust {
+  let trust: ClientTrust | undefined;
+  try {
+    trust = new ClientTrust(ca, crl);
+  } catch {
+    throw new SettingsError([
+      "MODELTIER_TLS_CLIENT_CA_FILE or MODELTIER_TLS_CRL holds a block that is cut short",
+    ]);
+  }
+  if (trust.isEmpty) throw new SettingsError(["MODELTIER_TLS_CLIENT_CA_FILE holds no certificate in PEM"]);
+  return trust;
+}
+
+/** Of a text with several Node takes the first and no other. */
+function listsIn(file: Buffer): (string | Buffer)[] {
+  const lists = pemBlocks(file, "X509 CRL");
+  return lists.length === 0 ? [file] : [...lists];
 }
 
 function readNamed(path: string, variable: string): Buffer {

@@ -55,9 +55,10 @@ export async function startBudgets({ settings, database: { db, engine }, metrics
     /** What operators may do. This process knows of it at once. */
     admin: {
       list,
-      set: async (budget: Budget, author: string): Promise<void> => {
-        await setBudget(db, budget, author);
+      set: async (budget: Budget, author: string): Promise<boolean> => {
+        const isSet = await setBudget(db, budget, author);
         await watcher.look();
+        return isSet;
       },
       delete: async (budgetId: string, author: string): Promise<boolean> => {
         const isDeleted = await deleteBudget(db, budgetId, author);

@@ -147,6 +147,17 @@ export async function listHeldKeys(db: Kysely<Database>): Promise<readonly Store
   return rows.map(keyOf);
 }
 
+/** Whether there is such a key that is not revoked. */
+export async function isHeldKey(db: Kysely<Database>, keyId: string): Promise<boolean> {
+  const held = await db
+    .selectFrom("api_keys")
+    .select("key_id")
+    .where("key_id", "=", keyId)
+    .where("revoked_at", "is", null)
+    .executeTakeFirst();
+  return held !== undefined;
+}
+
 /** The newest first. @param keyId only this one @param ended also those that hold no more */
 async function listKeys(
   db: Kysely<Database>,

@@ -1,6 +1,7 @@
 /** Queries on budgets: what operators set, and what each stands at. All times are the database's own. */
 import { type Kysely, sql } from "kysely";
 import type { AccountState, Budget, BudgetScope, BudgetState } from "../budgets/types.ts";
+import { isHeldKey } from "./api-keys.ts";
 import { insertAuditEntry } from "./audit-log.ts";
 import { periodStart } from "./budget-periods.ts";
 import type { BudgetsTable, Database } from "./database.ts";
@@ -11,17 +12,19 @@ export const BUDGETS_CHANNEL = "modeltier_budgets";
 /**
  * Sets a budget, or sets it anew: what is spent stays spent. Its entry in the audit log, with what it was before, is part of
  * the transaction; replicas that listen are told.
+ * @returns false when it is for a key that there is not, or that is revoked: no call would ever count towards it
  */
-export async function setBudget(db: Kysely<Database>, budget: Budget, author: string): Promise<void> {
-  const { budgetId, limits } = budget;
+export async function setBudget(db: Kysely<Database>, budget: Budget, author: string): Promise<boolean> {
+  const { budgetId, limits, scope } = budget;
   const values = {
-    scope: budget.scope.kind,
-    ...scopeColumns(budget.scope),
+    scope: scope.kind,
+    ...scopeColumns(scope),
     period: budget.period,
     limit_nano_usd: limits.nano_usd?.toString() ?? null,
     limit_tokens: limits.tokens?.toString() ?? null,
   };
-  await db.transaction().execute(async (tx) => {
+  return db.transaction().execute(async (tx) => {
+    if (scope.kind === "key" && !(await isHeldKey(tx, scope.keyId))) return false;
     const before = await tx
       .selectFrom("budgets")
       .selectAll()
@@ -39,6 +42,7 @@ export async function setBudget(db: Kysely<Database>, budget: Budget, author: st
     };
     await insertAuditEntry(tx, { action: "budget.set", author, subject: `budget ${budgetId}`, detail });
     await sayChanged(tx);
+    return true;
   });
 }
 

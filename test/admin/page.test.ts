@@ -308,6 +308,11 @@ describe("budgets", () => {
     await page.getByRole("button", { name: "Delete sales-day" }).click();
     await page.getByRole("button", { name: "Delete it" }).click();
     await page.getByRole("heading", { level: 1, name: /No budget is set/ }).waitFor();
+    await page.getByLabel("Whose calls").selectOption("key");
+    await page.getByLabel("Id of the key").fill("0123456789abcdef");
+    await page.getByRole("button", { name: "Set the budget" }).click();
+    const problem = await page.getByRole("alert").textContent();
+    expect(problem).toMatch(/key_?id is the id of no key.*the list of keys/i);
     await opened.close();
   });
 });

@@ -13,6 +13,8 @@ import { routeAlike, watchQuality } from "./quality.ts";
 const KIMI = "kimi-k2-0905-preview";
 /** Refused by a constraint that the test adds, as a row is that the database cannot take. */
 const UNRECORDED_AGENT = "unrecorded";
+/** What a request may have, and what one whose length nobody knows counts as. */
+const LARGEST_BYTES = 4 * 1024 * 1024;
 /** Where nothing listens. */
 const NOWHERE = "127.0.0.1:1";
 
@@ -29,7 +31,13 @@ export async function setScene(): Promise<Scene> {
   const env = environment(sandbox);
   const [service, withoutDatabase] = await Promise.all([
     startService({ env }),
-    startService({ env: { ...env, DATABASE_URL: `postgres://postgres@${NOWHERE}/none` } }),
+    startService({
+      env: {
+        ...env,
+        DATABASE_URL: `postgres://postgres@${NOWHERE}/none`,
+        MODELTIER_MAX_REQUEST_BYTES: String(LARGEST_BYTES),
+      },
+    }),
   ]);
   await refuseRowsOf(service, UNRECORDED_AGENT);
   await setBudgets(service);
@@ -47,6 +55,7 @@ export async function setScene(): Promise<Scene> {
       await routeAlike(service);
       await callAll(service, sandbox, round);
       await many(60, () => ask(withoutDatabase, "fast"));
+      await whileFull(withoutDatabase, () => many(40, () => ask(withoutDatabase, "fast")));
     },
     async stop() {
       await Promise.all([service.stop(), withoutDatabase.stop("SIGKILL")]);
@@ -134,6 +143,24 @@ async function ask({ httpUrl }: RunningService, model: string, agentId = "anyone
     body: JSON.stringify({ model, messages: [{ role: "user", content: PROMPT }] }),
   });
   await response.arrayBuffer();
+}
+
+/** With a request under way that takes all the room there is, and never ends by itself. */
+async function whileFull({ httpUrl }: RunningService, play: () => Promise<void>): Promise<void> {
+  const gone = new AbortController();
+  const body = new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("{")),
+  });
+  const held = fetch(`${httpUrl}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+    duplex: "half",
+    signal: gone.signal,
+  }).catch(() => undefined);
+  await play();
+  gone.abort();
+  await held;
 }
 
 /** Ten at a time. */

@@ -202,9 +202,17 @@ it("limits are set, raised and lifted by an admin, at every replica, and noted",
   expect((await limitsOf(replicas[0], made.out))?.requestsPerMinute).toBe(60);
   expect((await keys(["limit", keyId, "--concurrent-calls", "4"], env)).err).toContain("4 calls at a time");
   expect((await keys(["list"], env)).out).toMatch(new RegExp(`^${keyId} .*batch  4 calls at a time$`, "m"));
-  expect(await keys(["limit", keyId, "--tokens-per-minute", "many"], env)).toMatchObject({
+  const [notANumber, nobody] = await Promise.all([
+    keys(["limit", keyId, "--tokens-per-minute", "many"], env),
+    keys(["limit", "0123456789abcdef", "--concurrent-calls", "4"], env),
+  ]);
+  expect(notANumber).toMatchObject({
     code: 2,
     err: expect.stringContaining("--tokens-per-minute is many; give a whole number"),
+  });
+  expect(nobody).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/no such key.*npm run keys -- list/),
   });
   const config = createClient(ConfigService, transportTo(replicas[0], "grpc"));
   const { entries } = await config.listAuditEntries({}, bearer(ADMIN));

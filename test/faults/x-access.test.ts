@@ -6,7 +6,7 @@ import { Code, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { OpenAI } from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { BudgetPeriod } from "../../gen/modeltier/v1/access_pb.js";
 import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js";
 import { FeedbackRefusal } from "../../gen/modeltier/v1/feedback_pb.js";
@@ -250,6 +250,28 @@ describe("a budget of one key", () => {
     const error = await refusalOf(accessOf(service).setBudget({ budget }, bearer(ADMIN)));
     expect(error.rawMessage).toMatch(/^budget.scope.key_id is not the id of a key/);
     expect(error.rawMessage).not.toContain(other.secret);
+  });
+
+  it.each(DOORS)("has to name one that there is and that holds, over %s", async (door) => {
+    const access = accessOf(service, door);
+    const revoked = await makeKey(access, ADMIN, "caller", "revoked");
+    await access.revokeApiKey({ keyId: revoked.keyId }, bearer(ADMIN));
+    for (const keyId of ["0123456789abcdef", revoked.keyId]) {
+      const scope = { kind: { case: "keyId" as const, value: keyId } };
+      const budget = { budgetId: "of-nobody", scope, period: BudgetPeriod.DAY, limitTokens: 1n };
+      const error = await refusalOf(access.setBudget({ budget }, bearer(ADMIN)));
+      const [field] = error.findDetails(BadRequestSchema)[0]?.fieldViolations ?? [];
+      expect(error.code).toBe(Code.InvalidArgument);
+      expect(field?.field).toMatch(/^budget\.scope\.key_?id$/i);
+      expect(field?.description).toMatch(/no key.*revoked.*ListApiKeys/);
+      const limits = await refusalOf(access.setApiKeyLimits({ keyId, limits: {} }, bearer(ADMIN)));
+      expect([limits.code, limits.rawMessage]).toEqual([
+        Code.NotFound,
+        expect.stringMatching(/^key_id: .*revoked.*ListApiKeys/),
+      ]);
+    }
+    const { budgets } = await access.listBudgets({}, bearer(ADMIN));
+    expect(budgets.map(({ budget }) => budget?.budgetId)).not.toContain("of-nobody");
   });
 });
 

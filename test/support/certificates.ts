@@ -15,6 +15,8 @@ export type Authority = Readonly<{
   issue(name: string, names: readonly string[], days?: number): Promise<Certificate>;
   /** Takes certificates back. @returns the file of the list of all that were, which is empty at first */
   revoke(...certificates: readonly Certificate[]): Promise<string>;
+  /** An authority below this one. */
+  delegate(subject: string): Promise<Authority>;
   remove(): void;
 }>;
 
@@ -37,7 +39,9 @@ commonName = supplied
 /** As openssl reads it: 20260131235959Z. */
 const timeOf = (ms: number): string => `${new Date(ms).toISOString().replace(/[-:T]/g, "").slice(0, 14)}Z`;
 
-export async function makeAuthority(subject = "an authority"): Promise<Authority> {
+const OF_AN_AUTHORITY = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"];
+
+export async function makeAuthority(subject = "an authority", above?: string): Promise<Authority> {
   const folder = mkdtempSync(join(tmpdir(), "mt-tls-"));
   const file = (name: string): string => join(folder, name);
   const openssl = (...words: string[]) => run("openssl", words, { cwd: folder });
@@ -46,7 +50,8 @@ export async function makeAuthority(subject = "an authority"): Promise<Authority
   await makeKey("ca");
   await openssl(
     ...["req", "-x509", "-new", "-key", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", `/CN=${subject}`],
-    ...["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"],
+    ...OF_AN_AUTHORITY.flatMap((extension) => ["-addext", extension]),
+    ...(above === undefined ? [] : ["-CA", join(above, "ca.pem"), "-CAkey", join(above, "ca.key")]),
   );
   writeFileSync(file("ca.cnf"), CA_SETTINGS);
   writeFileSync(file("index"), "");
@@ -70,6 +75,7 @@ export async function makeAuthority(subject = "an authority"): Promise<Authority
       await openssl("ca", "-gencrl", "-config", "ca.cnf", "-crldays", "1", "-out", "ca.crl");
       return file("ca.crl");
     },
+    delegate: (below) => makeAuthority(below, folder),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

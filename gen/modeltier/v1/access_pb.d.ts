@@ -95,7 +95,7 @@ export declare type BudgetScope = Message<"modeltier.v1.BudgetScope"> & {
     case: "label";
   } | {
     /**
-     * The calls that are made with one API key: its key_id.
+     * The calls that are made with one API key: its key_id. The key has to be there, and not revoked.
      *
      * @generated from field: string key_id = 4;
      */

@@ -20,7 +20,8 @@ export declare const file_modeltier_v1_access_service: GenFile;
  */
 export declare const AccessService: GenService<{
   /**
-   * Sets a budget, or sets it anew. Replicas know of it within about a second. INVALID_ARGUMENT: names the wrong fields.
+   * Sets a budget, or sets it anew. Replicas know of it within about a second. INVALID_ARGUMENT: names the wrong fields, also
+   * that of a key that there is not or that is revoked.
    *
    * @generated from rpc modeltier.v1.AccessService.SetBudget
    */

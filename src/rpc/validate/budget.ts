@@ -5,10 +5,11 @@ import type {
 import type { Budget, BudgetPeriod, BudgetScope } from "../../budgets/types.ts";
 import { periodFromProto, scopeFromProto } from "../convert/budget.ts";
 import { LONGEST } from "./bounds.ts";
-import { type FieldPath, requireLength, Violations } from "./violations.ts";
+import { type FieldPath, InvalidRequestError, requireLength, Violations } from "./violations.ts";
 
 /** It is the label of metrics, and part of what replicas tell each other. */
 const BUDGET_ID = /^[a-zA-Z0-9._-]{1,64}$/;
+const KEY_ID = ["budget", "scope", "key_id"];
 const PERIODS = "use BUDGET_PERIOD_DAY, BUDGET_PERIOD_MONTH or BUDGET_PERIOD_TOTAL";
 
 /** The budget that a SetBudgetRequest holds. @throws InvalidRequestError naming every wrong field */
@@ -30,6 +31,16 @@ export function readBudget(given: ProtoBudget | undefined): Budget {
   return { budgetId, scope, period, limits };
 }
 
+/** What the database said of the key that a budget is for. */
+export const noSuchKeyOfBudget = (): InvalidRequestError =>
+  new InvalidRequestError([
+    {
+      path: KEY_ID,
+      description:
+        "is the id of no key, or of one that is revoked: the list of keys (ListApiKeys) has those that hold",
+    },
+  ]);
+
 /** @throws InvalidRequestError */
 export function readBudgetId(budgetId: string): string {
   const found = new Violations();
@@ -48,7 +59,7 @@ function readScope(found: Violations, given: ProtoScope | undefined): BudgetScop
   const scope = given && scopeFromProto(given);
   if (scope === undefined) found.add(path, "is missing: set global, agent_id, label or key_id");
   else if (scope.kind === "agent") checkAgent(found, scope.agentId, [...path, "agent_id"]);
-  else if (scope.kind === "key") checkKey(found, scope.keyId, [...path, "key_id"]);
+  else if (scope.kind === "key") checkKey(found, scope.keyId, KEY_ID);
   else if (scope.kind === "label") checkLabel(found, scope, [...path, "label"]);
   return scope;
 }
@@ -58,7 +69,7 @@ function checkAgent(found: Violations, agentId: string, path: FieldPath): void {
   requireLength(found, agentId, LONGEST.agentId, path);
 }
 
-/** The key need not exist yet, nor any more. */
+/** Its form; whether there is such a key is the database's to say. */
 function checkKey(found: Violations, keyId: string, path: FieldPath): void {
   found.require(
     /^[0-9a-f]{16}$/.test(keyId),

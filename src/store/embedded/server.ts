@@ -1,5 +1,5 @@
 /** The embedded database as the service sees it: a data folder that is ours and a socket in it. */
-import { rmSync } from "node:fs";
+import { rmSync, statfsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Log } from "../../telemetry/log.ts";
 import { DataFolderInUseError, lockDataFolder, makeDataFolder } from "./data-folder.ts";
@@ -26,12 +26,25 @@ export async function startEmbeddedServer(options: { dataDir: string; log: Log }
     return await startIn(dataDir, options.log);
   } catch (error) {
     if (error instanceof DataFolderInUseError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = sayFullDisk(dataDir) ?? (error instanceof Error ? error.message : String(error));
     const remedy =
       "Make room or give this user the folder, set MODELTIER_DATA_DIR to another, or DATABASE_URL to a Postgres";
     throw new Error(`The embedded database cannot be opened in ${dataDir} (${reason}). ${remedy}.`, {
       cause: error,
     });
+  }
+}
+
+/** Of whatever cannot be written the engine says "Aborted()" and no more. The least it writes is less than this. */
+const FULL_BYTES = 1024 * 1024;
+
+function sayFullDisk(folder: string): string | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    const left = bavail * bsize;
+    return left < FULL_BYTES ? `the disk is full: ${left} bytes are left` : undefined;
+  } catch {
+    return undefined; // there is no such folder, which is what the error says
   }
 }
 

@@ -234,8 +234,9 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     return spool;
   } catch (error) {
     slot?.release();
+    const code = errorCode(error);
     throw new Error(
-      `Records cannot be kept in ${options.root} (${errorCode(error)}): make room or give this user the folder, or set MODELTIER_SPOOL_DIR to another`,
+      `Records cannot be kept in ${options.root} (${code === "ENOSPC" ? "the disk is full" : code}): make room or give this user the folder, or set MODELTIER_SPOOL_DIR to another`,
       { cause: error },
     );
   }

@@ -1,6 +1,7 @@
 /** Disks that are really full: a file system in memory, mounted where only the service sees it. */
-import { spawnSync } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 
 const MOUNT =
   'mount -t tmpfs -o size="$0",mode=700 tmpfs "$1" && { test -z "$2" || cp -a "$2/." "$1"; } && shift 2 && exec "$@"';
@@ -23,8 +24,8 @@ export const withSmallDisk = (folder: string, bytes: number, from = ""): readonl
   from,
 ];
 
-/** Takes all the room that is left on the disk that a process sees at a folder. @returns gives it back */
-export function fill(pid: number, folder: string): () => void {
+/** Takes the room that is left on the disk that a process sees at a folder, all but so many bytes. @returns gives it back */
+export function fill(pid: number, folder: string, leaving = 0): () => void {
   const path = `/proc/${pid}/root${folder}/filler`;
   writeFileSync(path, "");
   try {
@@ -32,5 +33,32 @@ export function fill(pid: number, folder: string): () => void {
   } catch (error) {
     if (!(error instanceof Error) || !("code" in error) || error.code !== "ENOSPC") throw error;
   }
+  truncateSync(path, Math.max(0, statSync(path).size - leaving));
   return () => rmSync(path);
+}
+
+export type SmallDisk = Readonly<{
+  /** Sees the disk at its folder for as long as it lives. */
+  pid: number;
+  /** A command to run the service under, which then sees it, too: one after the other finds what was left there. */
+  under: readonly string[];
+  remove(): void;
+}>;
+
+/** A small disk that outlives the services on it. @param from a folder to copy onto it */
+export async function mountSmallDisk(folder: string, bytes: number, from: string): Promise<SmallDisk> {
+  const [command = "", ...words] = [
+    ...withSmallDisk(folder, bytes, from),
+    "sh",
+    "-c",
+    "echo mounted; read -r _",
+  ];
+  const holder = spawn(command, words, { stdio: ["pipe", "pipe", "inherit"] });
+  await once(holder.stdout, "data");
+  const pid = holder.pid as number;
+  return {
+    pid,
+    under: ["nsenter", "--target", String(pid), "--user", "--mount", "--preserve-credentials"],
+    remove: () => void holder.kill("SIGKILL"),
+  };
 }
