@@ -14,6 +14,7 @@ import { CompleteRequestSchema } from "../../gen/modeltier/v1/completion_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { grpcJsStub, hasPython, runPython } from "../support/clients.ts";
 import { grpcHeaders, grpcMessage, RawHttp2 } from "../support/raw-http2.ts";
+import { HEAP_PROBE, heldBytesOf } from "./rig/held.ts";
 import { holdsWithin, type Rig, startRig } from "./rig/rig.ts";
 import { readExecutions } from "./rig/rows.ts";
 import { isThorough } from "./rig/thorough.ts";
@@ -219,24 +220,17 @@ describe("callers that read nothing", () => {
   const FIRST_CALLS_BYTES = 16 * 1024 * 1024;
   const INITIAL_WINDOW_SIZE = 4;
 
-  const PROBE = `--expose-gc --import=${new URL("../../bench/kept-fast/heap-probe.ts", import.meta.url)}`;
-
   let quick: Rig;
   beforeAll(async () => {
-    quick = await startRig({ sandbox: { tokensPerSecond: 1_000_000 }, env: { NODE_OPTIONS: PROBE } });
+    quick = await startRig({ sandbox: { tokensPerSecond: 1_000_000 }, env: HEAP_PROBE });
   });
   afterAll(() => quick?.stop());
 
-  /** What it holds once its garbage is collected. */
-  async function heldBytes(): Promise<number> {
-    const said = () => [...quick.service.output().stdout.matchAll(/^left (\d+)$/gm)];
-    const before = said().length;
-    process.kill(quick.service.pid, "SIGUSR2");
-    expect(await holdsWithin(SOON_MS, () => said().length > before)).toBe(true);
-    return Number(said().at(-1)?.[1]);
-  }
+  const heldBytes = () => heldBytesOf(quick.service);
 
-  it("C15 C17 cost at most 256 KiB each, their providers are paused, and all is let go when they leave", async () => {
+  it("C15 C17 cost at most 256 KiB each, their providers are paused, and all is let go when they leave", {
+    timeout: isThorough ? 300_000 : 60_000,
+  }, async () => {
     const agentId = randomUUID();
     const question = fromJson(CompleteRequestSchema, {
       ...questionJson(agentId, quick.primary()),
