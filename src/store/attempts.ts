@@ -44,7 +44,7 @@ export const attemptRow = (record: AttemptRecord): NewAttempt => ({
   price_version: record.priceVersion,
   usage_method: record.usageMethod,
   ...usageRow(record),
-  created_at: record.startedAt,
+  created_at: record.startedAt.toISOString(),
 });
 
 /** In the order they were made; empty when there were none. */

@@ -53,6 +53,8 @@ export interface Database {
 type NanoUsd = ColumnType<bigint, string, never>;
 /** Exact decimal digits; null when the price is unknown and nothing of the cost is. */
 type Usd = GeneratedAlways<string | null>;
+/** The same: JSON.stringify takes twice as long over an object with a Date in it. */
+type Moment = ColumnType<Date, string, never>;
 /** Read as what was written. */
 type Json<T> = ColumnType<T, T, never>;
 
@@ -73,7 +75,7 @@ interface UsageColumns {
   latency_ms: number;
   /** Null: no content token came. */
   ttft_ms: number | null;
-  created_at: Date;
+  created_at: Moment;
 }
 
 /** One row per execution. */

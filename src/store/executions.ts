@@ -83,7 +83,7 @@ export const beginningRow = (intent: Omit<ExecutionIntent, "planned">) => ({
   labels: intent.labels,
   scoring_inputs: intent.scoringInputs ?? null,
   key_id: intent.keyId ?? "",
-  created_at: intent.createdAt,
+  created_at: intent.createdAt.toISOString(),
 });
 
 /** The rest of the row, known when it has ended. */

@@ -44,8 +44,10 @@ export async function insertNewText<Row>(
  * JSON that Postgres takes: without NUL, which text cannot hold, and with U+FFFD for halves of surrogate pairs. In the
  * output of JSON.stringify both are escapes, and reading it escape by escape tells them from an escaped backslash.
  */
-export const storable = (json: string): string =>
-  json.replace(/\\(?:u0000|ud[89a-f][0-9a-f]{2}|.)/g, (sequence) => {
+export const storable = (json: string): string => {
+  if (!json.includes("\\u")) return json; // as nearly always, and found out in less than a tenth of the time
+  return json.replace(/\\(?:u0000|ud[89a-f][0-9a-f]{2}|.)/g, (sequence) => {
     if (sequence === "\\u0000") return "";
     return sequence.startsWith("\\ud") ? "\\ufffd" : sequence;
   });
+};

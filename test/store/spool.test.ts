@@ -309,6 +309,40 @@ describe("the spool", () => {
     expect(calls).toBeLessThan(10);
   });
 
+  it("in fsync says that a record is safe only after an fdatasync that began behind its write", async () => {
+    let written = 0;
+    let covered = 0;
+    let onSynced = () => {};
+    const files: SpoolFiles = {
+      ...DISK,
+      writeSync(...args) {
+        DISK.writeSync(...args);
+        written += 1;
+      },
+      async fdatasync(fd) {
+        const before = written;
+        await DISK.fdatasync(fd);
+        covered = before;
+        onSynced();
+      },
+    };
+    const spool = await open({ durability: "fsync", files });
+    for (let turns = 0; turns < 20; turns += 1) {
+      const synced = new Promise<void>((resolve) => {
+        onSynced = resolve;
+      });
+      spool.record(anExecution(`first-${turns}`));
+      await synced;
+      // One of these comes between the end of an fdatasync and the look at what it has brought to the disk.
+      for (let turn = 0; turn < turns; turn += 1) await undefined;
+      spool.record(anExecution(`second-${turns}`));
+      await undefined;
+      const own = written;
+      await spool.whenSafe();
+      expect(covered).toBeGreaterThanOrEqual(own);
+    }
+  });
+
   it("keeps what an embedded database has until its files are on the disk", async () => {
     const root = makeSpoolFolder();
     let persisted = 0;

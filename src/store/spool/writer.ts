@@ -13,6 +13,7 @@ import { type FrameKind, mostFrameBytes, writeFrame } from "./frame.ts";
 import type { Durability } from "./limits.ts";
 import { type Segment, syncSegments } from "./segment.ts";
 import type { SpoolSpace } from "./space.ts";
+import { Unsynced } from "./unsynced.ts";
 import { Waiting } from "./waiting.ts";
 
 export type WriterOptions = Readonly<{
@@ -33,8 +34,6 @@ export type WriterOptions = Readonly<{
 const SYNC_EVERY_MS = 1_000;
 const FIRST_BUFFER_BYTES = 256 * 1024;
 
-type Entry = Readonly<{ kind: FrameKind; text: RecordText }>;
-
 export class SpoolWriter {
   /** Records cannot be written, or are not known to reach the disk. */
   isFailing = false;
@@ -44,8 +43,7 @@ export class SpoolWriter {
   #group = Buffer.allocUnsafe(FIRST_BUFFER_BYTES);
   #groupBytes = 0;
   #isFlushDue = false;
-  /** Not known to be on the disk, in order. */
-  #unsynced: Entry[] = [];
+  readonly #unsynced = new Unsynced();
   #appended = 0;
   #synced = 0;
   readonly #dirty = new Set<Segment>();
@@ -68,8 +66,8 @@ export class SpoolWriter {
 
   /** The kernel has it before anything that waits for a promise goes on. @throws RangeError when it fits into no segment */
   append(kind: FrameKind, text: RecordText): void {
-    this.#place(kind, text);
-    this.#unsynced.push({ kind, text });
+    const frameBytes = this.#place(kind, text);
+    this.#unsynced.add(this.#group, this.#groupBytes - frameBytes, this.#groupBytes);
     this.#appended += 1;
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
@@ -102,7 +100,8 @@ export class SpoolWriter {
     return this.#synced === this.#appended;
   }
 
-  #place(kind: FrameKind, text: RecordText): void {
+  /** Puts a frame at the end of the group. @returns how many bytes it takes */
+  #place(kind: FrameKind, text: RecordText): number {
     this.#makeRoom(mostFrameBytes(text));
     let start = this.#groupBytes;
     let end = writeFrame(this.#group, start, kind, text);
@@ -119,6 +118,7 @@ export class SpoolWriter {
       this.active.finals += 1;
       this.#options.onFinal(text, this.active);
     }
+    return end - start;
   }
 
   #makeRoom(bytes: number): void {
@@ -177,13 +177,15 @@ export class SpoolWriter {
   /** One fdatasync for all that came while the one before it ran. */
   async #sync(): Promise<void> {
     for (let failures = 0; this.#synced < this.#appended && !this.#closing.signal.aborted; ) {
+      if (this.#groupBytes > 0) this.#writeGroup(); // a frame that came this moment: what is counted as synced is written
       const upTo = this.#appended;
+      const bytes = this.#unsynced.byteLength;
       const dirty = [...this.#dirty];
       this.#dirty.clear();
       try {
         if (this.isFailing && failures === 0) throw new Error("a write has failed");
         await syncSegments(dirty, this.#options.files, this.#options.folder);
-        this.#noteSynced(upTo, dirty, failures);
+        this.#noteSynced(upTo, bytes, dirty, failures);
         if (this.#waiting.isEmpty) return;
         failures = 0;
       } catch (error) {
@@ -195,11 +197,11 @@ export class SpoolWriter {
     }
   }
 
-  #noteSynced(upTo: number, segments: readonly Segment[], failures: number): void {
+  #noteSynced(upTo: number, bytes: number, segments: readonly Segment[], failures: number): void {
     for (const segment of segments) {
       if (segment.isSealed && !this.#dirty.has(segment)) this.#closeFile(segment);
     }
-    this.#unsynced = this.#unsynced.slice(upTo - this.#synced);
+    this.#unsynced.drop(bytes);
     this.#synced = upTo;
     if (failures > 0) this.#options.log.info("Records reach the disk again", { failures });
     this.isFailing = false;
@@ -212,7 +214,7 @@ export class SpoolWriter {
    */
   #rescue(suspects: readonly Segment[]): void {
     this.#groupBytes = 0;
-    const entries = this.#unsynced;
+    const records = this.#unsynced.records();
     try {
       this.#next();
       for (const segment of [...suspects, ...this.#dirty]) {
@@ -220,7 +222,7 @@ export class SpoolWriter {
       }
       this.#dirty.clear();
       this.#dirty.add(this.active);
-      for (const { kind, text } of entries) this.#place(kind, text);
+      for (const { kind, text } of records) this.#place(kind, text);
       this.#writeGroup();
     } catch {
       // There is no room for a new segment now. Everything is in memory, and the next round tries again.
@@ -233,7 +235,7 @@ export class SpoolWriter {
     this.isFailing = true;
     this.#options.onSyncFailure();
     if (!isWorthALine(failures)) return;
-    const fields = { code: errorCode(error), records: this.#unsynced.length, failures };
+    const fields = { code: errorCode(error), records: this.#appended - this.#synced, failures };
     this.#options.log.error(
       "Records may not have reached the disk; they are written again to a new segment",
       fields,
