@@ -215,7 +215,7 @@ describe("the spool", () => {
         await DISK.write(fd, buffer, length, position);
       },
     };
-    await expect(open({ root, capBytes: 64 * MIB, files })).rejects.toThrow(/ENOSPC/);
+    await expect(open({ root, capBytes: 64 * MIB, files })).rejects.toThrow(/the disk is full/);
     room = 20 * MIB;
     const roomy = await open({ root, capBytes: 64 * MIB, files });
     const inFlight: string[] = [];
