@@ -7,7 +7,6 @@ import type { CompletionCall } from "../completion/call.ts";
 import { decideWithinBudgets } from "../completion/call-funds.ts";
 import { complete } from "../completion/complete.ts";
 import { completeOnce } from "../completion/complete-once.ts";
-import { listOutperformed, type SeenOutcomes } from "../config/outperformed.ts";
 import { listMissingKeys } from "../config/warnings.ts";
 import { DecisionTokens } from "../decision-token/decision-tokens.ts";
 import { createIdempotency } from "../idempotency/idempotency.ts";
@@ -15,7 +14,6 @@ import { isRetired } from "../pricing/catalogue.ts";
 import { ProviderHub } from "../providers/hub.ts";
 import { publicAnd } from "../providers/outbound.ts";
 import { createTransport } from "../providers/transport.ts";
-import { scoreSharesOf } from "../routing/calibrated.ts";
 import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
 import { accessService } from "../rpc/access-service.ts";
 import { admitter } from "../rpc/admit.ts";
@@ -36,7 +34,6 @@ import { openDatabase } from "../store/database.ts";
 import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
-import { addQualityGauges } from "../telemetry/quality-metrics.ts";
 import { addTargetGauge } from "../telemetry/target-metrics.ts";
 import { startAccess } from "./access.ts";
 import { startAdmission } from "./admission.ts";
@@ -55,6 +52,7 @@ import { openRecorder } from "./open-recorder.ts";
 import { openSandbox } from "./open-sandbox.ts";
 import { openTracing } from "./open-tracing.ts";
 import { startPrompts } from "./prompts.ts";
+import { watchQuality } from "./quality.ts";
 import { reloadProviders } from "./reload-providers.ts";
 import { startRetention } from "./retention.ts";
 import { collectStartupGarbage } from "./startup-garbage.ts";
@@ -165,13 +163,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const analytics = startAnalytics({ database, config, log });
   const prompts = startPrompts({ settings, database, metrics, log });
   addTargetGauge(metrics.registry, config);
-  const seen = (): SeenOutcomes | undefined => {
-    const fleet = agentScores.fleet();
-    return fleet && { fleet, tiers: config().tiers, nowMs: Date.now() };
-  };
-  addQualityGauges(metrics.registry, {
-    scoreShares: () => scoreSharesOf(config()),
-    listOutperformed: () => listOutperformed(config(), seen(), engine.state().today),
+  const quality = watchQuality({
+    registry: metrics.registry,
+    config,
+    fleet: agentScores.fleet,
+    today: () => engine.state().today,
   });
   const life = new Lifecycle();
 
@@ -221,7 +217,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       settings: following.settings,
       database,
       state: engine.state,
-      seen,
+      seen: quality.seen,
       listConflicts: experiments.listConflicts,
     }),
     experimentService({
