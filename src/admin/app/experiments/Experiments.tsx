@@ -57,7 +57,7 @@ const None = () => (
   <Empty>
     An experiment has a share of the real calls done under another configuration, and says once it is known
     that this is no worse, and cheaper; an arm that does harm is stopped by itself. For the first one, say what
-    the second arm has of its own, such as another model for a tier. 10 % of the agents are a good beginning.
+    the second arm has of its own, such as another model for a tier. 10 % of the traffic is a good beginning.
   </Empty>
 );
 
