@@ -22,7 +22,9 @@ export function Advanced({
       review(fromJson(ExperimentSchema, JSON.parse(text) as JsonValue));
       setProblem(undefined);
     } catch (error) {
-      setProblem(`This is no experiment in JSON: ${error instanceof Error ? error.message : "it cannot be read"}`);
+      setProblem(
+        `This is no experiment in JSON: ${error instanceof Error ? error.message : "it cannot be read"}`,
+      );
     }
   };
   const fill = () => {

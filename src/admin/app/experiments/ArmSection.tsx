@@ -60,8 +60,8 @@ export function ArmSection({ arm, report, actions }: Props) {
         <dd>{sayShare(arm, experiment?.trafficShare ?? 0)}</dd>
         <dt>Units</dt>
         <dd>
-          <Count value={arm.units} /> {unitsName(experiment?.unit ?? 0)} count, <Count value={arm.unitsWaiting} />{" "}
-          wait for their time to be over
+          <Count value={arm.units} /> {unitsName(experiment?.unit ?? 0)} count,{" "}
+          <Count value={arm.unitsWaiting} /> wait for their time to be over
         </dd>
         <dt>Calls</dt>
         <dd>
@@ -194,6 +194,8 @@ export const UnevenShares = () => (
         <li key={cause}>{cause}</li>
       ))}
     </ul>
-    <p>Find the cause, stop the experiment and start another one; setting the shares anew counts from zero.</p>
+    <p>
+      Find the cause, stop the experiment and start another one; setting the shares anew counts from zero.
+    </p>
   </div>
 );

@@ -57,7 +57,7 @@ function Opened({ report }: { report: ExperimentReport }) {
   const runs = isRunning(report);
   return (
     <>
-      <h1>{sayQuestion(experiment)}</h1>
+      <h1>{sayQuestion(experiment.arms, experiment.question?.margin ?? 0)}</h1>
       <Facts report={report} experiment={experiment} />
       {runs && (
         <div className="row">

@@ -1,7 +1,7 @@
 /** All experiments, the newest first; of those one may run. */
 import { useInfiniteQuery } from "@connectrpc/connect-query";
 import { keepPreviousData } from "@tanstack/react-query";
-import { type ExperimentSummary, ExperimentStatus } from "../../../../gen/modeltier/v1/experiment_pb.js";
+import { ExperimentStatus, type ExperimentSummary } from "../../../../gen/modeltier/v1/experiment_pb.js";
 import { ExperimentService } from "../../../../gen/modeltier/v1/experiment_service_pb.js";
 import { Link } from "../frame/router.tsx";
 import { Asked, Empty } from "../parts/states.tsx";
@@ -56,8 +56,9 @@ function sayExperiments(experiments: readonly ExperimentSummary[] | undefined): 
 const None = () => (
   <Empty>
     An experiment has a share of the real calls done under another configuration, and says once it is known
-    that this is no worse, and cheaper; an arm that does harm is stopped by itself. For the first one, say what
-    the second arm has of its own, such as another model for a tier. 10 % of the traffic is a good beginning.
+    that this is no worse, and cheaper; an arm that does harm is stopped by itself. For the first one, say
+    what the second arm has of its own, such as another model for a tier. 10 % of the traffic is a good
+    beginning.
   </Empty>
 );
 

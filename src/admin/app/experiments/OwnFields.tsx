@@ -8,8 +8,8 @@ import { listEntries } from "../config/catalogue.ts";
 import { Targets } from "../config/Targets.tsx";
 import { Empty } from "../parts/states.tsx";
 import { TIER_NAMES, type TierName } from "../screens/what-if.ts";
-import { FormField } from "./form-field.tsx";
 import { type Violations, violationsUnder } from "./field-violations.ts";
+import { FormField } from "./form-field.tsx";
 import type { StartForm } from "./start-form.ts";
 
 const CONFIG = "arms[1].config";
@@ -140,13 +140,7 @@ const Scorer = ({ own, setOwn, violations }: Props) => (
 );
 
 /** @param version in text; empty: none is chosen */
-export function VersionChoice({
-  version,
-  choose,
-}: {
-  version: string;
-  choose: (version: string) => void;
-}) {
+export function VersionChoice({ version, choose }: { version: string; choose: (version: string) => void }) {
   const listed = useQuery(ConfigService.method.listConfigVersions, { pageSize: 50 });
   const current = useQuery(ConfigService.method.getConfig, {});
   const versions = (listed.data?.versions ?? []).filter(

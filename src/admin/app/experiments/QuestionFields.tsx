@@ -104,15 +104,20 @@ export function QuestionFields({
       <Part title="What counts, and when it must stop">
         <div className="grid fields broad">
           {text("margin", "No worse may lose so much success, in points", "question.margin", amount)}
-          {text("lost", "Stops when it certainly loses more, in points", "question.most_success_lost", amount)}
+          {text(
+            "lost",
+            "Stops when it certainly loses more, in points",
+            "question.most_success_lost",
+            amount,
+          )}
           {text("extra", "Stops when a call costs more extra, in USD", "question.most_extra_nano_usd", {
             ...amount,
             placeholder: "never",
           })}
         </div>
         <p className="muted">
-          An answer is wrong by chance in at most 5 % of such experiments, however often one looks. A margin of
-          3 points takes some 25,000 units; a wider one takes far fewer.
+          An answer is wrong by chance in at most 5 % of such experiments, however often one looks. A margin
+          of 3 points takes some 25,000 units; a wider one takes fewer.
         </p>
       </Part>
       {elsewhere.map(([field, description]) => (

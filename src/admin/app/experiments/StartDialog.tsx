@@ -8,6 +8,7 @@ import { ConfirmDialog } from "./ConfirmDialog.tsx";
 import { sayQuestion, unitsName } from "./experiment-words.ts";
 import { sayDistance, sayPoints } from "./metric-words.ts";
 import { percentText, sayShares } from "./shares.ts";
+import { DEFAULTS } from "./start-form.ts";
 
 /** What begins, before it does. @param candidate the configuration of the second arm; undefined: it is not known here */
 export function StartDialog({
@@ -32,7 +33,8 @@ export function StartDialog({
     traffic: percentText(trafficShare),
     weights: Object.fromEntries(arms.map(({ name, weight }) => [name, String(weight)])),
   });
-  const whose = agentIds.length === 0 ? `all ${unitsName(unit)}` : `${unitsName(unit)} of ${agentIds.join(", ")}`;
+  const whose =
+    agentIds.length === 0 ? `all ${unitsName(unit)}` : `${unitsName(unit)} of ${agentIds.join(", ")}`;
   return (
     <ConfirmDialog
       title={`Start ${experiment.experimentId}?`}
@@ -42,7 +44,7 @@ export function StartDialog({
       confirm={confirm}
       close={close}
     >
-      <p>{sayQuestion(withDefaults(experiment))}</p>
+      <p>{sayQuestion(arms, experiment.question?.margin ?? DEFAULTS.margin)}</p>
       <p>
         Real calls are drawn at once, here now and at the other replicas within seconds. Of {whose}:{" "}
         {shares ?? "the shares are for the service to judge"}.
@@ -57,16 +59,8 @@ export function StartDialog({
   );
 }
 
-/** The contract's, of what is not said. */
-const withDefaults = (experiment: Experiment): Pick<Experiment, "arms" | "question"> => ({
-  arms: experiment.arms,
-  question: { ...experiment.question, margin: experiment.question?.margin ?? 0.03 } as NonNullable<
-    Experiment["question"]
-  >,
-});
-
 function sayGuardrails({ question }: Experiment): string {
-  const lost = sayPoints(question?.mostSuccessLost ?? 0.1);
+  const lost = sayPoints(question?.mostSuccessLost ?? DEFAULTS.mostSuccessLost);
   const extra = question?.mostExtraNanoUsd;
   const cost =
     extra === undefined ? "" : `, or costs more than ${sayDistance("money", Number(extra))} extra a call`;

@@ -45,8 +45,8 @@ export function StopDialog({
       {arm === undefined && (
         <p>
           All calls have the configuration in force again, here now and at the other replicas within seconds.
-          What it has shown stays, and the configurations of its arms can still be used. It cannot go on later,
-          and its name is not used again.
+          What it has shown stays, and the configurations of its arms can still be used. It cannot go on
+          later, and its name is not used again.
         </p>
       )}
       <div className="grid fields">

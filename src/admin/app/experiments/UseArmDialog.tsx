@@ -1,8 +1,8 @@
 /** From an arm that has won to the change, which has a diff, a backtest and a reason: nothing is published from here. */
 import { equals } from "@bufbuild/protobuf";
 import { useQuery } from "@connectrpc/connect-query";
-import type { ExperimentReport } from "../../../../gen/modeltier/v1/experiment_pb.js";
 import { ConfigService } from "../../../../gen/modeltier/v1/config_service_pb.js";
+import type { ExperimentReport } from "../../../../gen/modeltier/v1/experiment_pb.js";
 import { ExperimentService } from "../../../../gen/modeltier/v1/experiment_service_pb.js";
 import { RoutingConfigSchema } from "../../../../gen/modeltier/v1/routing_config_pb.js";
 import { Changes } from "../config/ChangeDialog.tsx";
@@ -25,11 +25,9 @@ export function UseArmDialog({
   const current = useQuery(ConfigService.method.getConfig, {}, asked);
   const own = useQuery(ExperimentService.method.getExperimentArm, { experimentId, arm }, asked);
   const config = own.data?.config;
-  const changes = useQuery(
-    ConfigService.method.validateConfig,
-    config === undefined ? {} : { config },
-    { enabled: config !== undefined },
-  );
+  const changes = useQuery(ConfigService.method.validateConfig, config === undefined ? {} : { config }, {
+    enabled: config !== undefined,
+  });
   const unsaved = findDraft();
   const isInTheWay =
     unsaved !== undefined && config !== undefined && !equals(RoutingConfigSchema, unsaved, config);
@@ -49,8 +47,8 @@ export function UseArmDialog({
       close={close}
     >
       <p>
-        It goes to Orchestration Config as unsaved changes. Nothing is published by this: there you see what it
-        would have cost, say why, and publish or discard it.
+        It goes to Orchestration Config as unsaved changes. Nothing is published by this: there you see what
+        it would have cost, say why, and publish or discard it.
       </p>
       {isRunning(report) && (
         <p className="attention">

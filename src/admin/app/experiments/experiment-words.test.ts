@@ -34,12 +34,11 @@ function verdictOf(verdict: ExperimentVerdict, success?: Difference, cost?: Diff
 
 describe("the question", () => {
   it("is one sentence, of two arms and of more", () => {
-    const question = { margin: 0.03 } as never;
-    const arms = (...names: string[]) => names.map((name) => ({ name })) as never;
-    expect(sayQuestion({ arms: arms("gpt", "kimi"), question })).toBe(
+    const arms = (...names: string[]) => names.map((name) => ({ name }));
+    expect(sayQuestion(arms("gpt", "kimi"), 0.03)).toBe(
       "Is kimi no worse than gpt on success (margin 3 points), and cheaper?",
     );
-    expect(sayQuestion({ arms: arms("gpt", "kimi", "claude"), question })).toBe(
+    expect(sayQuestion(arms("gpt", "kimi", "claude"), 0.03)).toBe(
       "Are kimi and claude no worse than gpt on success (margin 3 points), and cheaper?",
     );
   });
@@ -60,12 +59,15 @@ describe("a verdict", () => {
   });
 
   it("without a unit says so", () =>
-    expect(verdictOf(ExperimentVerdict.NOT_KNOWN_YET)?.details).toEqual(["No unit of both arms counts yet."]));
+    expect(verdictOf(ExperimentVerdict.NOT_KNOWN_YET)?.details).toEqual([
+      "No unit of both arms counts yet.",
+    ]));
 
   it("calls a loss within the margin no worse, and one beyond it worse", () => {
-    const [within] = verdictOf(ExperimentVerdict.NOT_KNOWN_YET, { estimate: 0, lower: -0.02, upper: 0.02 })
-      ?.details ?? [];
-    const [beyond] = verdictOf(ExperimentVerdict.WORSE, { estimate: 0, lower: -0.2, upper: -0.05 })?.details ?? [];
+    const [within] =
+      verdictOf(ExperimentVerdict.NOT_KNOWN_YET, { estimate: 0, lower: -0.02, upper: 0.02 })?.details ?? [];
+    const [beyond] =
+      verdictOf(ExperimentVerdict.WORSE, { estimate: 0, lower: -0.2, upper: -0.05 })?.details ?? [];
     expect(within).toMatch(/which is no worse\.$/);
     expect(beyond).toMatch(/which is worse\.$/);
   });
@@ -90,6 +92,5 @@ describe("a verdict", () => {
     expect(verdictOf(verdict)?.title).toBe(title),
   );
 
-  it("is not given of the first arm", () =>
-    expect(verdictOf(ExperimentVerdict.UNSPECIFIED)).toBeUndefined());
+  it("is not given of the first arm", () => expect(verdictOf(ExperimentVerdict.UNSPECIFIED)).toBeUndefined());
 });

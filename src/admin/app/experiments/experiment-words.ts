@@ -1,6 +1,6 @@
 /** What is asked by an experiment, and what may be said of an arm, in sentences. */
 import {
-  type Experiment,
+  type ExperimentArm,
   type ExperimentArmReport,
   ExperimentMetric,
   type ExperimentReport,
@@ -13,10 +13,9 @@ import { findMeasure, sayDistance, sayPoints, sayRange } from "./metric-words.ts
 const listed = new Intl.ListFormat("en", { type: "conjunction" });
 
 /** "Is kimi no worse than today on success (margin 3 points), and cheaper?" */
-export function sayQuestion({ arms, question }: Pick<Experiment, "arms" | "question">): string {
+export function sayQuestion(arms: readonly Pick<ExperimentArm, "name">[], margin: number): string {
   const [first, ...others] = arms.map(({ name }) => name);
-  const margin = sayPoints(question?.margin ?? 0);
-  return `${others.length === 1 ? "Is" : "Are"} ${listed.format(others)} no worse than ${first} on success (margin ${margin}), and cheaper?`;
+  return `${others.length === 1 ? "Is" : "Are"} ${listed.format(others)} no worse than ${first} on success (margin ${sayPoints(margin)}), and cheaper?`;
 }
 
 const UNITS: Readonly<Record<ExperimentUnit, readonly [string, string]>> = {

@@ -6,7 +6,15 @@ import {
   ExperimentIntervalSchema,
   ExperimentMetric,
 } from "../../../../gen/modeltier/v1/experiment_pb.js";
-import { findMetricWords, reachOf, sayDifference, sayMean, sayPoints, sayRange, sideOf } from "./metric-words.ts";
+import {
+  findMetricWords,
+  reachOf,
+  sayDifference,
+  sayMean,
+  sayPoints,
+  sayRange,
+  sideOf,
+} from "./metric-words.ts";
 
 const between = (estimate: number, lower?: number, upper?: number): ExperimentInterval =>
   create(ExperimentIntervalSchema, {
@@ -54,7 +62,11 @@ describe("a difference", () => {
 });
 
 it("has a margin without digits that nobody set", () =>
-  expect([sayPoints(0.03), sayPoints(0.01), sayPoints(0.025)]).toEqual(["3 points", "1 point", "2.5 points"]));
+  expect([sayPoints(0.03), sayPoints(0.01), sayPoints(0.025)]).toEqual([
+    "3 points",
+    "1 point",
+    "2.5 points",
+  ]));
 
 it("draws all arms on one axis that reaches the farthest bound and the margin", () => {
   const arms = [between(0.01, -0.2, 0.1), between(0, undefined, 0.05)].map((difference) =>

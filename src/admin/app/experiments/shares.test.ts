@@ -41,7 +41,9 @@ describe("shares in a form", () => {
   it("are sent only where they are new", () => {
     const before = shareFormOf(report);
     expect(rampOf({ ...before, traffic: "50" }, before)).toEqual({ trafficShare: 0.5, weights: {} });
-    expect(rampOf({ ...before, weights: { today: "1", kimi: "9" } }, before)).toEqual({ weights: { kimi: 9 } });
+    expect(rampOf({ ...before, weights: { today: "1", kimi: "9" } }, before)).toEqual({
+      weights: { kimi: 9 },
+    });
   });
 });
 

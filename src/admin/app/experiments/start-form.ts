@@ -1,11 +1,15 @@
 /** The common question as a form has it, in text, and the experiment that it makes. */
 import { clone, create } from "@bufbuild/protobuf";
-import { type Experiment, ExperimentSchema, ExperimentUnit } from "../../../../gen/modeltier/v1/experiment_pb.js";
+import {
+  type Experiment,
+  ExperimentSchema,
+  ExperimentUnit,
+} from "../../../../gen/modeltier/v1/experiment_pb.js";
 import { type RoutingConfig, RoutingConfigSchema } from "../../../../gen/modeltier/v1/routing_config_pb.js";
-import type { TierName } from "../screens/what-if.ts";
 import { findNanoUsd } from "../screens/execution-filter.ts";
+import type { TierName } from "../screens/what-if.ts";
 import type { Violations } from "./field-violations.ts";
-import { findShare } from "./shares.ts";
+import { findShare, percentText } from "./shares.ts";
 
 /** What the second arm has of its own. */
 export const OWN_KINDS = {
@@ -35,7 +39,9 @@ export type StartForm = Readonly<{
   extra: string;
 }>;
 
-/** With the service's defaults of what is asked. */
+/** The contract's, of what is not said. */
+export const DEFAULTS = { margin: 0.03, mostSuccessLost: 0.1 } as const;
+
 export const A_QUESTION: StartForm = {
   id: "",
   description: "",
@@ -46,8 +52,8 @@ export const A_QUESTION: StartForm = {
   second: "",
   kind: "targets",
   tier: "balanced",
-  margin: "3",
-  lost: "10",
+  margin: percentText(DEFAULTS.margin),
+  lost: percentText(DEFAULTS.mostSuccessLost),
   extra: "",
 };
 

@@ -1,8 +1,8 @@
 /** The screens, the key that follows `g`, and where they are. */
 import type { ComponentType } from "react";
 import { ConfigScreen } from "../config/ConfigScreen.tsx";
-import { Experiments } from "../experiments/Experiments.tsx";
 import { ExperimentScreen } from "../experiments/ExperimentScreen.tsx";
+import { Experiments } from "../experiments/Experiments.tsx";
 import { START } from "../experiments/paths.ts";
 import { StartExperiment } from "../experiments/StartExperiment.tsx";
 import { AgentScore } from "../screens/AgentScore.tsx";
