@@ -36,9 +36,10 @@ const SURE = 1.96;
  */
 export function listOutperformed(
   { tiers, catalogue, agentScore }: RoutingConfig,
-  seen: SeenOutcomes,
+  seen: SeenOutcomes | undefined,
   today: string,
 ): readonly Outperformed[] {
+  if (seen === undefined) return [];
   const settings = settingsOf({ ...(agentScore !== undefined && { agentScore }) });
   const everyone = fadeTo(seen.fleet, seen.nowMs, settings.halfLifeMs);
   const known = TIERS.flatMap((tier) => {

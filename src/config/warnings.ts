@@ -47,9 +47,7 @@ export function listWarnings(config: RoutingConfig, facts: WarningFacts): readon
     ),
     ...listDominated(config, facts.today).map((found) => warnOfDominated(found, config)),
     ...TIERS.slice(1).flatMap((tier, index) => warnOfOrder(TIERS[index] ?? tier, tier, config, facts)),
-    ...(facts.seen === undefined
-      ? []
-      : listOutperformed(config, facts.seen, facts.today).map(warnOfOutcomes)),
+    ...listOutperformed(config, facts.seen, facts.today).map(warnOfOutcomes),
   ];
 }
 

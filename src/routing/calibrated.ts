@@ -3,7 +3,7 @@ import { calibratedScore } from "../scoring/calibrated.ts";
 import { type Calibration, calibratedOf } from "../scoring/calibration.ts";
 import type { ClassicFactor, ScorableRequest } from "../scoring/types.ts";
 import { shippedWeights } from "../scoring/weights.ts";
-import type { CalibratedStep, RoutingConfig, RoutingRequest, ScoreFactor } from "./types.ts";
+import type { CalibratedStep, RoutingConfig, RoutingRequest, ScoreFactor, Tier } from "./types.ts";
 
 /** Whether the request's texts have to be looked at. */
 export const looksAtTexts = ({
@@ -59,6 +59,15 @@ function calibrationOf({ calibration }: Pick<RoutingConfig, "calibration">): Cal
   const own = shippedWeights().calibration;
   if (calibration === undefined) return own;
   return { ...own, toFast: calibration.fastShare, toBalanced: 1 - calibration.powerfulShare };
+}
+
+/** The shares of traffic that are meant to score between the marks of each tier; undefined: nobody looks at the texts. */
+export function scoreSharesOf(
+  config: Pick<RoutingConfig, "scorer" | "shadowScorer" | "calibration">,
+): Readonly<Record<Tier, number>> | undefined {
+  if (!looksAtTexts(config)) return undefined;
+  const { toFast, toBalanced } = calibrationOf(config);
+  return { fast: toFast, balanced: toBalanced - toFast, powerful: 1 - toBalanced };
 }
 
 /** Of those that moved a score. */

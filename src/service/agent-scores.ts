@@ -28,7 +28,7 @@ export type AgentScoresParts = Readonly<{
 export type AgentScores = Readonly<{
   /** What was learned of an agent, where that counts; from memory. */
   historyOf(agentId: string, config: RoutingConfig): AgentHistory | undefined;
-  /** What was learned of everyone; from memory, where it counts. */
+  /** What was learned of everyone; from memory. Undefined: nothing is learned. */
   fleet(): Level | undefined;
   stop(): void;
 }>;
@@ -44,6 +44,7 @@ const OUTCOMES_AT_A_TIME = 500;
 const LEARN_EVERY_MS = 2_000;
 const READ_EVERY_MS = 500;
 const STALE_MS = 5_000;
+const FLEET_EVERY_MS = 30_000;
 
 export function startAgentScores(parts: AgentScoresParts): AgentScores {
   const { config, log, random = Math.random } = parts;
@@ -55,6 +56,7 @@ export function startAgentScores(parts: AgentScoresParts): AgentScores {
     nowMs: () => performance.now(),
   });
   let isFirstRead = true;
+  let fleetDueMs = 0;
 
   /** @returns whether more may be due */
   async function learnSome(): Promise<boolean> {
@@ -66,7 +68,7 @@ export function startAgentScores(parts: AgentScoresParts): AgentScores {
 
   /** @returns whether more are wanted */
   async function readSome(): Promise<boolean> {
-    if (!isServed()) return false;
+    if (!isServed()) return readFleetNowAndThen();
     if (isFirstRead) {
       const { fleet, agents } = await readLatestStates(analytics, FIRST_AGENTS);
       isFirstRead = false;
@@ -79,6 +81,15 @@ export function startAgentScores(parts: AgentScoresParts): AgentScores {
     known.fleet = fleet;
     known.put(wanted, agents);
     return wanted.length === AGENTS_AT_A_TIME;
+  }
+
+  /** Where no call goes by it, operators want to know of it all the same. */
+  async function readFleetNowAndThen(): Promise<boolean> {
+    const nowMs = performance.now();
+    if (config().agentScore?.learn !== true || nowMs < fleetDueMs) return false;
+    fleetDueMs = nowMs + FLEET_EVERY_MS;
+    known.fleet = (await readStates(analytics, [])).fleet;
+    return false;
   }
 
   const learner = startSweeper({
@@ -101,7 +112,7 @@ export function startAgentScores(parts: AgentScoresParts): AgentScores {
       if (decidedBy.agentScore?.serve !== true) return undefined;
       return { fleet: known.fleet, agent: known.find(agentId), nowMs: Date.now() };
     },
-    fleet: () => (config().agentScore?.serve === true ? known.fleet : undefined),
+    fleet: () => (config().agentScore?.learn === true ? known.fleet : undefined),
     stop() {
       learner.stop();
       reader.stop();

@@ -1,9 +1,9 @@
 /** ConfigService over the configuration of this process. */
 import { performance } from "node:perf_hooks";
-import type { Level } from "../agent-score/types.ts";
 import { runBacktest } from "../backtest/run.ts";
 import type { ConfigDocument } from "../config/document.ts";
 import { ConfigStoreUnavailableError } from "../config/errors.ts";
+import type { SeenOutcomes } from "../config/outperformed.ts";
 import { listOverridden, listWarnings } from "../config/warnings.ts";
 import type { ProviderState } from "../routing/types.ts";
 import type { ConfigProblem } from "../routing/validate-config.ts";
@@ -21,8 +21,8 @@ export type ConfigAdminDeps = Readonly<{
   settings: () => Settings;
   database: Pick<OpenDatabase, "db">;
   state: () => ProviderState;
-  /** What outcomes have taught of everyone's calls; undefined: nothing that counts. */
-  fleet: () => Level | undefined;
+  /** What outcomes have taught of everyone's calls; undefined: nothing. */
+  seen: () => SeenOutcomes | undefined;
   /** Why a document cannot be published while an experiment runs. */
   listConflicts: (document: ConfigDocument) => readonly ConfigProblem[];
 }>;
@@ -32,7 +32,7 @@ export function configAdmin({
   settings,
   database,
   state,
-  fleet: fleetNow,
+  seen: seenNow,
   listConflicts,
 }: ConfigAdminDeps): ServiceEntry {
   const { active, versions, resolve, validate, environment } = configuration;
@@ -40,10 +40,8 @@ export function configAdmin({
   const availability = (document: Parameters<typeof validate>[0]) =>
     customAvailability(state().providers, document.customProviders, settings(), state().sandbox);
   const seen = () => {
-    const fleet = fleetNow();
-    return fleet === undefined
-      ? {}
-      : { seen: { fleet, tiers: active.current.config.tiers, nowMs: Date.now() } };
+    const seen = seenNow();
+    return seen === undefined ? {} : { seen };
   };
   return configService({
     active,

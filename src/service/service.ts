@@ -7,6 +7,7 @@ import type { CompletionCall } from "../completion/call.ts";
 import { decideWithinBudgets } from "../completion/call-funds.ts";
 import { complete } from "../completion/complete.ts";
 import { completeOnce } from "../completion/complete-once.ts";
+import { listOutperformed, type SeenOutcomes } from "../config/outperformed.ts";
 import { listMissingKeys } from "../config/warnings.ts";
 import { DecisionTokens } from "../decision-token/decision-tokens.ts";
 import { createIdempotency } from "../idempotency/idempotency.ts";
@@ -14,6 +15,7 @@ import { isRetired } from "../pricing/catalogue.ts";
 import { ProviderHub } from "../providers/hub.ts";
 import { publicAnd } from "../providers/outbound.ts";
 import { createTransport } from "../providers/transport.ts";
+import { scoreSharesOf } from "../routing/calibrated.ts";
 import { type RoutingConfig, TIERS, targetKey } from "../routing/types.ts";
 import { accessService } from "../rpc/access-service.ts";
 import { admitter } from "../rpc/admit.ts";
@@ -34,6 +36,7 @@ import { openDatabase } from "../store/database.ts";
 import { migrateUntilDone } from "../store/migrations/migrate-until-done.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
+import { addQualityGauges } from "../telemetry/quality-metrics.ts";
 import { addTargetGauge } from "../telemetry/target-metrics.ts";
 import { startAccess } from "./access.ts";
 import { startAdmission } from "./admission.ts";
@@ -162,6 +165,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const analytics = startAnalytics({ database, config, log });
   const prompts = startPrompts({ settings, database, metrics, log });
   addTargetGauge(metrics.registry, config);
+  const seen = (): SeenOutcomes | undefined => {
+    const fleet = agentScores.fleet();
+    return fleet && { fleet, tiers: config().tiers, nowMs: Date.now() };
+  };
+  addQualityGauges(metrics.registry, {
+    scoreShares: () => scoreSharesOf(config()),
+    listOutperformed: () => listOutperformed(config(), seen(), engine.state().today),
+  });
   const life = new Lifecycle();
 
   const following = followConfig({ active, settings, hub, health: engine.health, metrics, sandboxBaseUrls });
@@ -210,7 +221,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       settings: following.settings,
       database,
       state: engine.state,
-      fleet: agentScores.fleet,
+      seen,
       listConflicts: experiments.listConflicts,
     }),
     experimentService({

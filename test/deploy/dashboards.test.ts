@@ -120,6 +120,8 @@ function knownMetrics(): ReadonlySet<string> {
     "budget_limit",
     "budget_spent",
     "budget_reserved",
+    "calibrated_score_target_share",
+    "tier_outperformed",
     "tier_target",
     "worker_restarts_total",
   ];

@@ -8,6 +8,7 @@ import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
 import { type Sandbox, startSandbox } from "../../src/sandbox/sandbox.ts";
 import { databaseOf } from "../support/database-of.ts";
 import { type RunningService, startService } from "../support/service.ts";
+import { routeAlike, watchQuality } from "./quality.ts";
 
 const KIMI = "kimi-k2-0905-preview";
 /** Refused by a constraint that the test adds, as a row is that the database cannot take. */
@@ -32,6 +33,7 @@ export async function setScene(): Promise<Scene> {
   ]);
   await refuseRowsOf(service, UNRECORDED_AGENT);
   await setBudgets(service);
+  await watchQuality(service);
   sandbox.setFaults({
     provider: "anthropic",
     model: "claude-3-5-sonnet-20241022",
@@ -42,6 +44,7 @@ export async function setScene(): Promise<Scene> {
     targets: [...[service, withoutDatabase].map(({ httpUrl }) => new URL(httpUrl).host), NOWHERE],
     async play() {
       round += 1;
+      await routeAlike(service);
       await callAll(service, sandbox, round);
       await many(60, () => ask(withoutDatabase, "fast"));
     },

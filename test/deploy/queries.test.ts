@@ -78,7 +78,7 @@ describe.runIf(hasPrometheus)("on a real Prometheus", () => {
 
   it("every alert's condition can be met", async () => {
     const alerts = rules.filter(({ type }) => type === "alerting");
-    expect(alerts.length).toBe(13);
+    expect(alerts.length).toBe(15);
     const queries = alerts.map(({ name, query }) => ({ where: name, expr: query, instant: true }));
     await expect.poll(() => listEmpty(queries), PATIENCE).toEqual([]);
   });

@@ -31,7 +31,7 @@ it("every alert has a test for firing and one for silence", () => {
   const tests = readFileSync(UNIT_TESTS, "utf8")
     .split(/^ {2}- name: /m)
     .slice(1);
-  expect(ALERTS.length).toBe(13);
+  expect(ALERTS.length).toBe(15);
   for (const alert of ALERTS) {
     const own = tests.filter((test) => test.startsWith(`${alert} `));
     const silent = own.filter((test) => test.includes("exp_samples: []"));
