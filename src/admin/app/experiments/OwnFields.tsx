@@ -90,14 +90,14 @@ const Cuts = ({ own, setOwn, violations }: Props) => (
   <div className="grid fields">
     {CUTS.map(({ name, field, at }) => (
       <FormField key={at} name={name} at={`${CONFIG}.thresholds.${at}`} violations={violations}>
-        {(isWrong) => (
+        {(wrong) => (
           <input
             type="number"
             min="0"
             max="10"
             step="0.1"
             required
-            aria-invalid={isWrong}
+            {...wrong}
             value={own.thresholds?.[field] ?? 0}
             onChange={(event) =>
               setOwn(
@@ -116,12 +116,12 @@ const Cuts = ({ own, setOwn, violations }: Props) => (
 const Scorer = ({ own, setOwn, violations }: Props) => (
   <div className="grid fields">
     <FormField name="Scoring rule" at={`${CONFIG}.scorer`} violations={violations}>
-      {(isWrong) => (
+      {(wrong) => (
         <input
           value={own.scorer}
           required
           list="scorers"
-          aria-invalid={isWrong}
+          {...wrong}
           onChange={(event) =>
             setOwn(
               changed(own, (next) => {

@@ -32,10 +32,10 @@ export function QuestionFields({
 }) {
   const text = (field: TextField, name: string, at: string, more: object = {}) => (
     <FormField name={name} at={at} violations={violations}>
-      {(isWrong) => (
+      {(wrong) => (
         <input
           value={form[field]}
-          aria-invalid={isWrong}
+          {...wrong}
           onChange={(event) => set({ [field]: event.target.value })}
           {...more}
         />
@@ -60,10 +60,10 @@ export function QuestionFields({
       <Part title="Whose calls">
         <div className="grid fields broad">
           <FormField name="Drawn and kept together" at="unit" violations={violations}>
-            {(isWrong) => (
+            {(wrong) => (
               <select
                 value={form.unit}
-                aria-invalid={isWrong}
+                {...wrong}
                 onChange={(event) => set({ unit: Number(event.target.value) })}
               >
                 <option value={ExperimentUnit.AGENT}>all calls of an agent</option>

@@ -9,7 +9,7 @@ import { Changes } from "../config/ChangeDialog.tsx";
 import { findDraft, proposeDraft } from "../config/draft.ts";
 import { navigate } from "../frame/router.tsx";
 import { ConfirmDialog } from "./ConfirmDialog.tsx";
-import { isRunning } from "./experiment-words.ts";
+import { isRunning, sayVerdict } from "./experiment-words.ts";
 
 export function UseArmDialog({
   report,
@@ -28,6 +28,8 @@ export function UseArmDialog({
   const changes = useQuery(ConfigService.method.validateConfig, config === undefined ? {} : { config }, {
     enabled: config !== undefined,
   });
+  const shown = report.arms.find(({ name }) => name === arm);
+  const verdict = shown && sayVerdict(shown, report);
   const unsaved = findDraft();
   const isInTheWay =
     unsaved !== undefined && config !== undefined && !equals(RoutingConfigSchema, unsaved, config);
@@ -46,6 +48,13 @@ export function UseArmDialog({
       confirm={take}
       close={close}
     >
+      {verdict !== undefined && (
+        <p className={verdict.tone}>
+          <strong>
+            {verdict.mark} {verdict.title}
+          </strong>
+        </p>
+      )}
       <p>
         It goes to Orchestration Config as unsaved changes. Nothing is published by this: there you see what
         it would have cost, say why, and publish or discard it.

@@ -3,13 +3,19 @@ import { describe, expect, it } from "vitest";
 import {
   ExperimentMetric,
   ExperimentReportSchema,
+  ExperimentStatus,
   ExperimentVerdict,
 } from "../../../../gen/modeltier/v1/experiment_pb.js";
 import { sayQuestion, sayVerdict } from "./experiment-words.ts";
 
 type Difference = Readonly<{ estimate: number; lower?: number; upper?: number }>;
 
-function verdictOf(verdict: ExperimentVerdict, success?: Difference, cost?: Difference) {
+function verdictOf(
+  verdict: ExperimentVerdict,
+  success?: Difference,
+  cost?: Difference,
+  status = ExperimentStatus.RUNNING,
+) {
   const measures: MessageInitShape<typeof ExperimentReportSchema>["arms"] = [
     { name: "today" },
     {
@@ -27,6 +33,7 @@ function verdictOf(verdict: ExperimentVerdict, success?: Difference, cost?: Diff
       question: { margin: 0.03, mostSuccessLost: 0.1, mostExtraNanoUsd: 2_000_000n },
     },
     arms: measures,
+    status,
   });
   const [, arm] = report.arms;
   return arm === undefined ? undefined : sayVerdict(arm, report);
@@ -54,7 +61,7 @@ describe("a verdict", () => {
     expect(said?.title).toBe("Not known yet: more units are needed");
     expect(said?.details).toEqual([
       "Success against today: 8 points worse to 4 points better, so whether it is no worse is open.",
-      "Cost of a call against today: $0.00300 less to $0.00100 less, which is cheaper.",
+      "Cost of a call against today: $0.00100 to $0.00300 less, which is cheaper.",
     ]);
   });
 
@@ -62,6 +69,13 @@ describe("a verdict", () => {
     expect(verdictOf(ExperimentVerdict.NOT_KNOWN_YET)?.details).toEqual([
       "No unit of both arms counts yet.",
     ]));
+
+  it("is never known once nothing more comes", () => {
+    const { NOT_KNOWN_YET } = ExperimentVerdict;
+    expect(verdictOf(NOT_KNOWN_YET, undefined, undefined, ExperimentStatus.STOPPED)?.title).toBe(
+      "Not known: it was stopped before there were enough units",
+    );
+  });
 
   it("calls a loss within the margin no worse, and one beyond it worse", () => {
     const [within] =

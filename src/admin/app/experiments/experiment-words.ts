@@ -51,10 +51,11 @@ export type VerdictWords = Readonly<{
   details: readonly string[];
 }>;
 
-type About = Pick<ExperimentReport, "experiment" | "arms">;
+type About = Pick<ExperimentReport, "experiment" | "arms" | "status">;
 
 /** Undefined for the first arm, which the others are compared with. */
-export function sayVerdict(arm: ExperimentArmReport, { experiment, arms }: About): VerdictWords | undefined {
+export function sayVerdict(arm: ExperimentArmReport, about: About): VerdictWords | undefined {
+  const { experiment, arms } = about;
   const first = arms[0]?.name ?? "";
   const { margin = 0, mostSuccessLost = 0, mostExtraNanoUsd } = experiment?.question ?? {};
   const known = saySoFar(arm, first, margin);
@@ -95,7 +96,15 @@ export function sayVerdict(arm: ExperimentArmReport, { experiment, arms }: About
         details: known,
       };
     default:
-      return { mark: "…", tone: "", title: "Not known yet: more units are needed", details: known };
+      return {
+        mark: "…",
+        tone: "",
+        title:
+          arm.stopped || !isRunning(about)
+            ? "Not known: it was stopped before there were enough units"
+            : "Not known yet: more units are needed",
+        details: known,
+      };
   }
 }
 

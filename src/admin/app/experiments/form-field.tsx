@@ -1,7 +1,9 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useId } from "react";
 import type { Violations } from "./field-violations.ts";
 
-/** A control under its name, with what is wrong with it. @param at the way to the field in the experiment */
+type Wrong = Readonly<{ "aria-invalid": boolean; "aria-describedby": string }>;
+
+/** A control under its name, and below it what is wrong with it. @param at the way to the field in the experiment */
 export function FormField({
   name,
   at,
@@ -11,15 +13,21 @@ export function FormField({
   name: string;
   at: string;
   violations: Violations;
-  children: (isWrong: boolean) => ReactNode;
+  /** The control, which takes these. */
+  children: (wrong: Wrong) => ReactNode;
 }) {
+  const id = useId();
   const problem = violations.get(at);
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is what it is given
-    <label>
-      <span>{name}</span>
-      {children(problem !== undefined)}
-      {problem !== undefined && <span className="broken-text">✕ {problem}</span>}
-    </label>
+    <div className="stack tight">
+      {/* biome-ignore lint/a11y/noLabelWithoutControl: the control is what it is given */}
+      <label>
+        <span>{name}</span>
+        {children({ "aria-invalid": problem !== undefined, "aria-describedby": id })}
+      </label>
+      <span id={id} className="broken-text small">
+        {problem !== undefined && `✕ ${problem}`}
+      </span>
+    </div>
   );
 }

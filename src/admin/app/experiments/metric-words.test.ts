@@ -28,7 +28,7 @@ describe("a mean and what it lies between", () => {
     ["share", between(0.851, 0.82, 0.88), "85.1 % (82.0 % to 88.0 %)"],
     ["money", between(4_203_100, 4_000_000, 5_000_000), "$0.00420 ($0.00400 to $0.00500)"],
     ["time", between(412.4, 390, 1_240), "412 ms (390 ms to 1.24 s)"],
-    ["time", between(412.4), "412 ms (nothing bounds it yet)"],
+    ["time", between(412.4), "412 ms (no bounds yet)"],
     ["share", between(0.9, 0.5), "90.0 % (at least 50.0 %)"],
   ] as const)("%s", (kind, interval, text) => expect(sayMean(kind, interval)).toBe(text));
 });
@@ -36,7 +36,7 @@ describe("a mean and what it lies between", () => {
 describe("a difference", () => {
   it.each([
     ["share", between(-0.012, -0.031, 0.007), "−1.2 points (−3.1 to +0.7)"],
-    ["share", between(0), "0 points (nothing bounds it yet)"],
+    ["share", between(0), "0 points (no bounds yet)"],
     ["money", between(-1_200_000, -2_000_000, 300_000), "−$0.00120 (−$0.00200 to +$0.000300)"],
     ["time", between(20, undefined, 35), "+20 ms (at most +35 ms)"],
   ] as const)("of %s has its sign, and its unit", (kind, interval, text) =>
@@ -46,6 +46,9 @@ describe("a difference", () => {
   it("is said in words as well, from one end to the other", () => {
     expect(sayRange("money", between(0, -1_200_000, 300_000), ["less", "more"])).toBe(
       "$0.00120 less to $0.000300 more",
+    );
+    expect(sayRange("share", between(0, -1, -0.249), ["worse", "better"])).toBe(
+      "24.9 points to 100 points worse",
     );
     expect(sayRange("share", between(0, 0.01), ["worse", "better"])).toBe("1 point better or above");
   });

@@ -56,11 +56,11 @@ function signed(kind: Kind, difference: number): string {
   return `${difference < 0 ? "−" : "+"}${text}`;
 }
 
-/** "82 % to 88 %", "at least 82 %"; what nothing bounds is said to be open. */
+/** "82 % to 88 %", "at least 82 %". */
 function sayBounds({ lower, upper }: ExperimentInterval, say: (bound: number) => string): string {
   if (lower !== undefined && upper !== undefined) return `${say(lower)} to ${say(upper)}`;
   if (lower !== undefined) return `at least ${say(lower)}`;
-  return upper === undefined ? "nothing bounds it yet" : `at most ${say(upper)}`;
+  return upper === undefined ? "no bounds yet" : `at most ${say(upper)}`;
 }
 
 /** "85.1 % (82 % to 88 %)" */
@@ -74,17 +74,21 @@ export function sayDifference(kind: Kind, interval: ExperimentInterval): string 
   return `${signed(kind, interval.estimate)}${unit} (${bounds})`;
 }
 
-/** "$0.0012 less to $0.0003 more" @param words for a difference below zero and for one above */
+/** "$0.0012 less to $0.0003 more", "2 points to 5 points worse" @param words for a difference below zero and for one above */
 export function sayRange(
   kind: Kind,
   { lower, upper }: ExperimentInterval,
   [less, more]: readonly [string, string],
 ): string {
-  const side = (bound: number) =>
-    bound === 0 ? "the same" : `${sayDistance(kind, bound)} ${bound < 0 ? less : more}`;
-  if (lower !== undefined && upper !== undefined) return `${side(lower)} to ${side(upper)}`;
+  const word = (bound: number) => (bound < 0 ? less : more);
+  const side = (bound: number) => (bound === 0 ? "the same" : `${sayDistance(kind, bound)} ${word(bound)}`);
+  if (lower !== undefined && upper !== undefined) {
+    if (lower * upper <= 0) return `${side(lower)} to ${side(upper)}`;
+    const [near = 0, far = 0] = [Math.abs(lower), Math.abs(upper)].sort((one, other) => one - other);
+    return `${sayDistance(kind, near)} to ${sayDistance(kind, far)} ${word(lower)}`;
+  }
   if (lower !== undefined) return `${side(lower)} or above`;
-  return upper === undefined ? "nothing bounds it yet" : `${side(upper)} or below`;
+  return upper === undefined ? "not enough units to say" : `${side(upper)} or below`;
 }
 
 export type Side = "better" | "worse" | "open";
