@@ -25,6 +25,7 @@ import {
   sideOf,
 } from "./metric-words.ts";
 import { toExecutionsOf } from "./paths.ts";
+import { shareFormOf, sharesOfAll } from "./shares.ts";
 
 type Props = Readonly<{
   arm: ExperimentArmReport;
@@ -57,7 +58,7 @@ export function ArmSection({ arm, report, actions }: Props) {
       )}
       <dl className="facts">
         <dt>Share meant</dt>
-        <dd>{sayShare(arm, experiment?.trafficShare ?? 0)}</dd>
+        <dd>{sayShare(arm, report)}</dd>
         <dt>Units</dt>
         <dd>
           <Count value={arm.units} /> {unitsName(experiment?.unit ?? 0)} count,{" "}
@@ -85,9 +86,10 @@ export function ArmSection({ arm, report, actions }: Props) {
   );
 }
 
-function sayShare({ stopped, share }: ExperimentArmReport, trafficShare: number): string {
+function sayShare({ name, stopped, share }: ExperimentArmReport, report: ExperimentReport): string {
   if (stopped) return "none: it was taken out, and its calls have the configuration in force";
-  return `${percent(share)} of what is drawn, which is ${percent(share * trafficShare)} of all`;
+  const ofAll = sharesOfAll(shareFormOf(report))?.get(name) ?? 0;
+  return `${percent(share)} of what counts, ${percent(ofAll)} of all`;
 }
 
 type Row = Readonly<{

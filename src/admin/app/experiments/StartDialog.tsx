@@ -32,6 +32,7 @@ export function StartDialog({
   const shares = sayShares({
     traffic: percentText(trafficShare),
     weights: Object.fromEntries(arms.map(({ name, weight }) => [name, String(weight)])),
+    idle: 0,
   });
   const whose =
     agentIds.length === 0 ? `all ${unitsName(unit)}` : `${unitsName(unit)} of ${agentIds.join(", ")}`;

@@ -17,22 +17,22 @@ const report = create(ExperimentReportSchema, {
 
 describe("shares in a form", () => {
   it("are those of the arms that are left", () =>
-    expect(shareFormOf(report)).toEqual({ traffic: "20", weights: { today: "1", kimi: "3" } }));
+    expect(shareFormOf(report)).toEqual({ traffic: "20", weights: { today: "1", kimi: "3" }, idle: 1 }));
 
-  it("say what each arm would get of everything", () => {
+  it("say what each arm would get of everything, where one that was taken out keeps its part unused", () => {
     expect(sayShares(shareFormOf(report))).toBe(
-      "today 5.0 %, kimi 15.0 %; 80.0 % have the configuration in force",
+      "today 4.0 %, kimi 12.0 %; 84.0 % have the configuration in force",
     );
-    expect(sayShares({ traffic: "100", weights: { a: "1", b: "1" } })).toBe("a 50.0 %, b 50.0 %");
+    expect(sayShares({ traffic: "100", weights: { a: "1", b: "1" }, idle: 0 })).toBe("a 50.0 %, b 50.0 %");
   });
 
   it.each(["", "0", "-1", "101", "a lot"])("of %j percent are none", (traffic) => {
     expect(findShare(traffic)).toBeUndefined();
-    expect(sayShares({ traffic, weights: { a: "1", b: "1" } })).toBeUndefined();
+    expect(sayShares({ traffic, weights: { a: "1", b: "1" }, idle: 0 })).toBeUndefined();
   });
 
   it("need weights above 0", () =>
-    expect(sayShares({ traffic: "10", weights: { a: "1", b: "0" } })).toBeUndefined());
+    expect(sayShares({ traffic: "10", weights: { a: "1", b: "0" }, idle: 0 })).toBeUndefined());
 
   it("lose no digit on their way to percent and back", () => {
     for (const share of [0.07, 0.29, 0.57, 0.125, 1]) expect(findShare(percentText(share))).toBe(share);

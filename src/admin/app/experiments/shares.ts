@@ -7,6 +7,8 @@ export type ShareForm = Readonly<{
   traffic: string;
   /** By arm, those that are left alone. */
   weights: Readonly<Record<string, string>>;
+  /** Of arms that were taken out, together: whoever is drawn into one of these has the configuration in force. */
+  idle: number;
 }>;
 
 /** 0.125 is "12.5", without the digits that a multiplication leaves. */
@@ -25,25 +27,33 @@ export function findWeight(text: string): number | undefined {
 }
 
 export function shareFormOf({ experiment, arms }: ExperimentReport): ShareForm {
-  const left = arms.filter(({ stopped }) => !stopped).map(({ name }) => name);
+  const stopped = new Set(arms.filter((arm) => arm.stopped).map(({ name }) => name));
+  const all = experiment?.arms ?? [];
   return {
     traffic: percentText(experiment?.trafficShare ?? 0),
     weights: Object.fromEntries(
-      (experiment?.arms ?? [])
-        .filter(({ name }) => left.includes(name))
-        .map(({ name, weight }) => [name, String(weight)]),
+      all.filter(({ name }) => !stopped.has(name)).map(({ name, weight }) => [name, String(weight)]),
     ),
+    idle: all.reduce((sum, { name, weight }) => sum + (stopped.has(name) ? weight : 0), 0),
   };
 }
 
-/** "today 10.0 %, kimi 10.0 %; 80.0 % have the configuration in force"; undefined while a field is no share. */
-export function sayShares({ traffic, weights }: ShareForm): string | undefined {
+/** Of everything, by arm, in [0, 1]; undefined while a field is no share. */
+export function sharesOfAll({ traffic, weights, idle }: ShareForm): ReadonlyMap<string, number> | undefined {
   const share = findShare(traffic);
   const parts = Object.entries(weights).map(([name, text]) => ({ name, weight: findWeight(text) }));
-  const total = parts.reduce((sum, { weight }) => sum + (weight ?? Number.NaN), 0);
+  const total = parts.reduce((sum, { weight }) => sum + (weight ?? Number.NaN), idle);
   if (share === undefined || Number.isNaN(total)) return undefined;
-  const each = parts.map(({ name, weight = 0 }) => `${name} ${percent((share * weight) / total)}`).join(", ");
-  return share === 1 ? each : `${each}; ${percent(1 - share)} have the configuration in force`;
+  return new Map(parts.map(({ name, weight = 0 }) => [name, (share * weight) / total]));
+}
+
+/** "today 10.0 %, kimi 10.0 %; 80.0 % have the configuration in force"; undefined while a field is no share. */
+export function sayShares(form: ShareForm): string | undefined {
+  const shares = sharesOfAll(form);
+  if (shares === undefined) return undefined;
+  const each = [...shares].map(([name, share]) => `${name} ${percent(share)}`).join(", ");
+  const others = 1 - [...shares.values()].reduce((sum, share) => sum + share, 0);
+  return others < 1e-9 ? each : `${each}; ${percent(others)} have the configuration in force`;
 }
 
 /** Only what is new: an experiment is told what changes. @throws TypeError while a field is no share */
