@@ -8,7 +8,6 @@ import { AccessService } from "../../gen/modeltier/v1/access_service_pb.js";
 import { AccessRole } from "../../gen/modeltier/v1/api_key_pb.js";
 import { Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
-import { ExperimentService } from "../../gen/modeltier/v1/experiment_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { RouteRequestSchema, Tier } from "../../gen/modeltier/v1/routing_pb.js";
 import { type OpenPage, openBrowser, openPage, overhang, seriousFaults } from "../support/browser.ts";
@@ -242,7 +241,7 @@ describe("an experiment with calls", () => {
     const { page, complaints } = opened;
     await startPasted("lossy", { other: "kimi-k2-0905-preview" });
     const decided = await Promise.all(
-      sessions("lossy", 40).map(async (session) => {
+      sessions("lossy", 100).map(async (session) => {
         const { decision } = await router().route(step(session));
         return { session, arm: decision?.experiment?.arm };
       }),
