@@ -88,9 +88,20 @@ async function startPasted(experimentId: string, arms: Readonly<Record<string, s
   await page.waitForURL(new RegExp(`/experiments/${experimentId}$`));
 }
 
+/** What is wrong with what was pasted stands below it. */
+async function pasteWrong(text: string, problem: string): Promise<void> {
+  const { page } = opened;
+  const field = page.getByLabel("An Experiment in the contract's JSON");
+  await field.fill(text);
+  await page.getByRole("button", { name: "Review and start this" }).click();
+  if (text.startsWith('{"')) await page.getByRole("button", { name: "Start it" }).click();
+  await page.getByText(problem).waitFor();
+  expect(await field.getAttribute("aria-invalid")).toBe("true");
+}
+
 describe("experiments on the page", () => {
   it("say what the first is for and how it starts, and nothing to a caller's key", async () => {
-    const { page, open } = opened;
+    const { page } = opened;
     await page.getByRole("link", { name: "Experiments" }).click();
     await page.getByRole("heading", { level: 1, name: "There has been no experiment yet." }).waitFor();
     await page.getByText("An experiment has a share of the real calls done under another").waitFor();
@@ -106,7 +117,6 @@ describe("experiments on the page", () => {
     await caller.page.getByRole("alert").first().waitFor();
     expect(await caller.page.getByText("There has been no experiment yet.").count()).toBe(0);
     await caller.close();
-    await open("/experiments");
   });
 
   it("start from a form, whose mistakes stand at their fields, after what will happen was said", async () => {
@@ -161,6 +171,14 @@ describe("experiments on the page", () => {
     await page.getByRole("heading", { level: 1, name: "No experiment runs" }).waitFor();
     await page.getByRole("row", { name: /kimi-or-gpt.*stopped.*today, gpt/ }).waitFor();
   });
+
+  it("start from JSON as well, where what is wrong stands below it", async () => {
+    const { page, open } = opened;
+    await open("/start-experiment");
+    await page.getByText("Advanced: more arms").click();
+    await pasteWrong("{ experiment", "✕ This is no experiment in JSON");
+    await pasteWrong(pasted("Wrong", { one: "kimi-k3" }), "✕ experiment_id: is not lower-case letters");
+  });
 });
 
 describe("an experiment with calls", () => {
@@ -190,10 +208,8 @@ describe("an experiment with calls", () => {
     const faults = await seriousFaults(page);
     await page.emulateMedia({ colorScheme: "dark" });
     expect([...faults, ...(await seriousFaults(page))]).toEqual([]);
-    await page.screenshot({ path: "/tmp/shots/three.png", fullPage: true });
     await page.setViewportSize({ width: 360, height: 800 });
     expect(await overhang(page)).toBe(0);
-    await page.screenshot({ path: "/tmp/shots/three-360.png", fullPage: true });
     await page.setViewportSize({ width: 1280, height: 900 });
   });
 
@@ -223,6 +239,15 @@ describe("an experiment with calls", () => {
     );
     const { version } = await createClient(ConfigService, transport(TOKEN)).getConfig({});
     expect(version?.version, "nothing is published").toBe(0n);
+
+    await page.goBack();
+    await arm("broken").getByRole("button", { name: "Use the configuration of broken" }).click();
+    await dialog.getByText("! You have unsaved changes in Orchestration Config").waitFor();
+    expect(await dialog.getByRole("button", { name: "Take it to Orchestration Config" }).isDisabled()).toBe(
+      true,
+    );
+    await page.keyboard.press("Escape");
+    await page.goForward();
     await page.getByRole("button", { name: "Discard" }).click();
   });
 
@@ -251,7 +276,6 @@ describe("an experiment with calls", () => {
     await page.getByRole("alert").getByText("Believe nothing that was measured.").waitFor();
     await page.getByText("Calls of one arm are lost before they are recorded").waitFor();
     await arm("other").getByText("! Believe nothing here").waitFor();
-    await page.screenshot({ path: "/tmp/shots/lossy.png", fullPage: true });
     const beyond = complaints.filter((complaint) => !complaint.includes("status of 400"));
     expect(beyond).toEqual([]);
   });

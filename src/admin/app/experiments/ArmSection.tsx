@@ -154,7 +154,8 @@ function Measures({ arm, report }: { arm: ExperimentArmReport; report: Experimen
           },
           { name: "So it is", cell: (row) => <SaidSide of={row} /> },
           {
-            name: "Less · 0 · more",
+            name: "Drawn, zero in the middle",
+            right: true,
             cell: ({ metric, words, own }) => {
               if (own?.difference === undefined) return null;
               const isSuccess = metric === ExperimentMetric.SUCCESS;
