@@ -97,6 +97,7 @@ export function QuestionFields({
           {form.kind === "version" && <VersionChoice version={version} choose={setVersion} />}
         </div>
         <OwnFields form={form} set={set} own={own} setOwn={setOwn} violations={violations} />
+        <Elsewhere of={elsewhere.filter(([field]) => field.startsWith("arms"))} />
         <p className="muted">
           Everything else of it is the configuration in force, also when somebody publishes another.
         </p>
@@ -120,11 +121,7 @@ export function QuestionFields({
           of 3 points takes some 25,000 units; a wider one takes fewer.
         </p>
       </Part>
-      {elsewhere.map(([field, description]) => (
-        <p key={field} className="broken-text small" role="alert">
-          ✕ {field}: {description}
-        </p>
-      ))}
+      <Elsewhere of={elsewhere.filter(([field]) => !field.startsWith("arms"))} />
     </>
   );
 }
@@ -135,3 +132,11 @@ const Part = ({ title, children }: { title: string; children: ReactNode }) => (
     {children}
   </fieldset>
 );
+
+/** What is wrong with more than one field, or with one that is not here. */
+const Elsewhere = ({ of: violations }: { of: readonly (readonly [string, string])[] }) =>
+  violations.map(([field, description]) => (
+    <p key={field} className="broken-text small" role="alert">
+      ✕ {field}: {description}
+    </p>
+  ));
