@@ -99,7 +99,9 @@ export function QuestionFields({
         <OwnFields form={form} set={set} own={own} setOwn={setOwn} violations={violations} />
         <Elsewhere of={elsewhere.filter(([field]) => field.startsWith("arms"))} />
         <p className="muted">
-          Everything else of it is the configuration in force, also when somebody publishes another.
+          {form.kind === "version"
+            ? "All of it is that version's, but for what all calls of a process share: that stays as it is in force."
+            : "Everything else of it is the configuration in force, also when somebody publishes another."}
         </p>
       </Part>
       <Part title="What counts, and when it must stop">
