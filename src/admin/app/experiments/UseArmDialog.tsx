@@ -61,9 +61,11 @@ export function UseArmDialog({
       </p>
       {isRunning(report) && (
         <p className="attention">
-          ! {experimentId} still runs. {follower ?? "Whatever has the configuration in force"} would have what
-          you publish at once, and there would be nothing left to compare: stop the experiment before you
-          publish.
+          ! {experimentId} still runs.{" "}
+          {follower === undefined
+            ? "What you publish would be under all of its arms, and for the calls outside at once: "
+            : `${follower} would have what you publish at once, and there would be nothing left to compare: `}
+          stop the experiment before you publish.
         </p>
       )}
       {isInTheWay && (

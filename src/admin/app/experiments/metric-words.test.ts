@@ -59,6 +59,8 @@ describe("a difference", () => {
     if (success === undefined || cost === undefined) throw new Error("no words");
     const less = between(-2, -3, -1);
     expect([sideOf(success, less), sideOf(cost, less)]).toEqual(["worse", "better"]);
+    const more = between(2, 1, 3);
+    expect([sideOf(success, more), sideOf(cost, more)]).toEqual(["better", "worse"]);
     expect(sideOf(cost, between(-2, -3, 1))).toBe("open");
     expect(sideOf(cost, between(-2, -3))).toBe("open");
   });
