@@ -167,7 +167,7 @@ describe("experiments on the page", () => {
     await dialog.getByRole("button", { name: "Stop it" }).click();
     await page.getByRole("cell", { name: "Stopped: only to try it" }).waitFor();
     expect(await page.getByRole("button", { name: "Change shares" }).count()).toBe(0);
-    await page.getByRole("link", { name: "← Experiments" }).click();
+    await page.keyboard.press("Escape");
     await page.getByRole("heading", { level: 1, name: "No experiment runs" }).waitFor();
     await page.getByRole("row", { name: /kimi-or-gpt.*stopped.*today, gpt/ }).waitFor();
   });
@@ -260,6 +260,7 @@ describe("an experiment with calls", () => {
     await dialog.getByRole("button", { name: "Take it out" }).click();
     await arm("cheap").getByText("Not known: it was stopped before there were enough units").waitFor();
     await page.getByText("■ stopped").waitFor();
+    await page.getByRole("cell", { name: "Arm cheap taken out, because an operator said so" }).waitFor();
   });
 
   it("says to believe nothing once units of an arm are lost, and what may be the cause", async () => {
