@@ -99,7 +99,7 @@ async function takeExperiment(): Promise<void> {
       await page.getByRole("button", { name: "Review and start this" }).click();
       await page.getByRole("button", { name: "Start it" }).click();
       await page.getByText("Nothing is measured yet.").waitFor();
-      await sendTraffic(service.httpUrl, 50);
+      await sendTraffic(service.httpUrl, 50, TOKEN);
     }
     await open("/experiments/mini-for-balanced");
     await page.getByText(/Cost of a call against today: \$/).waitFor({ timeout: 30_000 });
