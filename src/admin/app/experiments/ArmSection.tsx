@@ -15,6 +15,7 @@ import { percent } from "../text/format.ts";
 import { sayVerdict, UNEVEN_CAUSES, unitsName } from "./experiment-words.ts";
 import { IntervalLine } from "./interval-line.tsx";
 import {
+  type Bounded,
   findMeasure,
   findMetricWords,
   type MetricWords,
@@ -132,9 +133,7 @@ function Measures({ arm, report }: { arm: ExperimentArmReport; report: Experimen
     measure?.value === undefined ? (
       "–"
     ) : (
-      <span className="num" title={`${measure.units} units`}>
-        {sayMean(words.kind, measure.value)}
-      </span>
+      <Between of={sayMean(words.kind, measure.value)} title={`${measure.units} units`} />
     );
   return (
     <>
@@ -149,7 +148,11 @@ function Measures({ arm, report }: { arm: ExperimentArmReport; report: Experimen
           {
             name: `${arm.name} less ${first}`,
             cell: ({ words, own }) =>
-              own?.difference === undefined ? "–" : sayDifference(words.kind, own.difference),
+              own?.difference === undefined ? (
+                "–"
+              ) : (
+                <Between of={sayDifference(words.kind, own.difference)} />
+              ),
             right: true,
           },
           { name: "So it is", cell: (row) => <SaidSide of={row} /> },
@@ -172,12 +175,20 @@ function Measures({ arm, report }: { arm: ExperimentArmReport; report: Experimen
         ]}
       />
       <p className="muted">
-        In brackets what it lies between for certain, as far as the experiment may be certain. Dashed: the
-        margin. Each metric has its own scale, the same for all arms.
+        Below each number, what it lies between. Dashed: the margin. Each metric has its own scale, the same
+        for all arms.
       </p>
     </>
   );
 }
+
+/** In two lines, so that six columns have room. */
+const Between = ({ of: { value, bounds }, title }: { of: Bounded; title?: string }) => (
+  <span className="num" title={title}>
+    {value}
+    <small className="muted bounds">{bounds}</small>
+  </span>
+);
 
 function SaidSide({ of: { words, own } }: { of: Row }) {
   if (own?.difference === undefined) return <span className="muted">–</span>;

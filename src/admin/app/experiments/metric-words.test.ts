@@ -7,6 +7,7 @@ import {
   ExperimentMetric,
 } from "../../../../gen/modeltier/v1/experiment_pb.js";
 import {
+  type Bounded,
   findMetricWords,
   reachOf,
   sayDifference,
@@ -23,6 +24,8 @@ const between = (estimate: number, lower?: number, upper?: number): ExperimentIn
     ...(upper !== undefined && { upper }),
   });
 
+const joined = ({ value, bounds }: Bounded): string => `${value} (${bounds})`;
+
 describe("a mean and what it lies between", () => {
   it.each([
     ["share", between(0.851, 0.82, 0.88), "85.1 % (82.0 % to 88.0 %)"],
@@ -30,7 +33,7 @@ describe("a mean and what it lies between", () => {
     ["time", between(412.4, 390, 1_240), "412 ms (390 ms to 1.24 s)"],
     ["time", between(412.4), "412 ms (no bounds yet)"],
     ["share", between(0.9, 0.5), "90.0 % (at least 50.0 %)"],
-  ] as const)("%s", (kind, interval, text) => expect(sayMean(kind, interval)).toBe(text));
+  ] as const)("%s", (kind, interval, text) => expect(joined(sayMean(kind, interval))).toBe(text));
 });
 
 describe("a difference", () => {
@@ -40,7 +43,7 @@ describe("a difference", () => {
     ["money", between(-1_200_000, -2_000_000, 300_000), "−$0.00120 (−$0.00200 to +$0.000300)"],
     ["time", between(20, undefined, 35), "+20 ms (at most +35 ms)"],
   ] as const)("of %s has its sign, and its unit", (kind, interval, text) =>
-    expect(sayDifference(kind, interval)).toBe(text),
+    expect(joined(sayDifference(kind, interval))).toBe(text),
   );
 
   it("is said in words as well, from one end to the other", () => {

@@ -63,16 +63,20 @@ function sayBounds({ lower, upper }: ExperimentInterval, say: (bound: number) =>
   return upper === undefined ? "no bounds yet" : `at most ${say(upper)}`;
 }
 
-/** "85.1 % (82 % to 88 %)" */
-export const sayMean = (kind: Kind, interval: ExperimentInterval): string =>
-  `${sayValue(kind, interval.estimate)} (${sayBounds(interval, (bound) => sayValue(kind, bound))})`;
+/** A number, and what it lies between. */
+export type Bounded = Readonly<{ value: string; bounds: string }>;
 
-/** "−1.2 points (−3.1 to +0.7)" */
-export function sayDifference(kind: Kind, interval: ExperimentInterval): string {
-  const bounds = sayBounds(interval, (bound) => signed(kind, bound));
-  const unit = kind === "share" ? " points" : "";
-  return `${signed(kind, interval.estimate)}${unit} (${bounds})`;
-}
+/** "85.1 %", "82 % to 88 %" */
+export const sayMean = (kind: Kind, interval: ExperimentInterval): Bounded => ({
+  value: sayValue(kind, interval.estimate),
+  bounds: sayBounds(interval, (bound) => sayValue(kind, bound)),
+});
+
+/** "−1.2 points", "−3.1 to +0.7" */
+export const sayDifference = (kind: Kind, interval: ExperimentInterval): Bounded => ({
+  value: `${signed(kind, interval.estimate)}${kind === "share" ? " points" : ""}`,
+  bounds: sayBounds(interval, (bound) => signed(kind, bound)),
+});
 
 /** "$0.0012 less to $0.0003 more", "2 points to 5 points worse" @param words for a difference below zero and for one above */
 export function sayRange(
