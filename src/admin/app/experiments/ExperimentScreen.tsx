@@ -58,7 +58,7 @@ function Opened({ report }: { report: ExperimentReport }) {
   return (
     <>
       <h1>{sayQuestion(experiment.arms, experiment.question?.margin ?? 0)}</h1>
-      <Facts report={report} experiment={experiment} />
+      <Now report={report} experiment={experiment} />
       {runs && (
         <div className="row">
           <button type="button" onClick={() => setOpen({ kind: "ramp" })}>
@@ -70,7 +70,8 @@ function Opened({ report }: { report: ExperimentReport }) {
         </div>
       )}
       {report.unevenShares && <UnevenShares />}
-      {arms.map((arm) => (
+      {/* The answers first, and what they are held against after them. */}
+      {[...arms.slice(1), ...arms.slice(0, 1)].map((arm) => (
         <ArmSection
           key={arm.name}
           arm={arm}
@@ -91,6 +92,7 @@ function Opened({ report }: { report: ExperimentReport }) {
           }
         />
       ))}
+      <Terms experiment={experiment} />
       <Events of={report.events} />
       {open?.kind === "ramp" && <RampDialog report={report} close={close} />}
       {open?.kind === "stop" && <StopDialog report={report} arm={open.arm} close={close} />}
@@ -99,26 +101,29 @@ function Opened({ report }: { report: ExperimentReport }) {
   );
 }
 
-function Facts({ report, experiment }: { report: ExperimentReport; experiment: Experiment }) {
-  const { unit, trafficShare, agentIds, question, unitWindow, feedbackWait } = experiment;
+const Now = ({ report, experiment }: { report: ExperimentReport; experiment: Experiment }) => (
+  <p className="muted">
+    <Status of={report} />, started <When time={report.startedAt} />
+    {report.stoppedAt !== undefined && (
+      <>
+        , stopped <When time={report.stoppedAt} />
+      </>
+    )}
+    . {experiment.experimentId}
+    {experiment.description === "" ? "" : `: ${experiment.description}`}
+  </p>
+);
+
+function Terms({
+  experiment: { unit, trafficShare, agentIds, question, unitWindow, feedbackWait },
+}: {
+  experiment: Experiment;
+}) {
   const isEveryone = agentIds.length === 0;
   return (
-    <div className="stack">
+    <section className="stack card">
+      <h2>How it is asked</h2>
       <dl className="facts">
-        <dt>Experiment</dt>
-        <dd>
-          {experiment.experimentId}
-          {experiment.description === "" ? "" : `: ${experiment.description}`}
-        </dd>
-        <dt>Status</dt>
-        <dd>
-          <Status of={report} />, started <When time={report.startedAt} />
-          {report.stoppedAt !== undefined && (
-            <>
-              , stopped <When time={report.stoppedAt} />
-            </>
-          )}
-        </dd>
         <dt>Drawn into it</dt>
         <dd>
           {percent(trafficShare)} of {isEveryone ? `all ${unitsName(unit)}` : `the ${unitsName(unit)} of`}{" "}
@@ -130,13 +135,14 @@ function Facts({ report, experiment }: { report: ExperimentReport; experiment: E
           is one {unitName(unit)}, and counts once: as the mean of its calls for {spanOf(unitWindow)} from the
           first on, with the feedback of {spanOf(feedbackWait)} more
         </dd>
+        <dt>When to look</dt>
+        <dd>
+          Look as often as you like, and stop when you know enough: what is said here holds at every look.
+          Over the whole life of the experiment, each answer is wrong by chance in at most{" "}
+          {percent(question?.alpha ?? 0)} of such experiments.
+        </dd>
       </dl>
-      <p className="muted">
-        Look as often as you like, and stop when you know enough: what is said here holds at every look. Over
-        the whole life of the experiment, each answer is wrong by chance in at most{" "}
-        {percent(question?.alpha ?? 0)} of such experiments.
-      </p>
-    </div>
+    </section>
   );
 }
 
