@@ -103,14 +103,14 @@ function Opened({ report }: { report: ExperimentReport }) {
 
 const Now = ({ report, experiment }: { report: ExperimentReport; experiment: Experiment }) => (
   <p className="muted">
-    <Status of={report} />, started <When time={report.startedAt} />
+    {experiment.experimentId}
+    {experiment.description === "" ? "" : `: ${experiment.description}`} · <Status of={report} />, started{" "}
+    <When time={report.startedAt} />
     {report.stoppedAt !== undefined && (
       <>
         , stopped <When time={report.stoppedAt} />
       </>
     )}
-    . {experiment.experimentId}
-    {experiment.description === "" ? "" : `: ${experiment.description}`}
   </p>
 );
 

@@ -33,7 +33,7 @@ export function IntervalLine({
       aria-hidden="true"
     >
       <line x1="0" x2={WIDTH} y1={MIDDLE} y2={MIDDLE} className="axis" />
-      <line x1={WIDTH / 2} x2={WIDTH / 2} y1="-5" y2={HEIGHT + 5} className="zero" />
+      <line x1={WIDTH / 2} x2={WIDTH / 2} y1="-10" y2={HEIGHT + 10} className="zero" />
       {mark !== undefined && <line x1={at(mark)} x2={at(mark)} y1="0" y2={HEIGHT} className="margin" />}
       <line
         x1={from}
