@@ -187,7 +187,6 @@ describe("an experiment with calls", () => {
     for (const width of [360, 760]) {
       await page.setViewportSize({ width, height: 800 });
       expect(await overhang(page), `what is beyond ${width} px`).toBe(0);
-      await page.screenshot({ path: `/tmp/shots/w${width}.png`, fullPage: true });
     }
     await page.setViewportSize({ width: 1280, height: 900 });
   });
