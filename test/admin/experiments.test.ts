@@ -15,6 +15,8 @@ import { type RunningService, startService } from "../support/service.ts";
 import { pasted } from "./pasted-experiment.ts";
 
 const TOKEN = "let-me-in-1234567890";
+/** Units are counted behind the calls. */
+const AFTER_CALLS = { timeout: 30_000 };
 
 let service: RunningService;
 let browser: Browser;
@@ -101,6 +103,12 @@ describe("experiments on the page", () => {
     const name = page.getByLabel("Name", { exact: true });
     await name.fill("Kimi?");
     await page.getByLabel("Second arm", { exact: true }).fill("gpt");
+    const kind = page.getByLabel("The second has of its own");
+    await kind.selectOption({ label: "a published version as a whole" });
+    await page.getByText("No version is published").waitFor();
+    await page.getByRole("button", { name: "Review and start" }).first().click();
+    await page.getByText("✕ arms[1].config: is missing: choose a version").waitFor();
+    await kind.selectOption({ label: "the models of a tier" });
     await page.getByRole("button", { name: "Move openai/gpt-4o-mini up in balanced" }).click();
     await page.getByRole("button", { name: "Review and start" }).first().click();
     const dialog = page.getByRole("dialog");
@@ -168,7 +176,7 @@ describe("an experiment with calls", () => {
     await Promise.all(sessions("three", 80).map(complete));
     await arm("broken")
       .getByText("✕ Stopped by the guardrail on success: it certainly loses more than 10 points")
-      .waitFor();
+      .waitFor(AFTER_CALLS);
     await page
       .getByRole("cell", { name: "Arm broken taken out, because it loses too much success" })
       .waitFor();
@@ -252,7 +260,7 @@ describe("an experiment with calls", () => {
     );
     const kept = decided.filter((one) => one.arm === "today");
     await Promise.all(kept.map(({ session }) => complete(session)));
-    await page.getByRole("alert").getByText("Believe nothing that was measured.").waitFor();
+    await page.getByRole("alert").getByText("Believe nothing that was measured.").waitFor(AFTER_CALLS);
     await page.getByText("Calls of one arm are lost before they are recorded").waitFor();
     await arm("other").getByText("! Believe nothing here").waitFor();
     const beyond = complaints.filter((complaint) => !complaint.includes("status of 400"));

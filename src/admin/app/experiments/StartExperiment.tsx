@@ -71,7 +71,8 @@ function Form({ inForce }: { inForce: RoutingConfig }) {
 
   /** Undefined while something in the form is no value. */
   const read = (): Experiment | undefined => {
-    const found = problemsOf(form);
+    const found = new Map(problemsOf(form));
+    if (own === undefined) found.set("arms[1].config", "is missing: choose a version");
     setProblems(found);
     return found.size > 0 || own === undefined ? undefined : experimentOf(form, own);
   };
