@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { pasted } from "../test/admin/pasted-experiment.ts";
 import { sendTraffic } from "../test/admin/traffic.ts";
 import { openBrowser, openPage } from "../test/support/browser.ts";
 import { startService } from "../test/support/service.ts";
@@ -78,7 +79,31 @@ try {
     await take("execution");
     await close();
   }
+  await takeExperiment();
 } finally {
   await browser.close();
   await service.stop();
+}
+
+/** An experiment whose units count at once, after enough calls to say something of cost. Last: its calls would be in the other pictures. */
+async function takeExperiment(): Promise<void> {
+  const experiment = pasted("mini-for-balanced", { mini: "openai/gpt-4o-mini" }, "REQUEST");
+  for (const colorScheme of ["light", "dark"] as const) {
+    const viewport = { width: 1120, height: 1000 };
+    const { page, open, signIn, close } = await openPage(browser, service.httpUrl, { colorScheme, viewport });
+    await signIn(TOKEN);
+    if (colorScheme === "light") {
+      await open("/start-experiment");
+      await page.getByText("Advanced: more arms").click();
+      await page.getByLabel("An Experiment in the contract's JSON").fill(experiment);
+      await page.getByRole("button", { name: "Review and start this" }).click();
+      await page.getByRole("button", { name: "Start it" }).click();
+      await page.getByText("Nothing is measured yet.").waitFor();
+      await sendTraffic(service.httpUrl, 50, TOKEN);
+    }
+    await open("/experiments/mini-for-balanced");
+    await page.getByText(/Cost of a call against today: \$/).waitFor({ timeout: 30_000 });
+    await page.screenshot({ path: new URL(`experiment-${colorScheme}.png`, FOLDER).pathname });
+    await close();
+  }
 }

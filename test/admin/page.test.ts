@@ -10,6 +10,8 @@ const TOKEN = "let-me-in-1234567890";
 const SCREENS = [
   ["/", /calls on Kimi \(target 60–70 %\); \$0\.\d+ today/],
   ["/config", /preset classic is running/],
+  ["/experiments", /There has been no experiment yet/],
+  ["/start-experiment", /Is another configuration no worse, and cheaper/],
   ["/executions", /The \d+ newest/],
   ["/costs", /\$0\.\d+ this month/],
   ["/playground", /It would ask kimi\//],

@@ -18,41 +18,45 @@ const STEPS: readonly Step[] = [
   { agentId: "support-reply", intent: Intent.SUMMARIZE, score: 4.6, model: "openai/gpt-4o-mini!503" },
 ];
 
-/** @param rounds of eight calls each */
-export async function sendTraffic(httpUrl: string, rounds: number): Promise<void> {
+/** @param rounds of eight calls each @param token where there are keys, and a call needs one */
+export async function sendTraffic(httpUrl: string, rounds: number, token?: string): Promise<void> {
+  const options = token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } };
   const router = createClient(
     RouterService,
     createConnectTransport({ baseUrl: httpUrl, httpVersion: "1.1" }),
   );
   const send = ({ agentId, intent, score, model }: Step, round: number) =>
-    router.completeOnce({
-      request: {
-        routing: {
-          case: "route",
-          value: {
-            agentId,
-            intent,
-            sessionId: `${agentId}-1`,
-            agentAis: { combinedScore: Math.min(10, Math.round(score * 10 + (round % 4) * 4) / 10) },
-            ...(model !== undefined && { constraints: { model } }),
+    router.completeOnce(
+      {
+        request: {
+          routing: {
+            case: "route",
+            value: {
+              agentId,
+              intent,
+              sessionId: `${agentId}-1`,
+              agentAis: { combinedScore: Math.min(10, Math.round(score * 10 + (round % 4) * 4) / 10) },
+              ...(model !== undefined && { constraints: { model } }),
+            },
           },
-        },
-        messages: [
-          {
-            role: Role.USER,
-            parts: [
-              {
-                content: {
-                  case: "text",
-                  value: `${"Our terms of delivery. ".repeat(40)}Part ${round}. [tokens=40]`,
+          messages: [
+            {
+              role: Role.USER,
+              parts: [
+                {
+                  content: {
+                    case: "text",
+                    value: `${"Our terms of delivery. ".repeat(40)}Part ${round}. [tokens=40]`,
+                  },
                 },
-              },
-            ],
-          },
-        ],
-        labels: { team: "sales" },
+              ],
+            },
+          ],
+          labels: { team: "sales" },
+        },
       },
-    });
+      options,
+    );
   for (let round = 0; round < rounds; round += 1) {
     await Promise.all(STEPS.map((step) => send(step, round)));
   }

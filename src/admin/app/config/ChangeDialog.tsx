@@ -2,12 +2,11 @@
 import { type FormEvent, type ReactNode, useState } from "react";
 import type { ConfigChange } from "../../../../gen/modeltier/v1/config_pb.js";
 import type { RoutingConfig } from "../../../../gen/modeltier/v1/routing_config_pb.js";
+import { AuthorField, useAuthor } from "../parts/author.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Empty } from "../parts/states.tsx";
 import { Table } from "../parts/table.tsx";
 import { Backtest, useBacktest } from "./Backtest.tsx";
-
-const AUTHOR = "modeltier.author";
 
 type Props = Readonly<{
   title: string;
@@ -24,12 +23,12 @@ type Props = Readonly<{
 export function ChangeDialog({ title, action, candidate, changes, isBusy, problem, confirm, close }: Props) {
   const backtest = useBacktest(candidate);
   const [comment, setComment] = useState("");
-  const [author, setAuthor] = useState(sessionStorage.getItem(AUTHOR) ?? "");
+  const author = useAuthor();
   const isShown = backtest.report !== undefined || backtest.error !== null;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    sessionStorage.setItem(AUTHOR, author);
-    confirm({ comment, author });
+    author.keep();
+    confirm({ comment, author: author.author });
   };
   return (
     <Dialog titledBy="change-title" close={close}>
@@ -51,15 +50,7 @@ export function ChangeDialog({ title, action, candidate, changes, isBusy, proble
                 onChange={(event) => setComment(event.target.value)}
               />
             </label>
-            <label>
-              <span>Who</span>
-              <input
-                maxLength={256}
-                placeholder="operator"
-                value={author}
-                onChange={(event) => setAuthor(event.target.value)}
-              />
-            </label>
+            <AuthorField of={author} />
           </div>
           <div className="row end">
             <button type="button" onClick={close}>

@@ -55,7 +55,7 @@ export function Unsaved({ draft, validation, canPublish, isReviewed, error, disc
 }
 
 /** The backtest, once somebody wants to see it. @param draft undefined: not to be tested now */
-function Tested({ draft }: { draft: RoutingConfig | undefined }) {
+export function Tested({ draft }: { draft: RoutingConfig | undefined }) {
   const [isOpen, setOpen] = useState(false);
   const state = useBacktest(isOpen ? draft : undefined);
   return (

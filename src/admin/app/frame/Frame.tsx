@@ -41,8 +41,9 @@ export function Frame() {
     shown.current = path;
   }, [path]);
 
-  // With the notices, so that they push nothing down once it is read.
-  if (probe.isPending || (isLetIn && listed.isPending)) return null;
+  // With the notices, so that they push nothing down once it is read. Once, also where it is refused: a screen that asks again
+  // makes it pending again, and would be taken away by that and be put back for ever.
+  if (probe.isPending || (isLetIn && !listed.isFetched)) return null;
   if (isNobody || (probe.error !== null && isUnauthenticated(probe.error))) {
     return <SignIn wrong={wasEntered()} />;
   }

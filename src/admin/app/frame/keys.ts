@@ -34,7 +34,10 @@ export function useKeys(): void {
 
 function leave(): void {
   if (isTyping(document.activeElement)) (document.activeElement as HTMLElement).blur();
-  else if (/\/executions\/./.test(location.pathname)) navigate(`/executions${location.search}`);
+  else {
+    const [, list] = /\/(executions|experiments)\/./.exec(location.pathname) ?? [];
+    if (list !== undefined) navigate(`/${list}${location.search}`);
+  }
 }
 
 /** The first field of the screen's search; where there is none, the one of the executions. */

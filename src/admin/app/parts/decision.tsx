@@ -1,6 +1,8 @@
 /** A decision that explains itself: the score as a bar of what it is made of, the causes, and what was passed over. */
-import type { RoutingDecision } from "../../../../gen/modeltier/v1/routing_pb.js";
+import type { DecisionExperiment, RoutingDecision } from "../../../../gen/modeltier/v1/routing_pb.js";
 import { PriceStatus } from "../../../../gen/modeltier/v1/routing_pb.js";
+import { toExecutionsOf, toExperiment } from "../experiments/paths.ts";
+import { Link } from "../frame/router.tsx";
 import { exactCount, percent } from "../text/format.ts";
 import { causeName, factorName, tierName } from "../text/names.ts";
 import { CalibratedView } from "./calibrated.tsx";
@@ -127,6 +129,14 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
             </dd>
           </>
         )}
+        {decision.experiment !== undefined && (
+          <>
+            <dt>Experiment</dt>
+            <dd>
+              <InArm of={decision.experiment} />
+            </dd>
+          </>
+        )}
         <dt>Configuration</dt>
         <dd>
           {decision.configVersion === 0n ? `preset ${decision.preset}` : `v${decision.configVersion}`}, scored
@@ -136,3 +146,10 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
     </div>
   );
 }
+
+const InArm = ({ of: { experimentId, arm } }: { of: DecisionExperiment }) => (
+  <>
+    <Link to={toExperiment(experimentId)}>{experimentId}</Link>, arm{" "}
+    <Link to={toExecutionsOf(experimentId, arm)}>{arm}</Link>
+  </>
+);

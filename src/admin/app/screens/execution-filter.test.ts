@@ -24,6 +24,15 @@ describe("the filters of an address", () => {
     expect(filterOf(new URLSearchParams("min=x"), 0).minCostNanoUsd).toBe(0n);
   });
 
+  it("ask for an arm only with its experiment, which the service wants to know as well", () => {
+    const asked = (query: string) => filterOf(new URLSearchParams(query), 0);
+    expect(asked("experiment=kimi-or-not&arm=kimi")).toMatchObject({
+      experimentId: "kimi-or-not",
+      experimentArm: "kimi",
+    });
+    expect(asked("arm=kimi").experimentArm).toBe("");
+  });
+
   it("ask the same while a minute lasts", () => {
     const query = new URLSearchParams("hours=1");
     expect(filterOf(query, 7_200_001)).toEqual(filterOf(query, 7_259_999));

@@ -25,6 +25,9 @@ export function filterOf(
     status: Number(query.get("status") ?? 0),
     intent: Number(query.get("intent") ?? 0),
     shadowDiffers: query.get("shadow") === "differs",
+    experimentId: query.get("experiment") ?? "",
+    // An arm is one of an experiment: while that is not named, it filters nothing.
+    experimentArm: query.has("experiment") ? (query.get("arm") ?? "") : "",
     minCostNanoUsd: findNanoUsd(query.get("min") ?? "") ?? 0n,
     ...(hours > 0 && { window: { start: timestampFromDate(new Date(start)) } }),
   };

@@ -24,6 +24,7 @@ export function ExecutionFilters({ query }: { query: URLSearchParams }) {
     const next = new URLSearchParams(query);
     if (value === "") next.delete(name);
     else next.set(name, value);
+    if (!next.has("experiment")) next.delete("arm");
     navigate(withQuery("/executions", next), { replace: true });
   };
   const text = (name: string, label: string, more: InputHTMLAttributes<HTMLInputElement> = {}) => (
@@ -82,6 +83,8 @@ export function ExecutionFilters({ query }: { query: URLSearchParams }) {
             </span>
           </div>
           {choice("shadow", "Scorer in the shadow", [["differs", "picks another tier"]])}
+          {text("experiment", "Experiment")}
+          {text("arm", "Arm of the experiment", { disabled: !query.has("experiment") })}
           {choice("hours", "When", Object.entries(HOURS))}
         </div>
       </details>
