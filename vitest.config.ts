@@ -1,9 +1,21 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+
+// Every test file is a process of its own that reads the same packages; it finds them compiled.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("node_modules/.cache/node", import.meta.url));
 
 /** Tests that hold the service to its limits in time have the machine to themselves. */
 const TO_THE_CLOCK = [
   "test/faults/{c-short-deadlines,g-fallback,g-replicas,p-outages,r-*}.test.ts",
   "test/admin/operator-story.test.ts",
+];
+
+/** Tests that start no service, or one inside their own process: a process for each file would cost more than its tests. */
+const UNITS = [
+  "bench/{lib,profile}/**/*.test.ts",
+  "bench/*.test.ts",
+  "scripts/**/*.test.ts",
+  "src/**/*.test.ts",
 ];
 
 export default defineConfig({
@@ -21,8 +33,18 @@ export default defineConfig({
         extends: true,
         test: {
           name: "side by side",
-          include: ["bench/**/*.test.ts", "scripts/**/*.test.ts", "src/**/*.test.ts", "test/**/*.test.ts"],
-          exclude: [...TO_THE_CLOCK, "bench/.peers/**"],
+          include: ["bench/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: [...UNITS, ...TO_THE_CLOCK, "bench/.peers/**"],
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "units",
+          include: UNITS,
+          isolate: false,
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
