@@ -22,7 +22,7 @@ export default defineConfig({
   test: {
     pool: "forks",
     // Tests start the service as it ships.
-    globalSetup: ["test/support/bundle.ts", "test/support/templates.ts"],
+    globalSetup: ["bundle", "in-memory", "templates"].map((name) => `test/support/${name}.ts`),
     // Real processes, a real Postgres: a hang ends here, a slow machine does not.
     testTimeout: 60_000,
     hookTimeout: 60_000,
