@@ -6,7 +6,7 @@ process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("node_modules/.cache/no
 
 /** Tests that hold the service to its limits in time have the machine to themselves. */
 const TO_THE_CLOCK = [
-  "test/faults/{c-short-deadlines,g-fallback,g-replicas,p-outages,r-*}.test.ts",
+  "test/faults/{c-short-deadlines,g-replicas,p-outages,r-*}.test.ts",
   "test/admin/operator-story.test.ts",
 ];
 
@@ -35,7 +35,7 @@ export default defineConfig({
           name: "side by side",
           include: ["bench/**/*.test.ts", "test/**/*.test.ts"],
           exclude: [...UNITS, ...TO_THE_CLOCK, "bench/.peers/**"],
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
@@ -45,7 +45,7 @@ export default defineConfig({
           name: "units",
           include: UNITS,
           isolate: false,
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
