@@ -30,7 +30,10 @@ export function setup(): void {
   if (!hasRoom()) return;
   mkdirSync(folder);
   chmodSync(folder, 0o755); // Postgres runs as another user
-  if (!runsPrograms()) return teardown();
+  if (!runsPrograms()) {
+    teardown();
+    return;
+  }
   // For what stays from one run to the next.
   process.env.MODELTIER_TESTS_TMPDIR = tmpdir();
   process.env.TMPDIR = folder;
