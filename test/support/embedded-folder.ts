@@ -22,6 +22,9 @@ export const makeEmbeddedFolderWithTables = (): Promise<EmbeddedFolder> => makeF
 /** Puts a cluster with our tables where a first start would make one: what a second start finds. */
 export const copyCluster = (dataDir: string): Promise<void> => copyTemplate(withTables(), dataDir);
 
+/** The same without our tables, which the start then makes. */
+export const copyEmptyCluster = (dataDir: string): Promise<void> => copyTemplate(empty(), dataDir);
+
 export async function prepareEmbeddedFolders(): Promise<void> {
   for (const template of [empty(), withTables()]) await prepareTemplate(template);
 }
