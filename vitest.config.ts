@@ -4,6 +4,9 @@ import { defineConfig } from "vitest/config";
 // Every test file is a process of its own that reads the same packages; it finds them compiled.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("node_modules/.cache/node", import.meta.url));
 
+/** Half of its time a test waits, for a limit, a process or a poll: two cores have room for more than two. */
+const AT_ONCE = 4;
+
 /** Tests that hold the service to its limits in time have the machine to themselves. */
 const TO_THE_CLOCK = [
   "test/faults/{c-short-deadlines,g-replicas,p-outages,r-*}.test.ts",
@@ -35,7 +38,7 @@ export default defineConfig({
           name: "side by side",
           include: ["bench/**/*.test.ts", "test/**/*.test.ts"],
           exclude: [...UNITS, ...TO_THE_CLOCK, "bench/.peers/**"],
-          maxWorkers: 4,
+          maxWorkers: AT_ONCE,
           sequence: { groupOrder: 1 },
         },
       },
@@ -45,7 +48,7 @@ export default defineConfig({
           name: "units",
           include: UNITS,
           isolate: false,
-          maxWorkers: 4,
+          maxWorkers: AT_ONCE,
           sequence: { groupOrder: 1 },
         },
       },
