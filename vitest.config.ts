@@ -1,16 +1,31 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+
+// Every test file is a process of its own that reads the same packages; it finds them compiled.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("node_modules/.cache/node", import.meta.url));
+
+/** Half of its time a test waits, for a limit, a process or a poll: two cores have room for more than two. */
+const AT_ONCE = 4;
 
 /** Tests that hold the service to its limits in time have the machine to themselves. */
 const TO_THE_CLOCK = [
-  "test/faults/{c-short-deadlines,g-fallback,g-replicas,p-outages,r-*}.test.ts",
+  "test/faults/{c-short-deadlines,g-replicas,p-outages,r-*}.test.ts",
   "test/admin/operator-story.test.ts",
+];
+
+/** Tests that start no service, or one inside their own process: a process for each file would cost more than its tests. */
+const UNITS = [
+  "bench/{lib,profile}/**/*.test.ts",
+  "bench/*.test.ts",
+  "scripts/**/*.test.ts",
+  "src/**/*.test.ts",
 ];
 
 export default defineConfig({
   test: {
     pool: "forks",
     // Tests start the service as it ships.
-    globalSetup: "test/support/bundle.ts",
+    globalSetup: ["bundle", "in-memory", "templates"].map((name) => `test/support/${name}.ts`),
     // Real processes, a real Postgres: a hang ends here, a slow machine does not.
     testTimeout: 60_000,
     hookTimeout: 60_000,
@@ -21,9 +36,19 @@ export default defineConfig({
         extends: true,
         test: {
           name: "side by side",
-          include: ["bench/**/*.test.ts", "scripts/**/*.test.ts", "src/**/*.test.ts", "test/**/*.test.ts"],
-          exclude: [...TO_THE_CLOCK, "bench/.peers/**"],
-          maxWorkers: 3,
+          include: ["bench/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: [...UNITS, ...TO_THE_CLOCK, "bench/.peers/**"],
+          maxWorkers: AT_ONCE,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "units",
+          include: UNITS,
+          isolate: false,
+          maxWorkers: AT_ONCE,
           sequence: { groupOrder: 1 },
         },
       },

@@ -178,9 +178,9 @@ describe("a stream", () => {
   it("asks no more of the engine while its caller does not read", async () => {
     let batches = 0;
     const words = text("x".repeat(65_536));
-    api = await listen(async function* () {
+    api = await listen(async function* ({ signal }) {
       yield [decided, started(1)];
-      for (;;) {
+      while (!signal.aborted) {
         batches += 1;
         yield [words];
         await new Promise(setImmediate);

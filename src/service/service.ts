@@ -124,8 +124,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const hub = new ProviderHub(transport, settings.providers, settings.sandbox ? sandboxBaseUrls : undefined);
   const config = (): RoutingConfig => active.current.config;
   const tracing = await openTracing(settings, hub, log);
-  const { budgets, admin, ...ofBudgets } = await startBudgets({ settings, database, metrics, log });
-  await ofAccess.ready();
+  // Both wait a little for a database that does not answer: at the same time, since the one tells nothing of the other.
+  const [{ budgets, admin, ...ofBudgets }] = await Promise.all([
+    startBudgets({ settings, database, metrics, log }),
+    ofAccess.ready(),
+  ]);
   sayOpen(access, log);
   const { attemptsPerProvider } = settings.admission;
   const limits = startLimits({ limitsOf: ofAccess.limitsOf, database, metrics, log });

@@ -6,6 +6,7 @@ import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_de
 import { type CompleteResponse, Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { Intent, RejectionReason, type RoutingDecision } from "../../gen/modeltier/v1/routing_pb.js";
+import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
 
 const SECRET = "one secret of forty characters for tests";
@@ -43,11 +44,21 @@ const refusalOf = async (call: Promise<unknown>): Promise<ConnectError> =>
 const reasonOf = (error: ConnectError) => error.findDetails(ErrorInfoSchema)[0]?.reason;
 
 describe("a decision token", () => {
+  let postgres: TestPostgres;
+  let database: string;
   let service: RunningService;
   beforeAll(async () => {
-    service = await startService({ env: { MODELTIER_TOKEN_SECRET: SECRET } });
+    postgres = await startPostgres();
+    database = await postgres.createDatabase();
+    service = await start({ MODELTIER_TOKEN_SECRET: SECRET });
   });
-  afterAll(() => service.stop());
+  afterAll(async () => {
+    await service?.stop();
+    await postgres?.stop();
+  });
+  /** A replica beside the others. */
+  const start = (env: Readonly<Record<string, string>> = {}) =>
+    startService({ env: { DATABASE_URL: database, ...env } });
   afterEach(() => fetch(`${service.sandboxUrl}/control/faults`, { method: "DELETE" }));
 
   const setFault = (provider: string, fault: string) =>
@@ -123,7 +134,7 @@ describe("a decision token", () => {
   });
 
   it("is refused by name when it was changed, and when it comes from another process", async () => {
-    const stranger = await startService();
+    const stranger = await start();
     const ours = (await overGrpc(service).route(step)).decisionToken;
     const theirs = (await overGrpc(stranger).route(step)).decisionToken;
     await stranger.stop();
@@ -142,10 +153,8 @@ describe("a decision token", () => {
   it("runs at any replica with the same secret, and not under another configuration", async () => {
     const { decision, decisionToken } = await overGrpc(service).route(step);
     const [replica, other] = await Promise.all([
-      startService({ env: { MODELTIER_TOKEN_SECRET: SECRET } }),
-      startService({
-        env: { MODELTIER_TOKEN_SECRET: SECRET, MODELTIER_TIER_BALANCED: "openai/gpt-4o-mini" },
-      }),
+      start({ MODELTIER_TOKEN_SECRET: SECRET }),
+      start({ MODELTIER_TOKEN_SECRET: SECRET, MODELTIER_TIER_BALANCED: "openai/gpt-4o-mini" }),
     ]);
     const answer = await overGrpc(replica).completeOnce({ request: withToken(decisionToken) });
     const refused = await refusalOf(overGrpc(other).completeOnce({ request: withToken(decisionToken) }));
@@ -156,7 +165,7 @@ describe("a decision token", () => {
   });
 
   it("expires", async () => {
-    const hasty = await startService({ env: { MODELTIER_TOKEN_LIFETIME_SECONDS: "0.001" } });
+    const hasty = await start({ MODELTIER_TOKEN_LIFETIME_SECONDS: "0.001" });
     const { decisionToken } = await overGrpc(hasty).route(step);
     await new Promise((resolve) => setTimeout(resolve, 5));
     const refused = await refusalOf(overGrpc(hasty).completeOnce({ request: withToken(decisionToken) }));

@@ -15,7 +15,8 @@ import { Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { ProviderService } from "../../gen/modeltier/v1/provider_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { PriceStatus } from "../../gen/modeltier/v1/routing_pb.js";
-import { type RunningService, startService } from "../support/service.ts";
+import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { type RunningService, type ServiceOptions, startService } from "../support/service.ts";
 
 const transports = (service: RunningService) =>
   [
@@ -292,8 +293,19 @@ async function checkHealth({ grpcAddress }: RunningService, name: string): Promi
 }
 
 describe("a service of its own", () => {
+  // What is asked here is nothing a database knows; on one that is there a service starts in a quarter of the time.
+  let postgres: TestPostgres;
+  let database: string;
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    database = await postgres.createDatabase();
+  });
+  afterAll(() => postgres?.stop());
+  const start = ({ env, ...options }: ServiceOptions) =>
+    startService({ ...options, env: { DATABASE_URL: database, ...env } });
+
   it("says which variable is missing when no provider has a key and the sandbox is off", async () => {
-    const alone = await startService({ env: { MODELTIER_SANDBOX: "false" } });
+    const alone = await start({ env: { MODELTIER_SANDBOX: "false" } });
     const router = createClient(
       RouterService,
       createGrpcTransport({ baseUrl: `http://${alone.grpcAddress}` }),
@@ -307,7 +319,7 @@ describe("a service of its own", () => {
   });
 
   it("passes over a provider without a key and says so in the decision", async () => {
-    const alone = await startService({ env: { OPENAI_API_KEY: "sk-test" } });
+    const alone = await start({ env: { OPENAI_API_KEY: "sk-test" } });
     const router = createClient(
       RouterService,
       createGrpcTransport({ baseUrl: `http://${alone.grpcAddress}` }),
@@ -320,7 +332,7 @@ describe("a service of its own", () => {
 
   it("calls any OpenAI-compatible server by its base URL, at a price that nobody knows", async () => {
     const server = `${service.sandboxUrl}/openai/v1`;
-    const alone = await startService({
+    const alone = await start({
       env: {
         MODELTIER_PROVIDERS: "ollama",
         OLLAMA_BASE_URL: server,
@@ -345,7 +357,7 @@ describe("a service of its own", () => {
   });
 
   it("reads keys again from its environment files, behind the admin token, and forgets nothing else", async () => {
-    const alone = await startService({
+    const alone = await start({
       env: { MODELTIER_ADMIN_TOKEN: "t0ken", MODELTIER_SANDBOX: "false" },
       inOwnFolder: true,
     });
@@ -369,7 +381,7 @@ describe("a service of its own", () => {
   });
 
   it("lets a call in flight end after SIGTERM, writes its record, and exits with 0", async () => {
-    const alone = await startService({ env: { MODELTIER_SANDBOX_TOKENS_PER_SECOND: "20" } });
+    const alone = await start({ env: { MODELTIER_SANDBOX_TOKENS_PER_SECOND: "20" } });
     const router = createClient(
       RouterService,
       createGrpcTransport({ baseUrl: `http://${alone.grpcAddress}` }),
@@ -388,7 +400,7 @@ describe("a service of its own", () => {
   });
 
   it("ends a call that outlasts the grace as UNAVAILABLE, on both listeners, and still exits with 0", async () => {
-    const alone = await startService({ env: { MODELTIER_GRACE_SECONDS: "0.2" } });
+    const alone = await start({ env: { MODELTIER_GRACE_SECONDS: "0.2" } });
     await setFault(alone, "kimi", "kimi-k2-0905-preview", "stall=1");
     const calls = transports(alone).map(async ([, transport]) => {
       const events = createClient(RouterService, transport)
@@ -406,7 +418,7 @@ describe("a service of its own", () => {
   });
 
   it("starts, routes and completes while Postgres is away", async () => {
-    const alone = await startService({ env: { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" } });
+    const alone = await start({ env: { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" } });
     const router = createClient(
       RouterService,
       createGrpcTransport({ baseUrl: `http://${alone.grpcAddress}` }),

@@ -7,6 +7,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { type OtlpReceiver, startOtlpReceiver } from "../support/otlp-receiver.ts";
+import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunningService, startService } from "../support/service.ts";
 import { ask, overGrpc, overHttp } from "../support/workers.ts";
 
@@ -103,15 +104,21 @@ describe("a setting of the process", () => {
 
 describe("with a collector", () => {
   let collector: OtlpReceiver;
+  let postgres: TestPostgres;
+  let database: string;
   beforeAll(async () => {
-    collector = await startOtlpReceiver();
+    [collector, postgres] = await Promise.all([startOtlpReceiver(), startPostgres()]);
+    database = await postgres.createDatabase();
   });
-  afterAll(() => collector?.close());
+  afterAll(() => Promise.all([collector?.close(), postgres?.stop()]));
+  /** No span tells of the database, and on one that is there a service starts in a quarter of the time. */
+  const start = (env: Readonly<Record<string, string>>) =>
+    startService({ env: { DATABASE_URL: database, ...env } });
 
   /** The spans of one call, once the service has sent its last ones and stopped. */
   async function spansWith(env: (url: string) => Readonly<Record<string, string>>): Promise<number> {
     const before = collector.spans.length;
-    const service = await startService({ env: env(collector.url) });
+    const service = await start(env(collector.url));
     await overGrpc(service).completeOnce({ request: ask("hello") });
     await service.stop();
     return collector.spans.length - before;
@@ -131,11 +138,13 @@ describe("with a collector", () => {
   });
 
   it("OTEL_BSP_SCHEDULE_DELAY: a span waits so long for others", async () => {
-    const service = await startService({
-      env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: "60000" },
+    const service = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_BSP_SCHEDULE_DELAY: "60000",
     });
-    const hasty = await startService({
-      env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: "50" },
+    const hasty = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_BSP_SCHEDULE_DELAY: "50",
     });
     const before = collector.spans.length;
     await overGrpc(service).completeOnce({ request: ask("hello") });

@@ -1,6 +1,9 @@
 /** How several workers start, die and end: together, and none outlives the others' parent. */
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Sandbox, startSandbox } from "../../src/sandbox/sandbox.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
@@ -35,8 +38,12 @@ afterAll(async () => {
 });
 
 /** Two workers whose provider outlives them. */
-async function start(env: ServiceOptions["env"] = {}): Promise<RunningService> {
+async function start(
+  env: ServiceOptions["env"] = {},
+  options: Omit<ServiceOptions, "env"> = {},
+): Promise<RunningService> {
   service = await startService({
+    ...options,
     env: {
       DATABASE_URL: database,
       MODELTIER_WORKERS: String(WORKERS),
@@ -163,12 +170,15 @@ describe("the end of several workers", () => {
   });
 
   it("comes to workers whose primary was killed, after their calls", async () => {
-    const running = await start();
+    const dataDir = mkdtempSync(join(tmpdir(), "mt-orphans-")); // which outlives the primary, as its workers do
+    const running = await start({}, { dataDir });
     const pids = workerPids(running);
     const calls = await beginEverywhere(running);
     await running.stop("SIGKILL");
     expect(pids.filter(isAlive)).toEqual(pids);
     expect(await lastOf(calls)).toEqual(calls.map(() => "completed"));
     await allGone(pids);
+    expect(running.output().stderr).not.toContain("may not have reached the disk");
+    rmSync(dataDir, { recursive: true });
   });
 });

@@ -10,7 +10,7 @@ import { afterEach, expect, it } from "vitest";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { startDatabaseProxy } from "../support/database-proxy.ts";
-import { copyCluster } from "../support/embedded-folder.ts";
+import { copyCluster, copyEmptyCluster } from "../support/embedded-folder.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { type RunningService, type ServiceOptions, startService } from "../support/service.ts";
 import { startup } from "../support/wire.ts";
@@ -118,7 +118,7 @@ it.skipIf(!CAN_MOUNT)(
   "D12 the embedded database's disk is full: calls go on, and every record arrives once there is room",
   async () => {
     const cluster = makeFolder();
-    await copyCluster(cluster);
+    await copyEmptyCluster(cluster); // one that has nothing to write again of its start can be opened without room
     const dataDir = makeFolder();
     const under = withSmallDisk(dataDir, 160 * MIB, cluster);
     const env = { ...(await providers()), MODELTIER_SPOOL_DIR: makeFolder() };

@@ -113,6 +113,7 @@ it.skipIf(!HAS_PGBOUNCER)(
   "D18 two replicas serve behind PgBouncer: records, keyed calls, budgets and configurations, those by polling",
   async () => {
     const pooled = await throughPgBouncer();
+    await migrate(replica(pooled)); // or a slow start would complain of tables that are not there yet
     const [one, other] = await Promise.all([rig.start({}, pooled), rig.start({}, pooled)]);
     for (const { service } of [one, other]) stack.defer(async () => void (await service.stop()));
     const calls = Array.from({ length: 40 }, (_, number) => complete(number % 2 === 0 ? one : other, "a"));

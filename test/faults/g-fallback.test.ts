@@ -31,6 +31,9 @@ const successor = (model: string, next: string): ModelOverride =>
     successor: { provider: "openai", model: next },
   });
 
+/** Far longer than it takes: what is asked is whether it comes, and other tests keep this machine busy. */
+const PATIENTLY_MS = 20_000;
+
 let rig: ConfigRig;
 beforeAll(async () => {
   rig = await startConfigRig();
@@ -108,7 +111,7 @@ describe("a database that is away at the start", () => {
     const first = await rig.start({}, url, dataDir);
     const version = await publishNext(first);
     const snapshot = snapshotPath(dataDir);
-    expect(await holdsWithin(2_000, () => isKept(snapshot, version))).toBe(true);
+    expect(await holdsWithin(PATIENTLY_MS, () => isKept(snapshot, version))).toBe(true);
     expect(statSync(snapshot).mode & 0o777).toBe(0o600);
     await first.service.stop();
 
@@ -119,7 +122,7 @@ describe("a database that is away at the start", () => {
     const other = await rig.start();
     const newer = await publishNext(other);
     await proxy.comeBack();
-    expect(await holdsWithin(8_000, async () => (await second.version()) === newer)).toBe(true);
+    expect(await holdsWithin(PATIENTLY_MS, async () => (await second.version()) === newer)).toBe(true);
     await second.service.stop();
     await proxy.close();
   });
@@ -131,7 +134,7 @@ describe("a database that is away at the start", () => {
     const first = await rig.start({}, url, dataDir);
     const version = await publishNext(first);
     const snapshot = snapshotPath(dataDir);
-    expect(await holdsWithin(2_000, () => isKept(snapshot, version))).toBe(true);
+    expect(await holdsWithin(PATIENTLY_MS, () => isKept(snapshot, version))).toBe(true);
     await first.service.stop();
     writeFileSync(snapshot, readFileSync(snapshot, "utf8").replace("0.7", "0.8"));
     await proxy.goDown();

@@ -2,11 +2,17 @@
 import type { DatabaseOptions } from "../../src/store/database.ts";
 import type { Place } from "../../src/store/pool.ts";
 import type { Log } from "../../src/telemetry/log.ts";
-import { type EmbeddedFolder, makeEmbeddedFolder } from "../support/embedded-folder.ts";
+import {
+  type EmbeddedFolder,
+  makeEmbeddedFolder,
+  makeEmbeddedFolderWithTables,
+} from "../support/embedded-folder.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 
 export type TestEngine = Readonly<{
   /** Where to open a database with no tables in it. */
+  bare(log: Log): Promise<DatabaseOptions>;
+  /** Where to open one with nothing in its tables, which may still have to be made by migrating. */
   fresh(log: Log): Promise<DatabaseOptions>;
   /** The same database as seen through another socket folder. */
   through(options: DatabaseOptions, socketFolder: string): Place;
@@ -20,25 +26,34 @@ export const ENGINES: readonly Readonly<{ name: "postgres" | "pglite"; start(): 
   { name: "pglite", start: async () => onPglite() },
 ];
 
-const onPostgres = (server: TestPostgres): TestEngine => ({
-  fresh: async (log) => ({ url: await server.createDatabase(), dataDir: "unused", log }),
-  through({ url = "" }, socketFolder) {
-    const other = new URL(url);
-    other.searchParams.set("host", socketFolder);
-    return { url: other.href };
-  },
-  socketFolder: () => server.socketFolder,
-  stop: () => server.stop(),
-});
+function onPostgres(server: TestPostgres): TestEngine {
+  const bare: TestEngine["bare"] = async (log) => ({
+    url: await server.createDatabase(),
+    dataDir: "unused",
+    log,
+  });
+  return {
+    bare,
+    fresh: bare,
+    through({ url = "" }, socketFolder) {
+      const other = new URL(url);
+      other.searchParams.set("host", socketFolder);
+      return { url: other.href };
+    },
+    socketFolder: () => server.socketFolder,
+    stop: () => server.stop(),
+  };
+}
 
 function onPglite(): TestEngine {
   const folders: EmbeddedFolder[] = [];
+  function within(folder: EmbeddedFolder, log: Log): DatabaseOptions {
+    folders.push(folder);
+    return { dataDir: folder.path, log };
+  }
   return {
-    async fresh(log) {
-      const folder = await makeEmbeddedFolder();
-      folders.push(folder);
-      return { dataDir: folder.path, log };
-    },
+    bare: async (log) => within(await makeEmbeddedFolder(), log),
+    fresh: async (log) => within(await makeEmbeddedFolderWithTables(), log),
     through: (_options, socketFolder) => ({ socketFolder }),
     socketFolder: ({ socketFolder = "" }) => socketFolder,
     async stop() {

@@ -50,7 +50,7 @@ describe.each(ENGINES)("migrations on $name", ({ name: engineName, start }) => {
   });
 
   async function open(options?: DatabaseOptions): Promise<OpenDatabase> {
-    database = await openDatabase(options ?? (await engine.fresh(silentLog)));
+    database = await openDatabase(options ?? (await engine.bare(silentLog)));
     return database;
   }
 
@@ -61,14 +61,14 @@ describe.each(ENGINES)("migrations on $name", ({ name: engineName, start }) => {
   });
 
   it("run once when ten replicas start at the same moment", async () => {
-    const replicas = await openReplicas(await engine.fresh(silentLog), 10);
+    const replicas = await openReplicas(await engine.bare(silentLog), 10);
     const ran = await Promise.all(replicas.map((db) => migrate(db)));
     await Promise.all(replicas.map((db) => db.destroy()));
     expect(ran.filter((names) => names.length > 0)).toEqual([NAMES]);
   });
 
   it("leave nothing of a replica that was killed in the middle, and nine others go on", async () => {
-    const options = await engine.fresh(silentLog);
+    const options = await engine.bare(silentLog);
     const victim = await startProcess(HANGING, JSON.stringify(options));
     expect(victim.firstLine).toBe("in the middle");
     // With Postgres the others wait for the victim. The embedded database belongs to one process, so they come after it.
@@ -131,7 +131,7 @@ describe.each(ENGINES)("migrations on $name", ({ name: engineName, start }) => {
   });
 
   it("are made up for once a database that was away at the start is there", async () => {
-    const options = await engine.fresh(silentLog);
+    const options = await engine.bare(silentLog);
     const opened = await open(options);
     const proxy = await startDatabaseProxy(engine.socketFolder(opened));
     await proxy.goDown();

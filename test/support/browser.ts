@@ -14,7 +14,19 @@ const ARGUMENTS = [
 
 /** @param more arguments for the browser */
 export const openBrowser = async (more: readonly string[] = []): Promise<Browser> =>
-  driver.launch({ executablePath: await chromium.executablePath(), args: [...ARGUMENTS, ...more] });
+  driver.launch({ executablePath: await unpack(), args: [...ARGUMENTS, ...more] });
+
+/** Among temporary files, where it is found again; those of a run go with it (in-memory.ts). */
+async function unpack(): Promise<string> {
+  const { TMPDIR, MODELTIER_TESTS_TMPDIR } = process.env;
+  if (MODELTIER_TESTS_TMPDIR === undefined) return chromium.executablePath();
+  process.env.TMPDIR = MODELTIER_TESTS_TMPDIR;
+  try {
+    return await chromium.executablePath();
+  } finally {
+    process.env.TMPDIR = TMPDIR;
+  }
+}
 
 export type OpenPage = Readonly<{
   page: Page;

@@ -1,68 +1,59 @@
 /** Data folders for the embedded database with a cluster already in them: making one takes seconds, copying does not. */
-import {
-  accessSync,
-  constants,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startEmbeddedServer } from "../../src/store/embedded/server.ts";
+import { digestOf, filesUnder } from "../../scripts/made-of.mjs";
 import { silentLog } from "./memory-log.ts";
+import { copyTemplate, prepareTemplate, type Template } from "./template.ts";
 
 export type EmbeddedFolder = Readonly<{ path: string; remove(): void }>;
 
-const MODULES = fileURLToPath(new URL("../../node_modules", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const MIGRATIONS = join(ROOT, "src", "store", "migrations");
 
 /** A new folder with an empty cluster, without our tables. */
-export async function makeEmbeddedFolder(): Promise<EmbeddedFolder> {
+export const makeEmbeddedFolder = (): Promise<EmbeddedFolder> => makeFolderFrom(empty());
+
+/** A new folder with a cluster that has our tables, and nothing in them. */
+export const makeEmbeddedFolderWithTables = (): Promise<EmbeddedFolder> => makeFolderFrom(withTables());
+
+/** Puts a cluster with our tables where a first start would make one: what a second start finds. */
+export const copyCluster = (dataDir: string): Promise<void> => copyTemplate(withTables(), dataDir);
+
+/** The same without our tables, which the start then makes. */
+export const copyEmptyCluster = (dataDir: string): Promise<void> => copyTemplate(empty(), dataDir);
+
+export async function prepareEmbeddedFolders(): Promise<void> {
+  for (const template of [empty(), withTables()]) await prepareTemplate(template);
+}
+
+async function makeFolderFrom(template: Template): Promise<EmbeddedFolder> {
   const path = mkdtempSync(join(tmpdir(), "modeltier-data-"));
-  await copyCluster(path);
+  await copyTemplate(template, path);
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Puts an empty cluster where a first start would make one. */
-export async function copyCluster(dataDir: string): Promise<void> {
-  if (canWrite(MODULES)) cpSync(await findOrMakeTemplate(), dataDir, { recursive: true });
-  else await makeCluster(dataDir);
-}
+/** One per version of the engine and user. */
+const empty = (): Template => ({
+  name: `pglite-${engineVersion()}-${process.getuid?.() ?? "user"}`,
+  async make(dataDir) {
+    const { startEmbeddedServer } = await import("../../src/store/embedded/server.ts");
+    await (await startEmbeddedServer({ dataDir, log: silentLog })).close();
+  },
+});
 
-/** One per version of the engine and user. Several test files may make it at once; the first to finish wins. */
-async function findOrMakeTemplate(): Promise<string> {
-  const cache = join(MODULES, ".cache", "modeltier");
-  const template = join(cache, `pglite-${engineVersion()}-${process.getuid?.() ?? "user"}`);
-  if (existsSync(template)) return template;
-  mkdirSync(cache, { recursive: true });
-  const unfinished = mkdtempSync(join(cache, "unfinished-"));
-  await makeCluster(unfinished);
-  try {
-    renameSync(unfinished, template);
-  } catch (error) {
-    rmSync(unfinished, { recursive: true, force: true });
-    if (!existsSync(template)) throw error;
-  }
-  return template;
-}
-
-async function makeCluster(dataDir: string): Promise<void> {
-  const server = await startEmbeddedServer({ dataDir, log: silentLog });
-  await server.close();
-}
-
-function canWrite(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
+/** One per state of the migrations, too. */
+const withTables = (): Template => ({
+  name: `${empty().name}-${digestOf(ROOT, filesUnder(MIGRATIONS)).slice(0, 12)}`,
+  async make(dataDir) {
+    const { openDatabase } = await import("../../src/store/database.ts");
+    await copyTemplate(empty(), dataDir);
+    const database = await openDatabase({ dataDir, log: silentLog });
+    await database.migrate().finally(() => database.close());
+  },
+});
 
 function engineVersion(): string {
   const ownRequire = createRequire(import.meta.url);

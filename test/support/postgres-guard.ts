@@ -18,6 +18,7 @@ import {
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import { copyTemplate } from "./template.ts";
 
 /** Postgres refuses to run as root; "nobody" needs no account to be made. */
 const NOBODY = 65_534;
@@ -36,6 +37,8 @@ const SETTINGS = {
   unix_socket_directories: folder,
 };
 
+const INITDB_OPTIONS = ["-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync"];
+
 /** Whoever started us may be gone already; that must not keep us from cleaning up. */
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => undefined);
 process.stdout.on("error", () => undefined);
@@ -48,25 +51,19 @@ try {
 async function run(): Promise<void> {
   giveAway(folder);
   const bin = usableBinaries();
-  const initdb = [
-    "-D",
+  await copyTemplate(
+    {
+      name: `postgres-${nativeVersion()}${INITDB_OPTIONS.join("")}-${process.getuid?.() ?? "user"}`,
+      // Where the user that it needs can reach.
+      make: async (template) => {
+        makeCluster(bin);
+        if (template !== dataFolder) cpSync(dataFolder, template, { recursive: true });
+      },
+    },
     dataFolder,
-    "-U",
-    "postgres",
-    "-A",
-    "trust",
-    "--no-locale",
-    "-E",
-    "UTF8",
-    "--no-sync",
-  ];
-  const made = spawnSync(join(bin, "initdb"), initdb, {
-    ...user,
-    env: environment,
-    cwd: folder,
-    encoding: "utf8",
-  });
-  if (made.status !== 0) throw new Error(`initdb failed: ${made.error ?? made.stderr}`);
+  );
+  chmodSync(dataFolder, 0o700);
+  giveAway(dataFolder);
   const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const server = spawn(join(bin, "postgres"), ["-D", dataFolder, ...settings], {
     ...user,
@@ -85,6 +82,16 @@ async function run(): Promise<void> {
   complaints = "";
   server.kill("SIGQUIT");
   await ended;
+}
+
+function makeCluster(bin: string): void {
+  const made = spawnSync(join(bin, "initdb"), ["-D", dataFolder, ...INITDB_OPTIONS], {
+    ...user,
+    env: environment,
+    cwd: folder,
+    encoding: "utf8",
+  });
+  if (made.status !== 0) throw new Error(`initdb failed: ${made.error ?? made.stderr}`);
 }
 
 /** The package's binaries where they are if they run there as this user, otherwise a repaired copy. */
@@ -107,6 +114,10 @@ function runs(bin: string): boolean {
   return ["initdb", "postgres"].every(
     (name) => spawnSync(join(bin, name), ["--version"], options).status === 0,
   );
+}
+
+function nativeVersion(): string {
+  return JSON.parse(readFileSync(join(nativeFolder(), "..", "package.json"), "utf8")).version;
 }
 
 function nativeFolder(): string {

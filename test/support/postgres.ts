@@ -36,7 +36,7 @@ export async function startPostgres(): Promise<TestPostgres> {
     async createDatabase() {
       databases += 1;
       const name = `test_${databases}`;
-      await execute(url, `create database ${name}`);
+      await execute(url, `create database ${name} strategy file_copy`);
       return urlOf(socketFolder, name);
     },
     async stop() {
