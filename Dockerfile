@@ -35,9 +35,9 @@ USER 65532:65532
 # once, asked for its health, and ended.
 ENV NODE_COMPILE_CACHE=/cache
 RUN MODELTIER_HOST=127.0.0.1 MODELTIER_DATA_DIR=/tmp/warm timeout 60 sh -c \
-  'node_modules/.bin/node --single-threaded-gc dist/main.mjs & until node_modules/.bin/node src/cli/health-main.ts; do sleep 0.2; done; kill $! && wait $!' \
+  'node_modules/.bin/node --single-threaded-gc --gc-memory-reducer-start-delay-ms=300000 dist/main.mjs & until node_modules/.bin/node src/cli/health-main.ts; do sleep 0.2; done; kill $! && wait $!' \
   && rm -rf /tmp/warm
 EXPOSE 50051 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s \
   CMD ["node_modules/.bin/node", "src/cli/health-main.ts"]
-CMD ["node_modules/.bin/node", "--single-threaded-gc", "dist/main.mjs"]
+CMD ["node_modules/.bin/node", "--single-threaded-gc", "--gc-memory-reducer-start-delay-ms=300000", "dist/main.mjs"]
