@@ -37,9 +37,9 @@ const CONNECTIONS = isThorough ? 10_000 : 200;
 const MOST_RSS_BYTES = 700 * 1_000_000;
 /** As long as a stream is under way, nobody's limit on silence ends it. */
 const PATIENT = {
-  MODELTIER_HEADERS_TIMEOUT_MS: "120000",
-  MODELTIER_FIRST_TOKEN_TIMEOUT_MS: "120000",
-  MODELTIER_BYTE_SILENCE_MS: "120000",
+  MODELTIER_HEADERS_TIMEOUT_MS: "250000",
+  MODELTIER_FIRST_TOKEN_TIMEOUT_MS: "250000",
+  MODELTIER_BYTE_SILENCE_MS: "250000",
 };
 
 const messageOf = (agentId: string, model: string): Uint8Array =>
@@ -125,7 +125,7 @@ describe("many callers that say nothing", () => {
   afterAll(() => service?.stop());
 
   async function openStreams() {
-    const message = messageOf("agent", "openai/gpt-4o-mini!slow-headers=110000");
+    const message = messageOf("agent", "openai/gpt-4o-mini!slow-headers=240000");
     const body = Buffer.concat([Buffer.alloc(1), uint32(message.length), message]);
     const headers = { "content-type": "application/grpc", te: "trailers" };
     const request = { url: `http://${service.grpcAddress}${COMPLETE}`, headers, body };
