@@ -67,7 +67,8 @@ async function callOnce(replica: RunningService, secret: string, tokens: number,
     while (!(await events.next()).done);
     return true;
   } catch (error) {
-    expect(ConnectError.from(error).code).toBe(Code.ResourceExhausted);
+    const { code, message } = ConnectError.from(error);
+    expect(code, message).toBe(Code.ResourceExhausted);
     return false;
   }
 }
