@@ -37,17 +37,13 @@ export class ClientTrust {
   judge(certificate: X509Certificate, before: ClientTrust): Verdict {
     const id = idOfCertificate(certificate.raw);
     if (this.#revoked.has(keyOf(id))) return "ended";
-    if (this.#hasIssued(certificate)) return this.#leadsToRoot(certificate, []) ? "holds" : "ended";
-    if (before.#hasIssued(certificate)) return "ended";
+    if (this.#leadsToRoot(certificate)) return "holds";
+    if (before.#leadsToRoot(certificate)) return "ended";
     return this.#isLessThan(before, id.issuer) ? "doubtful" : "holds";
   }
 
-  #hasIssued(certificate: X509Certificate): boolean {
-    return this.#authorities.some((one) => isIssuedBy(certificate, one));
-  }
-
   /** Over authorities of the file alone, none of which is revoked. */
-  #leadsToRoot(certificate: X509Certificate, passed: readonly X509Certificate[]): boolean {
+  #leadsToRoot(certificate: X509Certificate, passed: readonly X509Certificate[] = []): boolean {
     if (this.#revoked.has(keyOf(idOfCertificate(certificate.raw)))) return false;
     return this.#authorities.some(
       (one) =>

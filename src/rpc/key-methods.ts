@@ -15,7 +15,7 @@ import type { Identity } from "../access/types.ts";
 import { identityOf, ownerFor } from "./caller.ts";
 import { apiKeyToProto, roleToProto } from "./convert/api-key.ts";
 import { refusal } from "./errors.ts";
-import { readKeyId, readKeyWish, readLimitsOfKey, readRotation } from "./validate/api-key.ts";
+import { NO_SUCH_KEY, readKeyId, readKeyWish, readLimitsOfKey, readRotation } from "./validate/api-key.ts";
 
 type KeyMethods =
   | "createApiKey"
@@ -70,11 +70,7 @@ export function keyMethods(
 /** For the audit log. */
 const authorOf = ({ keyId }: Identity): string => (keyId === "" ? "everybody" : keyId);
 
-const noSuchKey = (): ConnectError =>
-  new ConnectError(
-    "key_id: there is no such key, or it is revoked: the list of keys (ListApiKeys) has those that hold",
-    Code.NotFound,
-  );
+const noSuchKey = (): ConnectError => new ConnectError(`key_id ${NO_SUCH_KEY}`, Code.NotFound);
 
 function sayPepper(error: unknown): never {
   if (!(error instanceof PepperMissingError)) throw error;

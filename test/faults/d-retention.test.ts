@@ -10,7 +10,11 @@ import { callerOf, countRows, failures, hasTables, metric, setStage } from "./ri
 import { holdsWithin } from "./rig/rig.ts";
 import { isThorough } from "./rig/thorough.ts";
 
-/** No multiple of a batch: the last one shows whether it takes too much. */
+/**
+ * No multiple of a batch: the last one shows whether it takes too much. Thoroughly that is a million rows, not ten: 1,000 executions go
+ * and then there is a pause of 150 ms in the mean, so ten million rows (five million executions with an attempt each) take 12.5 minutes
+ * of pauses alone, and as long again to make and to delete.
+ */
 const OLD = isThorough ? 500_500 : 2_500;
 const CALLERS = 4;
 /** More than there are connections of either kind. */

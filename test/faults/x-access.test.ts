@@ -267,7 +267,7 @@ describe("a budget of one key", () => {
       const limits = await refusalOf(access.setApiKeyLimits({ keyId, limits: {} }, bearer(ADMIN)));
       expect([limits.code, limits.rawMessage]).toEqual([
         Code.NotFound,
-        expect.stringMatching(/^key_id: .*revoked.*ListApiKeys/),
+        expect.stringMatching(/^key_id is .*revoked.*ListApiKeys/),
       ]);
     }
     const { budgets } = await access.listBudgets({}, bearer(ADMIN));

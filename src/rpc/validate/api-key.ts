@@ -17,6 +17,10 @@ const LONGEST_LIFETIME_MS = 3_650 * DAY_MS;
 const LONGEST_OVERLAP_MS = 30 * DAY_MS;
 const ROLES = "use ACCESS_ROLE_CALLER, ACCESS_ROLE_OPERATOR or ACCESS_ROLE_ADMIN";
 
+/** Said after a field's name, of an id that has the right form. */
+export const NO_SUCH_KEY =
+  "is the id of no key, or of one that is revoked: the list of keys (ListApiKeys) has those that hold";
+
 /** @throws InvalidRequestError naming every wrong field */
 export function readKeyWish(request: CreateApiKeyRequest): Omit<KeyWish, "author"> {
   const found = new Violations();

@@ -4,6 +4,7 @@ import type {
 } from "../../../gen/modeltier/v1/access_pb.js";
 import type { Budget, BudgetPeriod, BudgetScope } from "../../budgets/types.ts";
 import { periodFromProto, scopeFromProto } from "../convert/budget.ts";
+import { NO_SUCH_KEY } from "./api-key.ts";
 import { LONGEST } from "./bounds.ts";
 import { type FieldPath, InvalidRequestError, requireLength, Violations } from "./violations.ts";
 
@@ -33,13 +34,7 @@ export function readBudget(given: ProtoBudget | undefined): Budget {
 
 /** What the database said of the key that a budget is for. */
 export const noSuchKeyOfBudget = (): InvalidRequestError =>
-  new InvalidRequestError([
-    {
-      path: KEY_ID,
-      description:
-        "is the id of no key, or of one that is revoked: the list of keys (ListApiKeys) has those that hold",
-    },
-  ]);
+  new InvalidRequestError([{ path: KEY_ID, description: NO_SUCH_KEY }]);
 
 /** @throws InvalidRequestError */
 export function readBudgetId(budgetId: string): string {
