@@ -76,7 +76,12 @@ describe("after ten thousand mixed calls", () => {
   beforeAll(async () => {
     postgres = await startPostgres();
     service = await startService({
-      env: { DATABASE_URL: postgres.url, MODELTIER_SANDBOX_TOKENS_PER_SECOND: "100000", LOG_LEVEL: "error" },
+      env: {
+        DATABASE_URL: postgres.url,
+        MODELTIER_SANDBOX_TOKENS_PER_SECOND: "100000",
+        MODELTIER_MAX_LAG_MS: "10000", // others that keep this machine busy are no reason to refuse a call here
+        LOG_LEVEL: "error",
+      },
     });
     client = new pg.Client({ connectionString: postgres.url });
     await client.connect();
