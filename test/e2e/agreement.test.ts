@@ -79,8 +79,8 @@ describe("after ten thousand mixed calls", () => {
       env: {
         DATABASE_URL: postgres.url,
         MODELTIER_SANDBOX_TOKENS_PER_SECOND: "100000",
-        MODELTIER_MAX_LAG_MS: "10000", // others that keep this machine busy are no reason to refuse a call here
         LOG_LEVEL: "error",
+        MODELTIER_MAX_LAG_MS: "10000", // others that keep this machine busy are no reason to refuse a call here
       },
     });
     client = new pg.Client({ connectionString: postgres.url });
