@@ -29,6 +29,7 @@ export default defineConfig({
     // Real processes, a real Postgres: a hang ends here, a slow machine does not.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
     // Where nobody watches, a machine's hiccup is told from a fault by asking again; by hand every failure counts.
     retry: process.env.CI === undefined ? 0 : 1,
     projects: [
