@@ -265,7 +265,7 @@ export declare type ExperimentArmReport = Message<"modeltier.v1.ExperimentArmRep
   name: string;
 
   /**
-   * Of the units in the experiment, the share it is meant to get now; 0 once it is stopped.
+   * Of the units in the arms that are left, the share it is meant to get; 0 once it is stopped, whose units are not drawn again.
    *
    * @generated from field: double share = 2;
    */
