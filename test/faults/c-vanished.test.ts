@@ -126,11 +126,11 @@ describe("many callers that say nothing", () => {
   });
   afterAll(() => service?.stop());
 
-  async function openStreams(): Promise<IdleStreams> {
+  async function openStreams(to: RunningService): Promise<IdleStreams> {
     const message = messageOf("agent", "openai/gpt-4o-mini!slow-headers=240000");
     const body = Buffer.concat([Buffer.alloc(1), uint32(message.length), message]);
     const headers = { "content-type": "application/grpc", te: "trailers" };
-    const request = { url: `http://${service.grpcAddress}${COMPLETE}`, headers, body };
+    const request = { url: `http://${to.grpcAddress}${COMPLETE}`, headers, body };
     if (!isThorough) return openIdleStreams(request as never, STREAMS);
     // A few at a time: each has its provider connected to, which has three seconds for it.
     const opened: IdleStreams[] = [];
@@ -149,7 +149,7 @@ describe("many callers that say nothing", () => {
   it(`L01 ${STREAMS} idle streams are held, and every one is let go when they drop`, {
     timeout: 240_000,
   }, async () => {
-    const idle = await openStreams();
+    const idle = await openStreams(service);
     expect(await holdsWithin(60_000, async () => (await calls(service)) === STREAMS)).toBe(true);
     if (isThorough) expect(rssOf(service.pid)).toBeLessThan(MOST_RSS_BYTES);
     expect(idle.ended()).toBe(0);
@@ -163,23 +163,24 @@ describe("many callers that say nothing", () => {
     "O09 a scrape beside thousands of open streams holds up the event loop for less than 10 ms, in 99 of 100",
     { timeout: 240_000 },
     async () => {
-      const idle = await openStreams();
+      // One that gives connections the usual time to say their first word.
+      const scraped = await startService({ env: { ...PATIENT, MODELTIER_MAX_LAG_MS: "10000" } });
+      onTestFinished(async () => void (await scraped.stop("SIGKILL")));
+      await openStreams(scraped);
       // As many as the machine can connect to a provider in time: where it is busy, not all.
-      const open = await calls(service);
+      const open = await calls(scraped);
       expect(open).toBeGreaterThanOrEqual(STREAMS / 10);
       const costsMs: number[] = [];
       for (let scrape = 0; scrape < SCRAPES; scrape += 1) {
-        const before = loopTimeMs(service);
-        expect(await calls(service)).toBeGreaterThanOrEqual(STREAMS / 10);
-        costsMs.push(loopTimeMs(service) - before);
+        const before = loopTimeMs(scraped);
+        expect(await calls(scraped)).toBeGreaterThanOrEqual(STREAMS / 10);
+        costsMs.push(loopTimeMs(scraped) - before);
       }
-      idle.close();
       costsMs.sort((one, other) => one - other);
       const at = (share: number) => costsMs[Math.ceil(share * SCRAPES) - 1] ?? Number.NaN;
       const [p50, p99] = [at(0.5).toFixed(1), at(0.99).toFixed(1)];
       console.info(`O09: beside ${open} streams a scrape takes ${p50} ms of the loop, ${p99} ms at p99`);
       expect(at(0.99)).toBeLessThan(10);
-      expect(await holdsWithin(15_000, async () => (await calls(service)) === 0)).toBe(true);
     },
   );
 
