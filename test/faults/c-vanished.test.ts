@@ -110,7 +110,8 @@ function hasKeepAliveTimer(localPort: number, remotePort: number): boolean {
   });
 }
 
-const SCRAPES = 500;
+const SCRAPES = 300;
+const SCRAPED_STREAMS = 2_000;
 const AT_A_TIME = 100;
 
 /** For how long the thread of the event loop has had a core, whatever else the machine is doing. */
@@ -126,15 +127,15 @@ describe("many callers that say nothing", () => {
   });
   afterAll(() => service?.stop());
 
-  async function openStreams(to: RunningService): Promise<IdleStreams> {
+  async function openStreams(to: RunningService, streams = STREAMS): Promise<IdleStreams> {
     const message = messageOf("agent", "openai/gpt-4o-mini!slow-headers=240000");
     const body = Buffer.concat([Buffer.alloc(1), uint32(message.length), message]);
     const headers = { "content-type": "application/grpc", te: "trailers" };
     const request = { url: `http://${to.grpcAddress}${COMPLETE}`, headers, body };
-    if (!isThorough) return openIdleStreams(request as never, STREAMS);
+    if (!isThorough) return openIdleStreams(request as never, streams);
     // A few at a time: each has its provider connected to, which has three seconds for it.
     const opened: IdleStreams[] = [];
-    for (let count = 0; count < STREAMS; count += AT_A_TIME) {
+    for (let count = 0; count < streams; count += AT_A_TIME) {
       opened.push(await openIdleStreams(request as never, AT_A_TIME));
       await sleep(200);
     }
@@ -166,14 +167,14 @@ describe("many callers that say nothing", () => {
       // One that gives connections the usual time to say their first word.
       const scraped = await startService({ env: { ...PATIENT, MODELTIER_MAX_LAG_MS: "10000" } });
       onTestFinished(async () => void (await scraped.stop("SIGKILL")));
-      await openStreams(scraped);
+      await openStreams(scraped, SCRAPED_STREAMS);
       // As many as the machine can connect to a provider in time: where it is busy, not all.
       const open = await calls(scraped);
-      expect(open).toBeGreaterThanOrEqual(STREAMS / 10);
+      expect(open).toBeGreaterThanOrEqual(SCRAPED_STREAMS / 2);
       const costsMs: number[] = [];
       for (let scrape = 0; scrape < SCRAPES; scrape += 1) {
         const before = loopTimeMs(scraped);
-        expect(await calls(scraped)).toBeGreaterThanOrEqual(STREAMS / 10);
+        expect(await calls(scraped)).toBeGreaterThanOrEqual(SCRAPED_STREAMS / 2);
         costsMs.push(loopTimeMs(scraped) - before);
       }
       costsMs.sort((one, other) => one - other);
