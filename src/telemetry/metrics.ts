@@ -2,8 +2,9 @@
  * Every metric of the service in one list. Labels come from configuration and the catalogue, never from callers.
  * Several workers are added up; a gauge that is no amount names its `aggregator`.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { MoneyCounter, MoneyGauge } from "./money-counter.ts";
+import { addProcessMetrics } from "./process-metrics.ts";
 
 const LATENCY_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300];
 const OVERHEAD_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1];
@@ -14,7 +15,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  addProcessMetrics(registry);
   const target = ["provider", "model"] as const;
   const call = ["provider", "model", "tier"] as const;
   return {
