@@ -49,6 +49,8 @@ export function calibratedScore(
   };
 }
 
+export type RawScore = ReturnType<typeof rawScore>;
+
 /** Before calibration; `byGroup` sums to `raw`, which is 0 for a usual request. */
 export function rawScore(features: Features, weights: Model) {
   const { values, words } = features;
