@@ -1,6 +1,6 @@
 /**
  * Replays graded prompts through the learned agent score, each scored by what earlier ones taught, and asks an evaluator.
- * npm run replay -- --data <dir> --step <csv of id,score[,difficulty,benefit]> [--explore 0.1] [--evaluate <evaluate.mjs>] [--out <dir>]
+ * npm run replay -- --data <dir> --step <csv of id,score[,difficulty,benefit,sign1,…]> [--explore 0.1] [--evaluate <evaluate.mjs>] [--out <dir>]
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -53,11 +53,12 @@ function readSteps([header = "", ...lines]: readonly string[]): ReadonlyMap<stri
       const numbers = cells.splice(cells.length - columns.length).map(Number);
       const of = (column: string) => numbers[columns.indexOf(column)];
       const [difficulty, benefit] = [of("difficulty"), of("benefit")];
+      const signs = numbers.filter((_, index) => columns[index]?.startsWith("sign"));
       return [
         cells.join(),
         {
           step: Math.min(10, Math.max(0, of("score") ?? Number.NaN)),
-          ...(difficulty !== undefined && benefit !== undefined && { forecast: { difficulty, benefit } }),
+          ...(difficulty !== undefined && benefit !== undefined && { forecast: { difficulty, benefit, signs } }),
         },
       ];
     }),

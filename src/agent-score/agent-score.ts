@@ -1,11 +1,13 @@
 /** The agent score that is learned: how much a stronger tier helps this agent, and this step of it. */
 import { assertScore } from "../routing/complexity.ts";
 import { TIERS, type Tier } from "../routing/types.ts";
-import { addOutcome, at, centred, evidenceOf, fadeTo, type Line, newLevel, ridgeLine } from "./evidence.ts";
+import { addOutcome, at, centred, evidenceOf, fadeTo, type Line, newLevel, type Seen } from "./evidence.ts";
 import { heldLines } from "./held-lines.ts";
 import { BENEFIT_PER_POINT, beyondLine, expectedLine, lossPerPoint } from "./prior.ts";
+import { lessSigns, type SignedLine, scaledSigns, signedLine, sumOfSigns } from "./signs.ts";
 import {
   type AgentState,
+  type Evidence,
   type Forecast,
   type LearningSettings,
   type Level,
@@ -52,7 +54,11 @@ export function learnedScore(
   const z = centred(subject.step);
   const stated = (subject.stated ?? 5) - 5;
   const forecast = subject.step === undefined ? undefined : subject.forecast;
-  const expected = (tier: Tier) => at(lineOf(lines[tier]), z) + beyondLine(tier, z, forecast);
+  const signs = scaledSigns(forecast?.signs);
+  const expected = (tier: Tier) => {
+    const { shared } = lines[tier];
+    return at(lineOf(lines[tier]), z) + beyondLine(tier, z, forecast) + sumOfSigns(shared.signs, signs);
+  };
   const gap = (of: (tier: Tier) => number) => (of("powerful") - of("fast")) / BENEFIT_PER_POINT;
   const own = gap((tier) => lines[tier].agent.level);
   const intent = gap((tier) => lines[tier].intent.level);
@@ -96,22 +102,32 @@ export function learn(
   if (!(quality >= 0 && quality <= 1)) throw new RangeError(`quality must be in [0, 1], not ${quality}`);
   if (step !== undefined) assertScore("step", step);
   const z = centred(step);
-  const foretold = step === undefined ? 0 : beyondLine(tier, z, forecast);
-  const seen = { tier, z, y: quality - foretold, atMs };
+  const known = step === undefined ? undefined : forecast;
+  const signs = scaledSigns(known?.signs);
+  const y = quality - beyondLine(tier, z, known);
+  const seen: Seen = { tier, z, y, ...(signs !== undefined && { signs }), atMs };
   // Everyone's line has no half-life by count: it must not sway with the agent that is busiest today.
   const byTime = settings.halfLifeMs === undefined ? {} : { halfLifeMs: settings.halfLifeMs };
   const isByIntent = settings.byIntent && intent !== undefined;
-  const intents = isByIntent ? withIntent(agent.intents, intent, seen, settings) : agent.intents;
+  const intents = isByIntent ? withIntent(agent.intents, intent, lessShared(seen), settings) : agent.intents;
   return {
-    fleet: addOutcome(fleet, seen, byTime),
+    fleet: addOutcome(fleet, seen, byTime, true),
     agent: { ...addOutcome(agent, seen, settings), intents },
   };
+
+  /** An intent keeps no sums of signs, which would be too many: for it they count as they do now. */
+  function lessShared({ signs: own, ...plain }: Seen): Seen {
+    if (own === undefined) return plain;
+    const everyone = fadeTo(fleet, atMs, settings.halfLifeMs);
+    const { signs: weights } = sharedLine(everyone.tiers[tier], tier, settings);
+    return { ...plain, y: plain.y - sumOfSigns(weights, own) };
+  }
 }
 
 function withIntent(
   intents: AgentState["intents"],
   intent: string,
-  outcome: Parameters<typeof addOutcome>[1],
+  outcome: Seen,
   settings: LearningSettings,
 ): AgentState["intents"] {
   const learned = addOutcome(levelOf(intents, intent) ?? newLevel(), outcome, settings);
@@ -129,28 +145,27 @@ const levelOf = (intents: AgentState["intents"], intent: string): Level | undefi
   Object.hasOwn(intents, intent) ? intents[intent] : undefined;
 
 /** Everyone's line, what the agent adds to it, and what its intent adds to that. */
-type Lines = Readonly<{ shared: Line; agent: Line; intent: Line; evidence: number }>;
+type Lines = Readonly<{ shared: SignedLine; agent: Line; intent: Line; evidence: number }>;
 
 function linesOf(fleet: Level, agent: AgentState, subject: Subject, settings: LearningSettings) {
   const { stated = 5, step, nowMs } = subject;
   assertScore("agent", stated);
   if (step !== undefined) assertScore("step", step);
-  const { priorEvidence, stepEvidence, sharedStepEvidence, halfLifeMs } = settings;
+  const { priorEvidence, stepEvidence, halfLifeMs } = settings;
   const everyone = fadeTo(fleet, nowMs, halfLifeMs);
   const own = fadeTo(agent, nowMs, halfLifeMs);
   const worth = { level: priorEvidence, slope: stepEvidence };
   const kept =
     settings.byIntent && subject.intent !== undefined ? levelOf(agent.intents, subject.intent) : undefined;
   const its = kept && fadeTo(kept, nowMs, halfLifeMs);
-  const shared = byTier((tier) =>
-    ridgeLine(everyone.tiers[tier], expectedLine(tier), { level: 1, slope: sharedStepEvidence }),
-  );
+  const shared = byTier((tier) => sharedLine(everyone.tiers[tier], tier, settings));
   // Each level is held to the one above as it stands now, not as it stood when an outcome came.
   const expected = byTier((tier) => ({
     level: shared[tier].level + (stated - 5) * lossPerPoint(tier),
     slope: shared[tier].slope,
   }));
-  const mine = heldLines(own.tiers, expected, worth);
+  const ours = byTier((tier) => lessSigns(own.tiers[tier], shared[tier].signs));
+  const mine = heldLines(ours, expected, worth);
   const intents = its && heldLines(its.tiers, mine, worth);
   return byTier(
     (tier): Lines => ({
@@ -161,6 +176,13 @@ function linesOf(fleet: Level, agent: AgentState, subject: Subject, settings: Le
     }),
   );
 }
+
+const sharedLine = (
+  everyone: Evidence,
+  tier: Tier,
+  { sharedStepEvidence, signEvidence }: LearningSettings,
+): SignedLine =>
+  signedLine(everyone, expectedLine(tier), { level: 1, slope: sharedStepEvidence, sign: signEvidence });
 
 const byTier = <T>(of: (tier: Tier) => T): Readonly<Record<Tier, T>> => ({
   fast: of("fast"),

@@ -1,6 +1,7 @@
 /** The lines of all tiers together, held to those above: what an agent fails on one tier it tends to fail on the others, too. */
 import { TIERS, type Tier } from "../routing/types.ts";
 import type { Line, Worth } from "./evidence.ts";
+import { solved } from "./solve.ts";
 import type { Evidence } from "./types.ts";
 
 type ByTier<T> = Readonly<Record<Tier, T>>;
@@ -50,29 +51,4 @@ export function heldLines(
       return [tier, { level: level + (moved[2 * index] ?? 0), slope: slope + (moved[2 * index + 1] ?? 0) }];
     }),
   ) as Record<Tier, Line>;
-}
-
-/** Elimination without pivots: the matrix is symmetric and positive definite. Both arguments are used up. */
-function solved(matrix: number[][], right: number[]): readonly number[] {
-  for (const [index, row] of matrix.entries()) {
-    const pivot = row[index] ?? 1;
-    for (let below = index + 1; below < matrix.length; below++) {
-      const cells = matrix[below] as number[];
-      const factor = (cells[index] ?? 0) / pivot;
-      if (factor === 0) continue;
-      for (let column = index; column < row.length; column++) {
-        cells[column] = (cells[column] ?? 0) - factor * (row[column] ?? 0);
-      }
-      right[below] = (right[below] ?? 0) - factor * (right[index] ?? 0);
-    }
-  }
-  for (let index = matrix.length - 1; index >= 0; index--) {
-    const row = matrix[index] as number[];
-    let rest = right[index] ?? 0;
-    for (let column = index + 1; column < row.length; column++) {
-      rest -= (row[column] ?? 0) * (right[column] ?? 0);
-    }
-    right[index] = rest / (row[index] ?? 1);
-  }
-  return right;
 }

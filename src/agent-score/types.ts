@@ -6,6 +6,8 @@ export type Forecast = Readonly<{
   difficulty: number;
   /** What a strong model is expected to add to success, in [-1, 1]. */
   benefit: number;
+  /** What each kind of sign adds to the step's raw score, in success, all of the same number. */
+  signs?: readonly number[];
 }>;
 
 /** How one call went. Only the tier that was called is known: what another would have answered is never made up. */
@@ -26,7 +28,24 @@ export type Outcome = Readonly<{
  * Faded sums of what was seen on one tier: enough for a line through the step's score, and no more. Success (y) is less what was foretold
  * of the step beyond that line.
  */
-export type Evidence = Readonly<{ n: number; z: number; zz: number; y: number; zy: number }>;
+export type Evidence = Readonly<{
+  n: number;
+  z: number;
+  zz: number;
+  y: number;
+  zy: number;
+  /** Absent: no step came with any. Everyone's and an agent's; those of an intent know nothing of them. */
+  signs?: SignSums;
+}>;
+
+/** Sums of the signs (x), by sign, and of their products. */
+export type SignSums = Readonly<{
+  x: readonly number[];
+  zx: readonly number[];
+  /** Everyone's alone: with one another, row by row up to the diagonal, and with success. */
+  xx?: readonly number[];
+  xy?: readonly number[];
+}>;
 
 /** Evidence of one level (everyone, an agent, an agent's intent). Plain JSON of bounded size. */
 export type Level = Readonly<{ tiers: Readonly<Record<Tier, Evidence>>; lastMs: number }>;
@@ -41,6 +60,8 @@ export type LearningSettings = Readonly<{
   stepEvidence: number;
   /** Outcomes that the step's initial weight is worth against what everyone's outcomes say. */
   sharedStepEvidence: number;
+  /** Outcomes that it is worth that each sign counts as the scorer says. */
+  signEvidence: number;
   /** An outcome counts half after so many later ones on its tier; absent: it never fades by count. */
   halfLifeOutcomes?: number;
   /** An outcome counts half after so long; absent: it never fades by time. */
@@ -56,6 +77,7 @@ export const DEFAULT_LEARNING: LearningSettings = {
   priorEvidence: 20,
   stepEvidence: 500,
   sharedStepEvidence: 1_000,
+  signEvidence: 40,
   halfLifeOutcomes: 5_000,
   halfLifeMs: 30 * 24 * 3_600_000,
   byIntent: false,

@@ -49,20 +49,20 @@ export function calibrateRequest(
  * @returns undefined where other weights gave it: theirs cannot be compared with ours
  */
 export function calibrateRecorded(
-  [raw, weightsVersion, difficulty, benefit]: RecordedCalibrated,
+  [raw, weightsVersion, difficulty, benefit, signs = []]: RecordedCalibrated,
   config: Pick<RoutingConfig, "calibration">,
 ): CalibratedStep | undefined {
   if (weightsVersion !== shippedWeights().version) return undefined;
   const score = calibratedOf(raw, calibrationOf(config));
-  const scored = { raw, score, weightsVersion, familiarity: 0, contributions: [] };
+  const scored = { raw, score, weightsVersion, familiarity: 0, signs, contributions: [] };
   return difficulty === undefined || benefit === undefined
     ? { ...scored, difficulty: 0, benefit: 0, isScoreAlone: true }
     : { ...scored, difficulty, benefit };
 }
 
 /** What an outcome is learned with, and a learned score made from. */
-export const forecastOf = ({ difficulty, benefit, isScoreAlone }: CalibratedStep): Forecast | undefined =>
-  isScoreAlone === true ? undefined : { difficulty, benefit };
+export const forecastOf = ({ difficulty, benefit, signs, isScoreAlone }: CalibratedStep): Forecast | undefined =>
+  isScoreAlone === true ? undefined : { difficulty, benefit, signs };
 
 function calibrationOf({ calibration }: Pick<RoutingConfig, "calibration">): Calibration {
   const own = shippedWeights().calibration;

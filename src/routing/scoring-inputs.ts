@@ -22,6 +22,7 @@ export type RecordedCalibrated = readonly [
   weightsVersion: string,
   difficulty?: number,
   benefit?: number,
+  signs?: readonly number[],
 ];
 
 export type ScoringInputs = Readonly<{
@@ -94,8 +95,9 @@ export function scoringInputsOf(request: RoutingRequest, decision: Decision): Sc
 }
 
 const recordedOf = (calibrated: CalibratedStep): RecordedCalibrated => {
-  const { raw, weightsVersion, difficulty, benefit, isScoreAlone } = calibrated;
-  return isScoreAlone === true ? [raw, weightsVersion] : [raw, weightsVersion, short(difficulty), short(benefit)];
+  const { raw, weightsVersion, difficulty, benefit, signs, isScoreAlone } = calibrated;
+  if (isScoreAlone === true) return [raw, weightsVersion];
+  return [raw, weightsVersion, short(difficulty), short(benefit), signs.map(short)];
 };
 
 /** No outcome is known as exactly. */

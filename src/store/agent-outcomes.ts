@@ -109,8 +109,8 @@ function outcomesOf(row: Row): AgentOutcome[] {
 }
 
 function forecastOf(calibrated: RecordedCalibrated | null): Pick<Outcome, "forecast"> {
-  const [, , difficulty, benefit] = calibrated ?? [];
-  return difficulty === undefined || benefit === undefined ? {} : { forecast: { difficulty, benefit } };
+  const [, , difficulty, benefit, signs = []] = calibrated ?? [];
+  return difficulty === undefined || benefit === undefined ? {} : { forecast: { difficulty, benefit, signs } };
 }
 
 /**

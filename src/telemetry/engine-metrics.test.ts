@@ -44,7 +44,7 @@ describe("a second scorer", () => {
       difficulty: 0,
       benefit: 0,
       familiarity: 0,
-      contributions: [],
+      signs: [], contributions: [],
     };
     for (const [score, tier] of [
       [2, "balanced"],
