@@ -4,7 +4,7 @@ import { TIERS, type Tier } from "../routing/types.ts";
 import { addOutcome, at, centred, evidenceOf, fadeTo, type Line, newLevel, type Seen } from "./evidence.ts";
 import { heldLines } from "./held-lines.ts";
 import { BENEFIT_PER_POINT, beyondLine, expectedLine, lossPerPoint } from "./prior.ts";
-import { lessSigns, type SignedLine, scaledSigns, signedLine, sumOfSigns } from "./signs.ts";
+import { lessSigns, type SignedLine, signedLine, signsOf, sumOfSigns } from "./signs.ts";
 import {
   type AgentState,
   type Evidence,
@@ -54,7 +54,7 @@ export function learnedScore(
   const z = centred(subject.step);
   const stated = (subject.stated ?? 5) - 5;
   const forecast = subject.step === undefined ? undefined : subject.forecast;
-  const signs = scaledSigns(forecast?.signs);
+  const signs = signsOf(forecast);
   const expected = (tier: Tier) => {
     const { shared } = lines[tier];
     return at(lineOf(lines[tier]), z) + beyondLine(tier, z, forecast) + sumOfSigns(shared.signs, signs);
@@ -103,7 +103,7 @@ export function learn(
   if (step !== undefined) assertScore("step", step);
   const z = centred(step);
   const known = step === undefined ? undefined : forecast;
-  const signs = scaledSigns(known?.signs);
+  const signs = signsOf(known);
   const y = quality - beyondLine(tier, z, known);
   const seen: Seen = { tier, z, y, ...(signs !== undefined && { signs }), atMs };
   // Everyone's line has no half-life by count: it must not sway with the agent that is busiest today.

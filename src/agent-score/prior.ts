@@ -16,6 +16,8 @@ export const lossPerPoint = (tier: Tier): number => -BENEFIT_PER_POINT * FELT[ti
 
 export const expectedLine = (tier: Tier): Line => ({ level: USUAL_QUALITY, slope: 2 * lossPerPoint(tier) });
 
+export const harderThanUsual = ({ difficulty }: Forecast): number => difficulty - USUAL_STEP.difficulty;
+
 /**
  * By how much more a tier is expected to succeed on a step than the line through its score foretells. Outcomes are learned less this
  * and it is added again where they count, so that the line has nothing left to learn that was known before.
@@ -23,7 +25,6 @@ export const expectedLine = (tier: Tier): Line => ({ level: USUAL_QUALITY, slope
  */
 export function beyondLine(tier: Tier, z: number, forecast: Forecast | undefined): number {
   if (forecast === undefined) return 0;
-  const harder = forecast.difficulty - USUAL_STEP.difficulty;
   const helped = (1 - FELT[tier]) * (forecast.benefit - USUAL_STEP.benefit);
-  return helped - harder - expectedLine(tier).slope * z;
+  return helped - harderThanUsual(forecast) - expectedLine(tier).slope * z;
 }

@@ -1,19 +1,28 @@
 /** How much each kind of sign of a step counts on a tier beyond what the scorer says of it: what outcomes teach of everyone. */
 import type { Line, Worth } from "./evidence.ts";
+import { harderThanUsual } from "./prior.ts";
 import { solved } from "./solve.ts";
-import type { Evidence, SignSums } from "./types.ts";
+import type { Evidence, Forecast, SignSums } from "./types.ts";
 
 /** A line, and what a sign adds to it. */
 export type SignedLine = Line & Readonly<{ signs: readonly number[] }>;
 
-/** What a tenth of success is to a line: the unit of z, too. */
-export const scaledSigns = (signs: readonly number[] | undefined): readonly number[] | undefined =>
-  signs === undefined || signs.length === 0 ? undefined : signs.map((sign) => 10 * sign);
+/**
+ * The signs of a step, its difficulty first, in units of a tenth of success, which is what z of a score stands for. Together they are all
+ * that was foretold, so that everyone's outcomes can take all of it back.
+ */
+export function signsOf(forecast: Forecast | undefined): readonly number[] | undefined {
+  if (forecast?.signs === undefined || forecast.signs.length === 0) return undefined;
+  return [harderThanUsual(forecast), ...forecast.signs].map((sign) => 10 * sign);
+}
 
 export const sumOfSigns = (weights: readonly number[], signs: readonly number[] | undefined): number =>
   signs === undefined ? 0 : weights.reduce((sum, weight, index) => sum + weight * (signs[index] ?? 0), 0);
 
-/** The ridge estimate of the line and the signs' weights together; that of a sign is held to 0, where it counts as the scorer says. */
+/**
+ * The ridge estimate of the line and the signs' weights together; that of a sign is held to 0, where it counts as the scorer says: that of
+ * difficulty as firmly as the slope.
+ */
 export function signedLine(
   { n, z, zz, y, zy, signs }: Evidence,
   prior: Line,
@@ -25,7 +34,7 @@ export function signedLine(
   for (const index of x.keys()) {
     const from = (index * (index + 1)) / 2;
     const own = xx.slice(from, from + index + 1);
-    own[index] = (own[index] ?? 0) + worth.sign;
+    own[index] = (own[index] ?? 0) + (index === 0 ? worth.slope : worth.sign);
     matrix.push([x[index] ?? 0, zx[index] ?? 0, ...own]);
   }
   const [level = 0, slope = 0, ...weights] = solved(mirrored(matrix), right);
