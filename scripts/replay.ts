@@ -58,7 +58,8 @@ function readSteps([header = "", ...lines]: readonly string[]): ReadonlyMap<stri
         cells.join(),
         {
           step: Math.min(10, Math.max(0, of("score") ?? Number.NaN)),
-          ...(difficulty !== undefined && benefit !== undefined && { forecast: { difficulty, benefit, signs } }),
+          ...(difficulty !== undefined &&
+            benefit !== undefined && { forecast: { difficulty, benefit, signs } }),
         },
       ];
     }),

@@ -14,8 +14,8 @@ import { apgrBySource } from "./apgr.ts";
 import { calibrationOf } from "./calibrate.ts";
 import { cardOf } from "./card.ts";
 import { outOfPart, scoresOutOfPart } from "./cross-validate.ts";
-import { forecastsCsv } from "./forecasts.ts";
 import { fitModel, SETTINGS } from "./fit.ts";
+import { forecastsCsv } from "./forecasts.ts";
 import { matrixOf } from "./matrix.ts";
 import { readRows, readSources } from "./rows.ts";
 

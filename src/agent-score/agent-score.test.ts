@@ -1,9 +1,16 @@
 import { expect, it } from "vitest";
 import { selectTier } from "../routing/tier.ts";
-import type { Tier } from "../routing/types.ts";
+import { TIERS, type Tier } from "../routing/types.ts";
+import { SIGNS } from "../scoring/types.ts";
 import { cheapestSufficient, learn, learnedScore, newAgent, newFleet } from "./agent-score.ts";
 import { evidenceOf } from "./evidence.ts";
-import { type AgentState, DEFAULT_LEARNING, type LearningSettings, type Level } from "./types.ts";
+import {
+  type AgentState,
+  DEFAULT_LEARNING,
+  type Forecast,
+  type LearningSettings,
+  type Level,
+} from "./types.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -21,7 +28,7 @@ class Service {
     name: string,
     tier: Tier,
     quality: number,
-    more: { step?: number; intent?: string; stated?: number } = {},
+    more: { step?: number; forecast?: Forecast; intent?: string; stated?: number } = {},
   ) {
     const outcome = { tier, quality, atMs: 1, ...more };
     const { fleet, agent } = learn(this.fleet, this.agents[name] ?? newAgent(), outcome, this.settings);
@@ -177,8 +184,18 @@ it("tells intents of one agent apart when asked to", () => {
 
 it("keeps a bounded state that survives JSON, whatever intents a caller invents", () => {
   const service = new Service({ ...DEFAULT_LEARNING, byIntent: true });
-  for (let i = 0; i < 500; i += 1) service.learn("agent", "fast", 1, { intent: `intent ${i}` });
-  for (let i = 0; i < 5; i += 1) service.learn("agent", "fast", 1, { intent: "kept" });
+  const signs = SIGNS.map((_, index) => index / 70);
+  const learnAs = (intent: string) => {
+    for (const tier of TIERS) {
+      service.learn("agent", tier, 1 / 3, {
+        intent,
+        step: 4.7,
+        forecast: { difficulty: 0.3, benefit: 0.1, signs },
+      });
+    }
+  };
+  for (let i = 0; i < 500; i += 1) learnAs(`intent ${i}`);
+  for (let i = 0; i < 5; i += 1) learnAs("kept");
   service.learn("agent", "fast", 1, { intent: "one more" });
   const state = service.agents.agent ?? newAgent();
   expect(Object.keys(state.intents)).toHaveLength(16);

@@ -12,12 +12,7 @@ class Service {
 
   learn(name: string, tier: Tier, quality: number, forecast?: Forecast, step = 5) {
     const outcome = { tier, quality, atMs: 1, step, ...(forecast && { forecast }) };
-    const { fleet, agent } = learn(
-      this.fleet,
-      this.agents[name] ?? newAgent(),
-      outcome,
-      DEFAULT_LEARNING,
-    );
+    const { fleet, agent } = learn(this.fleet, this.agents[name] ?? newAgent(), outcome, DEFAULT_LEARNING);
     this.fleet = fleet;
     this.agents[name] = agent;
   }
@@ -127,6 +122,17 @@ describe("signs", () => {
     expect(Math.abs(usual("only such") - usual("agent 1"))).toBeLessThan(1);
   });
 
+  it("fade with time, like all that was learned", () => {
+    const service = taught();
+    const apart = (nowMs: number) => {
+      const of = (signs: Forecast) =>
+        learnedScore(service.fleet, newAgent(), { step: 5, forecast: signs, nowMs }, DEFAULT_LEARNING).score;
+      return of(withSigns(0.1, 0)) - of(withSigns(0, 0.1));
+    };
+    expect(apart(1)).toBeGreaterThan(2);
+    expect(apart(600 * 24 * 3_600_000)).toBeLessThan(0.1);
+  });
+
   it("teach nothing of a step that came without any, which is scored as ever", () => {
     const bare = new Service();
     for (let i = 0; i < 50; i += 1) bare.learn("agent", "fast", i % 2);
@@ -144,7 +150,7 @@ describe("signs", () => {
     expect(service.agents.agent?.tiers.fast.n).toBeCloseTo(51, 0);
     expect(service.score("agent", withSigns(0.1, 0)).score).toBeGreaterThan(0);
     service.learn("agent", "fast", 1, withSigns(0.1, 0, 0));
-    expect(service.fleet.tiers.fast.signs?.x).toHaveLength(4);
+    expect(service.fleet.tiers.fast.signs?.x).toEqual([0, 1, 0, 0]);
     expect(service.fleet.tiers.fast.signs?.xx).toHaveLength(10);
     expect(service.score("agent", withSigns(0.1, 0)).score).toBeGreaterThan(0);
   });

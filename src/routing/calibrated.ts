@@ -61,7 +61,12 @@ export function calibrateRecorded(
 }
 
 /** What an outcome is learned with, and a learned score made from. */
-export const forecastOf = ({ difficulty, benefit, signs, isScoreAlone }: CalibratedStep): Forecast | undefined =>
+export const forecastOf = ({
+  difficulty,
+  benefit,
+  signs,
+  isScoreAlone,
+}: CalibratedStep): Forecast | undefined =>
   isScoreAlone === true ? undefined : { difficulty, benefit, signs };
 
 function calibrationOf({ calibration }: Pick<RoutingConfig, "calibration">): Calibration {

@@ -128,11 +128,7 @@ function combine(
   const { shadowScorer: scorer } = config;
   const stepScore = scorer && (scorer === "classic" ? classic?.score : calibrated?.score);
   if (scorer === undefined || stepScore === undefined) return scores;
-  const others = learnedOf(
-    { ...stated, ...forecastBy(scorer, calibrated), step: stepScore },
-    config,
-    known,
-  );
+  const others = learnedOf({ ...stated, ...forecastBy(scorer, calibrated), step: stepScore }, config, known);
   const byOther = effectiveOf(agent.score, stepScore, others, config);
   const tier = selectTier(byOther, config.thresholds);
   const shadow = { scorer, stepScore, effectiveScore: byOther, tier, differs: tier !== scores.tier };

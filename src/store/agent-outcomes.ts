@@ -110,7 +110,9 @@ function outcomesOf(row: Row): AgentOutcome[] {
 
 function forecastOf(calibrated: RecordedCalibrated | null): Pick<Outcome, "forecast"> {
   const [, , difficulty, benefit, signs = []] = calibrated ?? [];
-  return difficulty === undefined || benefit === undefined ? {} : { forecast: { difficulty, benefit, signs } };
+  return difficulty === undefined || benefit === undefined
+    ? {}
+    : { forecast: { difficulty, benefit, signs } };
 }
 
 /**

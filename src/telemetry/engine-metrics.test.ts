@@ -44,7 +44,8 @@ describe("a second scorer", () => {
       difficulty: 0,
       benefit: 0,
       familiarity: 0,
-      signs: [], contributions: [],
+      signs: [],
+      contributions: [],
     };
     for (const [score, tier] of [
       [2, "balanced"],
