@@ -78,9 +78,8 @@ export function addSigns(
   return { ...added, xx, xy: plus(kept?.xy, y) };
 }
 
-export function fadedSigns(sums: SignSums, by: number): SignSums {
-  const faded = (values: readonly number[]) => values.map((value) => value * by);
-  const { x, zx, xx, xy } = sums;
+export function fadedSigns({ x, zx, xx, xy }: SignSums, by: number): SignSums {
+  const faded = (sums: readonly number[]) => sums.map((sum) => sum * by);
   return {
     x: faded(x),
     zx: faded(zx),
