@@ -77,7 +77,7 @@ export const DEFAULT_LEARNING: LearningSettings = {
   priorEvidence: 20,
   stepEvidence: 500,
   sharedStepEvidence: 1_000,
-  signEvidence: 100,
+  signEvidence: 50,
   halfLifeOutcomes: 5_000,
   halfLifeMs: 30 * 24 * 3_600_000,
   byIntent: false,
