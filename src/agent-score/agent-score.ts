@@ -88,7 +88,7 @@ export function cheapestSufficient({ tiers }: LearnedScore, tolerance: number): 
 
 /**
  * What one more outcome makes of both states, in O(1).
- * An outcome is not weighted by the inverse of its propensity: each tier is a regression of its own on everything the choice of
+ * An outcome is not weighted by the inverse of its propensity: each tier's line is a regression on everything the choice of
  * the tier looked at, which that choice does not bias; weights would only add variance. Propensities are for off-policy estimates.
  * @throws RangeError naming what is out of range
  */
