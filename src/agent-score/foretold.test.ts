@@ -2,24 +2,35 @@
 import { describe, expect, it } from "vitest";
 import type { Tier } from "../routing/types.ts";
 import { learn, learnedScore, newAgent, newFleet } from "./agent-score.ts";
-import { type AgentState, DEFAULT_LEARNING, type Forecast, type Level } from "./types.ts";
+import {
+  type AgentState,
+  DEFAULT_LEARNING,
+  type Forecast,
+  type LearningSettings,
+  type Level,
+} from "./types.ts";
 
 const USUAL: Forecast = { difficulty: 0.45, benefit: 0.25 };
 
 class Service {
   fleet: Level = newFleet();
   agents: Record<string, AgentState> = {};
+  readonly settings: LearningSettings;
+
+  constructor(settings: LearningSettings = DEFAULT_LEARNING) {
+    this.settings = settings;
+  }
 
   learn(name: string, tier: Tier, quality: number, forecast?: Forecast, step = 5) {
     const outcome = { tier, quality, atMs: 1, step, ...(forecast && { forecast }) };
-    const { fleet, agent } = learn(this.fleet, this.agents[name] ?? newAgent(), outcome, DEFAULT_LEARNING);
+    const { fleet, agent } = learn(this.fleet, this.agents[name] ?? newAgent(), outcome, this.settings);
     this.fleet = fleet;
     this.agents[name] = agent;
   }
 
   score(name: string, forecast?: Forecast, more: { step?: number; stated?: number } = {}) {
     const subject = { nowMs: 1, step: 5, ...more, ...(forecast && { forecast }) };
-    return learnedScore(this.fleet, this.agents[name] ?? newAgent(), subject, DEFAULT_LEARNING);
+    return learnedScore(this.fleet, this.agents[name] ?? newAgent(), subject, this.settings);
   }
 }
 
@@ -120,6 +131,32 @@ describe("signs", () => {
     }
     const usual = (name: string) => service.score(name, withSigns(0, 0)).score;
     expect(Math.abs(usual("only such") - usual("agent 1"))).toBeLessThan(1);
+  });
+
+  it("are not taken for those of a kind of step, which keeps no sums of them", () => {
+    const service = new Service({ ...DEFAULT_LEARNING, byIntent: true });
+    const call = (tier: Tier, intent: string, sign: number) => {
+      const outcome = { tier, quality: Number(tier === "powerful" || sign < 0), atMs: 1, step: 5, intent };
+      const learned = learn(
+        service.fleet,
+        service.agents.agent ?? newAgent(),
+        { ...outcome, forecast: withSigns(sign, 0) },
+        service.settings,
+      );
+      service.fleet = learned.fleet;
+      service.agents.agent = learned.agent;
+    };
+    for (let i = 0; i < 1_500; i += 1) {
+      for (const tier of ["fast", "powerful"] as const) {
+        call(tier, "mixed", i % 2 ? 0.1 : -0.1);
+        if (i > 1_000) call(tier, "with the sign", 0.1);
+      }
+    }
+    const state = service.agents.agent ?? newAgent();
+    expect(state.intents["with the sign"]?.tiers.fast).not.toHaveProperty("signs");
+    const subject = { step: 5, forecast: withSigns(0, 0), intent: "with the sign", nowMs: 1 };
+    const { moved } = learnedScore(service.fleet, state, subject, service.settings);
+    expect(Math.abs(moved.intentEvidence)).toBeLessThan(1);
   });
 
   it("fade with time, like all that was learned", () => {
