@@ -1,6 +1,6 @@
 /**
  * Replays graded prompts through the learned agent score, each scored by what earlier ones taught, and asks an evaluator.
- * npm run replay -- --data <dir> --step <csv of id,score> [--explore 0.1] [--evaluate <evaluate.mjs>] [--out <dir>]
+ * npm run replay -- --data <dir> --step <csv of id,score[,difficulty,benefit,sign1,…]> [--explore 0.1] [--evaluate <evaluate.mjs>] [--out <dir>]
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { learn, learnedScore, newAgent, newFleet } from "../src/agent-score/agent-score.ts";
-import { DEFAULT_LEARNING } from "../src/agent-score/types.ts";
+import { DEFAULT_LEARNING, type Forecast } from "../src/agent-score/types.ts";
 
 type Row = Readonly<{
   id: string;
@@ -41,15 +41,31 @@ const sources = JSON.parse(readFileSync(join(data, "sources.json"), "utf8")) as 
   string,
   { pair: [string, string] }
 >;
-const steps = new Map(
-  readFileSync(step, "utf8")
-    .trim()
-    .split("\n")
-    .map((line): [string, number] => {
-      const comma = line.lastIndexOf(",");
-      return [line.slice(0, comma), Number(line.slice(comma + 1))];
+type Step = Readonly<{ step: number; forecast?: Forecast }>;
+const steps = readSteps(readFileSync(step, "utf8").trim().split("\n"));
+
+/** The columns are those of the first line; an id may hold commas. */
+function readSteps([header = "", ...lines]: readonly string[]): ReadonlyMap<string, Step> {
+  const columns = header.split(",").slice(1);
+  return new Map(
+    lines.map((line) => {
+      const cells = line.split(",");
+      const numbers = cells.splice(cells.length - columns.length).map(Number);
+      const of = (column: string) => numbers[columns.indexOf(column)];
+      const [difficulty, benefit] = [of("difficulty"), of("benefit")];
+      const signs = numbers.filter((_, index) => columns[index]?.startsWith("sign"));
+      return [
+        cells.join(),
+        {
+          step: Math.min(10, Math.max(0, of("score") ?? Number.NaN)),
+          ...(difficulty !== undefined &&
+            benefit !== undefined && { forecast: { difficulty, benefit, signs } }),
+        },
+      ];
     }),
-);
+  );
+}
+
 const hash = (text: string) => createHash("sha1").update(text).digest("hex");
 /** Fixed by the row's id, so that a run repeats. */
 const fraction = (id: string) => Number.parseInt(hash(`called|${id}`).slice(0, 8), 16) / 2 ** 32;
@@ -71,7 +87,7 @@ function replay(source: string, sees: "both" | "chosen"): string[] {
   return rowsOf(source).map(({ id, agent, outcomes }) => {
     const of = steps.get(id);
     if (of === undefined) throw new Error(`${step} has no score for ${id}`);
-    const call = { step: Math.min(10, Math.max(0, of)), nowMs: 0 };
+    const call = { ...of, nowMs: 0 };
     let state = agents.get(agent) ?? newAgent();
     const { score } = learnedScore(fleet, state, call, DEFAULT_LEARNING);
     const chosen = score >= 5 === fraction(id) >= explored ? "powerful" : "fast";

@@ -1,12 +1,12 @@
 /**
  * Prints and draws what the scorers are worth: npm run evaluate -- --data <dir> [--scores <csv>] [--out <svg>] [--boot 400]
- * --scores: out-of-fold scores of the calibrated scorer as `npm run train` writes them; without it they are made anew.
+ * --scores: what the calibrated scorer foretells out of fold, as `npm run train -- --forecasts` writes it; without it that is made anew.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { readRows, readSources } from "../train/rows.ts";
 import { gainTable, measureGain } from "./gain.ts";
-import { calibratedScores, classicScores, readScores, withHistory } from "./scores.ts";
+import { calibratedForecasts, classicScores, csvOf, scoresOf, withHistory } from "./scores.ts";
 import { drawSheet } from "./sheet.ts";
 import { measureSpeed } from "./speed.ts";
 import { measureTiers, tierTable } from "./tiers.ts";
@@ -26,12 +26,13 @@ if (!(Number.isInteger(replicates) && replicates >= 40))
 
 const rows = readRows(values.data);
 const classic = classicScores(rows);
-const calibrated = values.scores === undefined ? calibratedScores(rows) : readScores(values.scores, rows);
+const forecasts =
+  values.scores === undefined ? calibratedForecasts(rows) : readFileSync(values.scores, "utf8");
 const scorers = {
   classic,
-  calibrated,
-  "classic with history": withHistory(rows, classic, values.data),
-  "calibrated with history": withHistory(rows, calibrated, values.data),
+  calibrated: scoresOf(forecasts, rows),
+  "classic with history": withHistory(rows, csvOf(rows, classic), values.data),
+  "calibrated with history": withHistory(rows, forecasts, values.data),
 };
 const gain = measureGain(rows, scorers, replicates);
 const tiers = measureTiers(rows, readSources(values.data), scorers, replicates);

@@ -7,10 +7,10 @@ import { fileURLToPath } from "node:url";
 import { NO_TRANSFORM, stepComplexity } from "../../src/routing/complexity.ts";
 import { measureChat } from "../../src/routing/measure.ts";
 import { PRESETS } from "../../src/routing/presets.ts";
-import { calibratedOf } from "../../src/scoring/calibration.ts";
 import { calibrationOf } from "../train/calibrate.ts";
-import { outOfPart } from "../train/cross-validate.ts";
+import { scoresOutOfPart } from "../train/cross-validate.ts";
 import { SETTINGS } from "../train/fit.ts";
+import { forecastsCsv } from "../train/forecasts.ts";
 import { matrixOf } from "../train/matrix.ts";
 import type { Row } from "../train/rows.ts";
 
@@ -21,22 +21,25 @@ export const classicScores = (rows: readonly Row[]): number[] =>
     return stepComplexity("unspecified", measurements, NO_TRANSFORM, PRESETS.classic).score;
   });
 
-/** Each row's score by a model of the other folds. */
-export function calibratedScores(rows: readonly Row[]): number[] {
-  const raw = outOfPart(matrixOf(rows), ({ fold }) => fold, SETTINGS);
-  const calibration = calibrationOf(rows, raw);
-  return Array.from(raw, (value) => calibratedOf(value, calibration));
+/** What a model of the other folds foretells of each row, as `npm run train -- --forecasts` writes it. */
+export function calibratedForecasts(rows: readonly Row[]): string {
+  const foretold = scoresOutOfPart(matrixOf(rows), ({ fold }) => fold, SETTINGS);
+  const raw = Float64Array.from(foretold, (one) => one.raw);
+  return forecastsCsv(rows, foretold, calibrationOf(rows, raw));
 }
 
-/** The same with what an agent's earlier calls taught, of which only the model that was called is known. */
-export function withHistory(rows: readonly Row[], scores: readonly number[], data: string): number[] {
+/**
+ * The scores with what an agent's earlier calls taught, of which only the model that was called is known.
+ * @param steps as `npm run replay` reads them
+ */
+export function withHistory(rows: readonly Row[], steps: string, data: string): number[] {
   const folder = mkdtempSync(join(tmpdir(), "evaluate-"));
   try {
     const step = join(folder, "step.csv");
-    writeFileSync(step, csvOf(rows, scores));
+    writeFileSync(step, steps);
     const replay = fileURLToPath(new URL("../replay.ts", import.meta.url));
     execFileSync(process.execPath, [replay, "--data", data, "--step", step, "--out", folder]);
-    return readScores(join(folder, "chosen.csv"), rows);
+    return scoresOf(readFileSync(join(folder, "chosen.csv"), "utf8"), rows);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -45,20 +48,20 @@ export function withHistory(rows: readonly Row[], scores: readonly number[], dat
 export const csvOf = (rows: readonly Row[], scores: readonly number[]): string =>
   `id,score\n${rows.map(({ id }, index) => `${id},${scores[index]?.toFixed(6)}`).join("\n")}\n`;
 
-/** @throws Error naming a row that the file does not score */
-export function readScores(file: string, rows: readonly Row[]): number[] {
+/** @param csv columns by the first line, of which the first is the id and the second the score @throws Error naming a row it does not score */
+export function scoresOf(csv: string, rows: readonly Row[]): number[] {
+  const [header = "", ...lines] = csv.trim().split("\n");
+  const others = header.split(",").length - 1;
   const byId = new Map(
-    readFileSync(file, "utf8")
-      .trim()
-      .split("\n")
-      .map((line): [string, number] => {
-        const comma = line.lastIndexOf(",");
-        return [line.slice(0, comma), Number(line.slice(comma + 1))];
-      }),
+    lines.map((line): [string, number] => {
+      const cells = line.split(",");
+      const [score] = cells.splice(cells.length - others);
+      return [cells.join(), Number(score)];
+    }),
   );
   return rows.map(({ id }) => {
     const score = byId.get(id);
-    if (score === undefined || !Number.isFinite(score)) throw new Error(`${file} has no score for ${id}`);
+    if (score === undefined || !Number.isFinite(score)) throw new Error(`There is no score for ${id}`);
     return score;
   });
 }

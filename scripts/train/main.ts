@@ -1,6 +1,7 @@
 /**
- * Trains the calibrated scorer and says how good it is: npm run train -- --data <dir> [--out <dir>] [--scores <csv>]
- * Writes weights.model and MODEL_CARD.md to src/scoring; out-of-fold scores of every row (id,score) go where --scores says.
+ * Trains the calibrated scorer and says how good it is: npm run train -- --data <dir> [--out <dir>] [--scores <csv>] [--forecasts <csv>]
+ * Writes weights.model and MODEL_CARD.md to src/scoring; out-of-fold scores of every row (id,score) go where --scores says, with
+ * all else that is foretold of the row where --forecasts says: what `npm run replay` takes as steps.
  * The same data always gives the same bytes.
  */
 import { writeFileSync } from "node:fs";
@@ -12,8 +13,9 @@ import { readWeights, storeWeights } from "../../src/scoring/weights.ts";
 import { apgrBySource } from "./apgr.ts";
 import { calibrationOf } from "./calibrate.ts";
 import { cardOf } from "./card.ts";
-import { outOfPart } from "./cross-validate.ts";
+import { outOfPart, scoresOutOfPart } from "./cross-validate.ts";
 import { fitModel, SETTINGS } from "./fit.ts";
+import { forecastsCsv } from "./forecasts.ts";
 import { matrixOf } from "./matrix.ts";
 import { readRows, readSources } from "./rows.ts";
 
@@ -22,12 +24,14 @@ const { values } = parseArgs({
     data: { type: "string" },
     out: { type: "string", default: "src/scoring" },
     scores: { type: "string" },
+    forecasts: { type: "string" },
   },
 });
 if (values.data === undefined) throw new Error("Name the data: npm run train -- --data <dir>");
 
 const matrix = matrixOf(readRows(values.data));
-const crossValidated = outOfPart(matrix, ({ fold }) => fold, SETTINGS);
+const foretold = scoresOutOfPart(matrix, ({ fold }) => fold, SETTINGS);
+const crossValidated = Float64Array.from(foretold, ({ raw }) => raw);
 report("cross-validated", crossValidated);
 const calibration = calibrationOf(matrix.rows, crossValidated);
 if (values.scores !== undefined) {
@@ -35,6 +39,9 @@ if (values.scores !== undefined) {
     ({ id }, index) => `${id},${calibratedOf(crossValidated[index] ?? 0, calibration).toFixed(6)}`,
   );
   writeFileSync(values.scores, `id,score\n${lines.join("\n")}\n`);
+}
+if (values.forecasts !== undefined) {
+  writeFileSync(values.forecasts, forecastsCsv(matrix.rows, foretold, calibration));
 }
 const otherSources = outOfPart(matrix, ({ source }) => source, SETTINGS);
 report("source left out", otherSources);

@@ -1,29 +1,37 @@
 /** The agent score that is learned: how much a stronger tier helps this agent, and this step of it. */
 import { assertScore } from "../routing/complexity.ts";
 import { TIERS, type Tier } from "../routing/types.ts";
-import { addOutcome, at, centred, evidenceOf, fadeTo, type Line, newLevel, ridgeLine } from "./evidence.ts";
-import { type AgentState, type LearningSettings, type Level, MOST_INTENTS, type Outcome } from "./types.ts";
+import { addOutcome, at, centred, evidenceOf, fadeTo, type Line, newLevel, type Seen } from "./evidence.ts";
+import { heldLines } from "./held-lines.ts";
+import { BENEFIT_PER_POINT, beyondLine, expectedLine, lossPerPoint } from "./prior.ts";
+import { lessSigns, type SignedLine, signedLine, signsOf, sumOfSigns } from "./signs.ts";
+import {
+  type AgentState,
+  type Evidence,
+  type Forecast,
+  type LearningSettings,
+  type Level,
+  MOST_INTENTS,
+  type Outcome,
+} from "./types.ts";
 
 export const newAgent = (): AgentState => ({ ...newLevel(), intents: {} });
 export const newFleet = (): Level => newLevel();
 
-/** Success that a point of score stands for: at 0.05, a score of 10 means that `powerful` succeeds 25 points more often than usual. */
-const BENEFIT_PER_POINT = 0.05;
-/** How much of a difficulty each tier feels: all of it, half of it, none. The prior; evidence replaces it. */
-const FELT: Readonly<Record<Tier, number>> = { fast: 1, balanced: 0.5, powerful: 0 };
-const USUAL_QUALITY = 0.75;
 const NO_LINE: Line = { level: 0, slope: 0 };
 
 export type Subject = Readonly<{
   /** The agent's score as the caller states it (A of the classic rule), in [0, 10]; absent: 5, like any other. */
   stated?: number;
   step?: number;
+  /** What is foretold of the step; absent: its score is all there is. */
+  forecast?: Forecast;
   intent?: string;
   nowMs: number;
 }>;
 
 export type LearnedScore = Readonly<{
-  /** E in [0, 10]. Without evidence stated + step − 5, from where evidence moves it. */
+  /** E in [0, 10]. Without evidence stated + step − 5, or what is foretold in the step's place, from where evidence moves it. */
   score: number;
   /** Success that `powerful` adds over `fast`, beyond what it adds on average. */
   benefit: number;
@@ -45,16 +53,21 @@ export function learnedScore(
   const lines = linesOf(fleet, agent, subject, settings);
   const z = centred(subject.step);
   const stated = (subject.stated ?? 5) - 5;
+  const forecast = subject.step === undefined ? undefined : subject.forecast;
+  const signs = signsOf(forecast);
+  const expected = (tier: Tier) => {
+    const { shared } = lines[tier];
+    return at(lineOf(lines[tier]), z) + beyondLine(tier, z, forecast) + sumOfSigns(shared.signs, signs);
+  };
   const gap = (of: (tier: Tier) => number) => (of("powerful") - of("fast")) / BENEFIT_PER_POINT;
-  const step = gap((tier) => sumOf(lines[tier], "slope") * z);
   const own = gap((tier) => lines[tier].agent.level);
   const intent = gap((tier) => lines[tier].intent.level);
-  const points = step + own + intent;
+  const chance = forecast === undefined ? (success: number) => success : levelledOff;
+  const points = gap((tier) => chance(expected(tier))) - gap((tier) => chance(lines[tier].shared.level));
   const tiers = Object.fromEntries(
     TIERS.map((tier) => {
-      const { shared, agent: mine, intent: its, evidence } = lines[tier];
-      const quality = at(shared, z) + at(mine, z) + at(its, z);
-      return [tier, { quality: Math.min(1, Math.max(0, quality)), evidence }];
+      const quality = Math.min(1, Math.max(0, expected(tier)));
+      return [tier, { quality, evidence: lines[tier].evidence }];
     }),
   ) as LearnedScore["tiers"];
   const known = TIERS.reduce((sum, tier) => sum + lines[tier].evidence, 0);
@@ -63,7 +76,7 @@ export function learnedScore(
     benefit: points * BENEFIT_PER_POINT,
     tiers,
     trust: known / (known + settings.priorEvidence),
-    moved: { stated, agentEvidence: own - stated, intentEvidence: intent, step },
+    moved: { stated, agentEvidence: own - stated, intentEvidence: intent, step: points - own - intent },
   };
 }
 
@@ -75,7 +88,7 @@ export function cheapestSufficient({ tiers }: LearnedScore, tolerance: number): 
 
 /**
  * What one more outcome makes of both states, in O(1).
- * An outcome is not weighted by the inverse of its propensity: each tier is a regression of its own on everything the choice of
+ * An outcome is not weighted by the inverse of its propensity: each tier's line is a regression on everything the choice of
  * the tier looked at, which that choice does not bias; weights would only add variance. Propensities are for off-policy estimates.
  * @throws RangeError naming what is out of range
  */
@@ -85,24 +98,36 @@ export function learn(
   outcome: Outcome,
   settings: LearningSettings,
 ): Readonly<{ fleet: Level; agent: AgentState }> {
-  const { tier, quality, step, intent, atMs } = outcome;
+  const { tier, quality, step, forecast, intent, atMs } = outcome;
   if (!(quality >= 0 && quality <= 1)) throw new RangeError(`quality must be in [0, 1], not ${quality}`);
   if (step !== undefined) assertScore("step", step);
-  const seen = { tier, z: centred(step), y: quality, atMs };
+  const z = centred(step);
+  const known = step === undefined ? undefined : forecast;
+  const signs = signsOf(known);
+  const y = quality - beyondLine(tier, z, known);
+  const seen: Seen = { tier, z, y, ...(signs !== undefined && { signs }), atMs };
   // Everyone's line has no half-life by count: it must not sway with the agent that is busiest today.
   const byTime = settings.halfLifeMs === undefined ? {} : { halfLifeMs: settings.halfLifeMs };
   const isByIntent = settings.byIntent && intent !== undefined;
-  const intents = isByIntent ? withIntent(agent.intents, intent, seen, settings) : agent.intents;
+  const intents = isByIntent ? withIntent(agent.intents, intent, lessShared(seen), settings) : agent.intents;
   return {
-    fleet: addOutcome(fleet, seen, byTime),
+    fleet: addOutcome(fleet, seen, byTime, true),
     agent: { ...addOutcome(agent, seen, settings), intents },
   };
+
+  /** An intent keeps no sums of signs, which would be too many: for it they count as they do now. */
+  function lessShared({ signs: own, ...plain }: Seen): Seen {
+    if (own === undefined) return plain;
+    const everyone = fadeTo(fleet, atMs, settings.halfLifeMs);
+    const { signs: weights } = sharedLine(everyone.tiers[tier], tier, settings);
+    return { ...plain, y: plain.y - sumOfSigns(weights, own) };
+  }
 }
 
 function withIntent(
   intents: AgentState["intents"],
   intent: string,
-  outcome: Parameters<typeof addOutcome>[1],
+  outcome: Seen,
   settings: LearningSettings,
 ): AgentState["intents"] {
   const learned = addOutcome(levelOf(intents, intent) ?? newLevel(), outcome, settings);
@@ -120,40 +145,63 @@ const levelOf = (intents: AgentState["intents"], intent: string): Level | undefi
   Object.hasOwn(intents, intent) ? intents[intent] : undefined;
 
 /** Everyone's line, what the agent adds to it, and what its intent adds to that. */
-type Lines = Readonly<{ shared: Line; agent: Line; intent: Line; evidence: number }>;
+type Lines = Readonly<{ shared: SignedLine; agent: Line; intent: Line; evidence: number }>;
 
 function linesOf(fleet: Level, agent: AgentState, subject: Subject, settings: LearningSettings) {
   const { stated = 5, step, nowMs } = subject;
   assertScore("agent", stated);
   if (step !== undefined) assertScore("step", step);
-  const { priorEvidence, stepEvidence, sharedStepEvidence, halfLifeMs } = settings;
+  const { priorEvidence, stepEvidence, halfLifeMs } = settings;
   const everyone = fadeTo(fleet, nowMs, halfLifeMs);
   const own = fadeTo(agent, nowMs, halfLifeMs);
   const worth = { level: priorEvidence, slope: stepEvidence };
   const kept =
     settings.byIntent && subject.intent !== undefined ? levelOf(agent.intents, subject.intent) : undefined;
   const its = kept && fadeTo(kept, nowMs, halfLifeMs);
-  return Object.fromEntries(
-    TIERS.map((tier): [Tier, Lines] => {
-      const harder = -BENEFIT_PER_POINT * FELT[tier];
-      const usual = { level: USUAL_QUALITY, slope: 2 * harder };
-      const shared = ridgeLine(everyone.tiers[tier], usual, { level: 1, slope: sharedStepEvidence });
-      // Each level is held to the one above as it stands now, not as it stood when an outcome came.
-      const expected = { level: shared.level + (stated - 5) * harder, slope: shared.slope };
-      const mine = ridgeLine(own.tiers[tier], expected, worth);
-      const intent = its === undefined ? NO_LINE : minus(ridgeLine(its.tiers[tier], mine, worth), mine);
-      return [tier, { shared, agent: minus(mine, shared), intent, evidence: own.tiers[tier].n }];
+  const shared = byTier((tier) => sharedLine(everyone.tiers[tier], tier, settings));
+  // Each level is held to the one above as it stands now, not as it stood when an outcome came.
+  const expected = byTier((tier) => ({
+    level: shared[tier].level + (stated - 5) * lossPerPoint(tier),
+    slope: shared[tier].slope,
+  }));
+  const ours = byTier((tier) => lessSigns(own.tiers[tier], shared[tier].signs));
+  const mine = heldLines(ours, expected, worth);
+  const intents = its && heldLines(its.tiers, mine, worth);
+  return byTier(
+    (tier): Lines => ({
+      shared: shared[tier],
+      agent: minus(mine[tier], shared[tier]),
+      intent: intents === undefined ? NO_LINE : minus(intents[tier], mine[tier]),
+      evidence: own.tiers[tier].n,
     }),
-  ) as Readonly<Record<Tier, Lines>>;
+  );
 }
+
+const sharedLine = (
+  everyone: Evidence,
+  tier: Tier,
+  { sharedStepEvidence, signEvidence }: LearningSettings,
+): SignedLine =>
+  signedLine(everyone, expectedLine(tier), { level: 1, slope: sharedStepEvidence, sign: signEvidence });
+
+const byTier = <T>(of: (tier: Tier) => T): Readonly<Record<Tier, T>> => ({
+  fast: of("fast"),
+  balanced: of("balanced"),
+  powerful: of("powerful"),
+});
 
 const minus = (one: Line, other: Line): Line => ({
   level: one.level - other.level,
   slope: one.slope - other.slope,
 });
 
-const sumOf = ({ shared, agent, intent }: Lines, of: keyof Line): number =>
-  shared[of] + agent[of] + intent[of];
+const lineOf = ({ shared, agent, intent }: Lines): Line => ({
+  level: shared.level + agent.level + intent.level,
+  slope: shared.slope + agent.slope + intent.slope,
+});
+
+/** Near certain success there is little left to gain, however easy the step: a logistic curve, as steep as the line where success is even. */
+const levelledOff = (success: number): number => 1 / (1 + Math.exp(-4 * (success - 0.5)));
 
 /** 5 + points up to 4 points away; beyond, ever closer to the end without reaching it, so that order is never lost. */
 function bent(points: number): number {

@@ -1,5 +1,6 @@
-/** A line through faded outcomes, shrunk towards a prior line: two numbers a tier, each in O(1). */
+/** Faded sums of outcomes, by tier: what lines are drawn through. */
 import { TIERS, type Tier } from "../routing/types.ts";
+import { addSigns, fadedSigns } from "./signs.ts";
 import type { Evidence, LearningSettings, Level } from "./types.ts";
 
 /** quality = level + slope · z, with z = (step − 5) / 2. */
@@ -19,29 +20,33 @@ export const centred = (step: number | undefined): number => (step === undefined
 
 export const at = ({ level, slope }: Line, z: number): number => level + slope * z;
 
-/**
- * The ridge estimate: least squares on the evidence, held to `prior` as by `worth` outcomes. Without evidence it is the prior.
- */
-export function ridgeLine({ n, z, zz, y, zy }: Evidence, prior: Line, worth: Worth): Line {
-  const a = n + worth.level;
-  const d = zz + worth.slope;
-  const determinant = a * d - z * z;
-  const p = y + worth.level * prior.level;
-  const q = zy + worth.slope * prior.slope;
-  return { level: (d * p - z * q) / determinant, slope: (a * q - z * p) / determinant };
-}
+/** One outcome as sums take it in. */
+export type Seen = Readonly<{
+  tier: Tier;
+  z: number;
+  y: number;
+  /** Scaled; absent: there were none, or the level knows nothing of them. */
+  signs?: readonly number[];
+  atMs: number;
+}>;
 
-/** The level with one more outcome on a tier; what was there fades by count on this tier and by time on all. */
+/**
+ * The level with one more outcome on a tier; what was there fades by count on this tier and by time on all.
+ * @param withProducts the level is everyone's, which learns what signs count for
+ */
 export function addOutcome(
   level: Level,
-  outcome: Readonly<{ tier: Tier; z: number; y: number; atMs: number }>,
+  outcome: Seen,
   settings: Pick<LearningSettings, "halfLifeMs" | "halfLifeOutcomes">,
+  withProducts = false,
 ): Level {
   const { tier, z, y, atMs } = outcome;
   const faded = fadeTo(level, atMs, settings.halfLifeMs);
   const { halfLifeOutcomes } = settings;
   const kept = scale(faded.tiers[tier], halfLifeOutcomes === undefined ? 1 : 0.5 ** (1 / halfLifeOutcomes));
-  const more = { n: kept.n + 1, z: kept.z + z, zz: kept.zz + z * z, y: kept.y + y, zy: kept.zy + z * y };
+  const signs = addSigns(kept.signs, outcome.signs, outcome, withProducts);
+  const sums = { n: kept.n + 1, z: kept.z + z, zz: kept.zz + z * z, y: kept.y + y, zy: kept.zy + z * y };
+  const more = signs === undefined ? sums : { ...sums, signs };
   return { tiers: { ...faded.tiers, [tier]: more }, lastMs: faded.lastMs };
 }
 
@@ -58,10 +63,7 @@ export function fadeTo(level: Level, nowMs: number, halfLifeMs: number | undefin
 /** How many outcomes the evidence still counts as. */
 export const evidenceOf = (level: Level): number => TIERS.reduce((sum, tier) => sum + level.tiers[tier].n, 0);
 
-const scale = ({ n, z, zz, y, zy }: Evidence, by: number): Evidence => ({
-  n: n * by,
-  z: z * by,
-  zz: zz * by,
-  y: y * by,
-  zy: zy * by,
-});
+function scale({ n, z, zz, y, zy, signs }: Evidence, by: number): Evidence {
+  const sums = { n: n * by, z: z * by, zz: zz * by, y: y * by, zy: zy * by };
+  return signs === undefined ? sums : { ...sums, signs: fadedSigns(signs, by) };
+}

@@ -86,13 +86,15 @@ type PlainDecision = readonly [
   rejected: readonly (readonly [provider: string, model: string, Tier, RejectionKind, detail: string])[],
   cache: Maybe<PackedCache>,
 ];
+/** Tokens of an earlier release know nothing of signs. */
+type PackedCalibrated = Omit<CalibratedStep, "signs"> & Partial<Pick<CalibratedStep, "signs">>;
 /** The scores only where there is more to say of them than follows from the request. */
 type PackedDecision =
   | PlainDecision
   | readonly [
       ...PlainDecision,
       learned: Maybe<LearnedDecision>,
-      calibrated: Maybe<CalibratedStep>,
+      calibrated: Maybe<PackedCalibrated>,
       shadow: Maybe<ShadowScore>,
       experiment: Maybe<DecisionExperiment>,
     ];
@@ -178,7 +180,7 @@ export class TokenContent {
       })),
       ...(cache && { cache: unpackCache(cache) }),
       ...(learned && { learned }),
-      ...(calibrated && { calibrated }),
+      ...(calibrated && { calibrated: { signs: [], ...calibrated } }),
       ...(shadow && { shadow }),
       ...(experiment && { experiment }),
     };

@@ -1,8 +1,10 @@
 /** The calibrated scorer on a routing request: S by what a stronger model is expected to add. */
+import type { Forecast } from "../agent-score/types.ts";
 import { calibratedScore } from "../scoring/calibrated.ts";
 import { type Calibration, calibratedOf } from "../scoring/calibration.ts";
 import type { ClassicFactor, ScorableRequest } from "../scoring/types.ts";
 import { shippedWeights } from "../scoring/weights.ts";
+import type { RecordedCalibrated } from "./scoring-inputs.ts";
 import type { CalibratedStep, RoutingConfig, RoutingRequest, ScoreFactor, Tier } from "./types.ts";
 
 /** Whether the request's texts have to be looked at. */
@@ -43,17 +45,29 @@ export function calibrateRequest(
 
 /**
  * Of a request that was looked at before and whose texts are gone: its score under this configuration, without what moved it.
- * @param recorded raw score, and the weights that gave it
+ * @param recorded raw score, the weights that gave it, difficulty and benefit
  * @returns undefined where other weights gave it: theirs cannot be compared with ours
  */
 export function calibrateRecorded(
-  [raw, weightsVersion]: readonly [number, string],
+  [raw, weightsVersion, difficulty, benefit, signs = []]: RecordedCalibrated,
   config: Pick<RoutingConfig, "calibration">,
 ): CalibratedStep | undefined {
   if (weightsVersion !== shippedWeights().version) return undefined;
   const score = calibratedOf(raw, calibrationOf(config));
-  return { raw, score, weightsVersion, difficulty: 0, benefit: 0, familiarity: 0, contributions: [] };
+  const scored = { raw, score, weightsVersion, familiarity: 0, signs, contributions: [] };
+  return difficulty === undefined || benefit === undefined
+    ? { ...scored, difficulty: 0, benefit: 0, isScoreAlone: true }
+    : { ...scored, difficulty, benefit };
 }
+
+/** What an outcome is learned with, and a learned score made from. */
+export const forecastOf = ({
+  difficulty,
+  benefit,
+  signs,
+  isScoreAlone,
+}: CalibratedStep): Forecast | undefined =>
+  isScoreAlone === true ? undefined : { difficulty, benefit, signs };
 
 function calibrationOf({ calibration }: Pick<RoutingConfig, "calibration">): Calibration {
   const own = shippedWeights().calibration;

@@ -94,7 +94,12 @@ export type CacheAffinity = Readonly<{
 }>;
 
 /** What the calibrated scorer says of a request, and whose weights said it. */
-export type CalibratedStep = CalibratedScore & Readonly<{ weightsVersion: string }>;
+export type CalibratedStep = CalibratedScore &
+  Readonly<{
+    weightsVersion: string;
+    /** Recorded by a release that kept the raw score alone: difficulty and benefit are not known. */
+    isScoreAlone?: true;
+  }>;
 
 /** What another scoring rule would have come to. */
 export type ShadowScore = Readonly<{

@@ -1,8 +1,8 @@
 /** The scores of one request, the tier they give and what there is to say about them. */
-import { learnedScore, newAgent, newFleet } from "../agent-score/agent-score.ts";
+import { learnedScore, newAgent, newFleet, type Subject } from "../agent-score/agent-score.ts";
 import { learningSettings } from "../agent-score/settings.ts";
 import type { AgentHistory } from "../agent-score/types.ts";
-import { calibrateRequest, looksAtTexts } from "./calibrated.ts";
+import { calibrateRequest, forecastOf, looksAtTexts } from "./calibrated.ts";
 import type { Move } from "./causes.ts";
 import {
   agentComplexity,
@@ -24,6 +24,7 @@ import type {
   LearnedDecision,
   RoutingConfig,
   RoutingRequest,
+  ScorerName,
   ShadowScore,
   StepType,
   Tier,
@@ -108,7 +109,9 @@ function combine(
     classic === undefined || calibrated === undefined || config.scorer === "classic"
       ? classic
       : { ...classic, score: calibrated.score };
-  const learned = learnedOf(agent.score, step?.score, stepType, config, known);
+  const stated = { stated: agent.score, ...(isNamed(stepType) && { intent: stepType }) };
+  const foretold = forecastBy(config.scorer, calibrated);
+  const learned = learnedOf({ ...stated, ...foretold, ...scoreOf(step) }, config, known);
   const effectiveScore = effectiveOf(agent.score, step?.score, learned, config);
   const scores = {
     agentScore: agent.score,
@@ -125,7 +128,7 @@ function combine(
   const { shadowScorer: scorer } = config;
   const stepScore = scorer && (scorer === "classic" ? classic?.score : calibrated?.score);
   if (scorer === undefined || stepScore === undefined) return scores;
-  const others = learnedOf(agent.score, stepScore, stepType, config, known);
+  const others = learnedOf({ ...stated, ...forecastBy(scorer, calibrated), step: stepScore }, config, known);
   const byOther = effectiveOf(agent.score, stepScore, others, config);
   const tier = selectTier(byOther, config.thresholds);
   const shadow = { scorer, stepScore, effectiveScore: byOther, tier, differs: tier !== scores.tier };
@@ -145,22 +148,22 @@ function effectiveOf(
 
 /** Of an agent of whom nothing is known: what its caller states, and the step. */
 function learnedOf(
-  stated: number,
-  step: number | undefined,
-  stepType: StepType,
+  subject: Omit<Subject, "nowMs">,
   { agentScore }: RoutingConfig,
   { history, learned }: Known,
 ): LearnedDecision | undefined {
   if (agentScore?.serve !== true) return undefined;
   if (learned !== undefined) return learned;
   const { fleet, agent, nowMs } = history ?? { fleet: newFleet(), agent: newAgent(), nowMs: 0 };
-  const subject = {
-    stated,
-    nowMs,
-    ...(step !== undefined && { step }),
-    ...(isNamed(stepType) && { intent: stepType }),
-  };
-  return learnedScore(fleet, agent, subject, learningSettings(agentScore));
+  return learnedScore(fleet, agent, { ...subject, nowMs }, learningSettings(agentScore));
+}
+
+const scoreOf = (step: StepScore | undefined) => (step === undefined ? {} : { step: step.score });
+
+/** A score by the classic rule foretells no more than itself. */
+function forecastBy(scorer: ScorerName, calibrated: CalibratedStep | undefined) {
+  const forecast = scorer === "classic" || calibrated === undefined ? undefined : forecastOf(calibrated);
+  return forecast === undefined ? {} : { forecast };
 }
 
 const isNamed = (stepType: StepType): boolean => stepType !== "unspecified" && stepType !== "unknown";

@@ -5,6 +5,7 @@
 import type { Measurements, TransformShape } from "./complexity.ts";
 import type {
   AgentScores,
+  CalibratedStep,
   Decision,
   ModelTarget,
   Needs,
@@ -15,6 +16,15 @@ import type {
   WarmCache,
 } from "./types.ts";
 
+/** What the calibrated scorer made of the texts, before calibration, and with which weights; earlier releases kept no more than that. */
+export type RecordedCalibrated = readonly [
+  raw: number,
+  weightsVersion: string,
+  difficulty?: number,
+  benefit?: number,
+  signs?: readonly number[],
+];
+
 export type ScoringInputs = Readonly<{
   type: StepType;
   scores: AgentScores;
@@ -22,8 +32,7 @@ export type ScoringInputs = Readonly<{
   measured?: readonly [number, number, number, number];
   /** Of a transform: aggregations, mapped fields, 1 when it has a configuration. */
   transform?: readonly [number, number, 0 | 1];
-  /** What the calibrated scorer made of the texts, before calibration, and with which weights. */
-  calibrated?: readonly [raw: number, weightsVersion: string];
+  calibrated?: RecordedCalibrated;
   inputTokens: number;
   /** The call's own token budget. */
   budget?: number;
@@ -71,7 +80,7 @@ export function scoringInputsOf(request: RoutingRequest, decision: Decision): Sc
         transform: [step.aggregations, step.mappedFields, step.hasConfiguration ? 1 : 0] as const,
       }),
     ...(calibrated !== undefined && {
-      calibrated: [calibrated.raw, calibrated.weightsVersion] as const,
+      calibrated: recordedOf(calibrated),
     }),
     ...(exploration !== undefined && { propensities: propensitiesOf(exploration) }),
     inputTokens: decision.estimatedInputTokens,
@@ -84,6 +93,15 @@ export function scoringInputsOf(request: RoutingRequest, decision: Decision): Sc
     ...(cache !== undefined && { warm: { target: cache.target, tokens: cache.warmTokens } }),
   };
 }
+
+const recordedOf = (calibrated: CalibratedStep): RecordedCalibrated => {
+  const { raw, weightsVersion, difficulty, benefit, signs, isScoreAlone } = calibrated;
+  if (isScoreAlone === true) return [raw, weightsVersion];
+  return [raw, weightsVersion, short(difficulty), short(benefit), signs.map(short)];
+};
+
+/** No outcome is known as exactly. */
+const short = (share: number): number => Math.round(share * 1e4) / 1e4;
 
 /** What was drawn between two tiers. */
 const propensitiesOf = ({

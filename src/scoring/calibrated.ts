@@ -9,6 +9,7 @@ import {
   GROUP_WORDS,
   GROUPS,
   type ScorableRequest,
+  SIGNS,
 } from "./types.ts";
 import { shippedWeights, type Weights } from "./weights.ts";
 import { bucketsOf } from "./words.ts";
@@ -45,9 +46,12 @@ export function calibratedScore(
     difficulty: Math.min(1, Math.max(0, difficulty)),
     benefit: Math.min(1, Math.max(-1, benefit)),
     familiarity,
+    signs: signsOf(byGroup),
     contributions: contributions.concat(moved),
   };
 }
+
+export type RawScore = ReturnType<typeof rawScore>;
 
 /** Before calibration; `byGroup` sums to `raw`, which is 0 for a usual request. */
 export function rawScore(features: Features, weights: Model) {
@@ -66,6 +70,10 @@ export function rawScore(features: Features, weights: Model) {
     familiarity,
   };
 }
+
+/** @param byGroup in the order of `GROUPS` */
+export const signsOf = (byGroup: ArrayLike<number>): number[] =>
+  SIGNS.map((groups) => groups.reduce((sum, group) => sum + (byGroup[GROUPS.indexOf(group)] ?? 0), 0));
 
 function sumOf(values: Float64Array): number {
   let sum = 0;

@@ -42,6 +42,21 @@ export const GROUPS = [
 ] as const;
 export type Group = (typeof GROUPS)[number];
 
+/**
+ * Groups by what a model needs for them: what outcomes of other traffic than that of training may weigh anew. Their order is kept with
+ * what was learned; a change of it needs another number of them.
+ */
+export const SIGNS: readonly (readonly Group[])[] = [
+  ["length", "layout", "conversation", "attachments", "factors"],
+  ["vocabulary", "language", "wording"],
+  ["numbers", "mathematics"],
+  ["code"],
+  ["question", "format"],
+  ["choices"],
+  ["logic"],
+  ["tools"],
+];
+
 /** In words an operator understands. */
 export const GROUP_WORDS: Readonly<Record<Group, string>> = {
   length: "how long the text is",
@@ -81,6 +96,8 @@ export type CalibratedScore = Readonly<{
   benefit: number;
   /** How far it is like what the scorer was trained on, in [0, 0.8]; at 0 only signs that hold across workloads count. */
   familiarity: number;
+  /** What each of `SIGNS` adds to `raw`, which is their sum. */
+  signs: readonly number[];
   /** The usual request's score first, then what moved this one from there, largest first. They sum to `score`. */
   contributions: readonly Contribution[];
 }>;

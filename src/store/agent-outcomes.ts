@@ -1,6 +1,7 @@
 /** Queries on agent_outcomes: what executions and feedback have to teach of agents. */
 import { type Kysely, sql } from "kysely";
 import type { Outcome } from "../agent-score/types.ts";
+import type { RecordedCalibrated } from "../routing/scoring-inputs.ts";
 import type { Tier } from "../routing/types.ts";
 import type { Database } from "./database.ts";
 import type { ExecutionStatus } from "./records.ts";
@@ -25,6 +26,8 @@ type Row = Readonly<{
   agent_id: string | null;
   tier: Tier;
   step_score: number | null;
+  /** What the calibrated scorer made of it; null: it was not what decided. */
+  calibrated: RecordedCalibrated | null;
   intent: string;
   status: ExecutionStatus;
   finish_reason: string | null;
@@ -63,7 +66,8 @@ export async function takeOutcomes(
       where is_first or exists (
         select from gone where gone.execution_id = f.execution_id and gone.feedback_id = f.feedback_id)
       group by 1)
-    select e.agent_id, coalesce(served.tier, e.tier) as tier, e.step_score, ${kindOf("e")} as intent, e.status, e.finish_reason,
+    select e.agent_id, coalesce(served.tier, e.tier) as tier, e.step_score,
+      case when e.scorer like 'calibrated@%' then e.scoring_inputs -> 'calibrated' end as calibrated, ${kindOf("e")} as intent, e.status, e.finish_reason,
       extract(epoch from e.created_at)::double precision * 1000 as at_ms, said.said, taken.is_first,
       coalesce(next.failures, 0) > 0 as is_repeated, (select count(*)::int from taken) as taken
     from taken left join orchestration_executions e on e.execution_id = taken.execution_id
@@ -98,9 +102,17 @@ function outcomesOf(row: Row): AgentOutcome[] {
       quality,
       atMs: row.at_ms,
       ...(row.step_score !== null && { step: row.step_score }),
+      ...forecastOf(row.calibrated),
       ...(!UNNAMED.includes(row.intent) && { intent: row.intent }),
     },
   ];
+}
+
+function forecastOf(calibrated: RecordedCalibrated | null): Pick<Outcome, "forecast"> {
+  const [, , difficulty, benefit, signs = []] = calibrated ?? [];
+  return difficulty === undefined || benefit === undefined
+    ? {}
+    : { forecast: { difficulty, benefit, signs } };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Queries on agent_scores and fleet_scores: what was learned of agents. */
 import { type Kysely, sql } from "kysely";
 import { learn, newAgent, newFleet } from "../agent-score/agent-score.ts";
+import { stateText } from "../agent-score/state-text.ts";
 import type { AgentState, LearningSettings, Level } from "../agent-score/types.ts";
 import { takeOutcomes } from "./agent-outcomes.ts";
 import type { Database } from "./database.ts";
@@ -86,9 +87,9 @@ async function writeStates(
   fleet: Level,
   agents: ReadonlyMap<string, AgentState>,
 ): Promise<void> {
-  await sql`insert into fleet_scores (state) values (${JSON.stringify(fleet)}::jsonb)
+  await sql`insert into fleet_scores (state) values (${stateText(fleet)}::jsonb)
     on conflict (is_only) do update set state = excluded.state, updated_at = now()`.execute(db);
-  const rows = JSON.stringify([...agents].map(([id, state]) => ({ id, state })));
+  const rows = `[${Array.from(agents, ([id, state]) => `{"id":${JSON.stringify(id)},"state":${stateText(state)}}`).join()}]`;
   await sql`insert into agent_scores (agent_id, state)
     select id, state from json_to_recordset(${storable(rows)}::json) as r (id text, state jsonb) order by id
     on conflict (agent_id) do update set state = excluded.state, updated_at = now()`.execute(db);

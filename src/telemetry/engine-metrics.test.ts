@@ -44,6 +44,7 @@ describe("a second scorer", () => {
       difficulty: 0,
       benefit: 0,
       familiarity: 0,
+      signs: [],
       contributions: [],
     };
     for (const [score, tier] of [

@@ -156,6 +156,28 @@ describe.each(ENGINES)("agents' scores on $name", ({ name, start }) => {
     expect(await taught()).toEqual([0, 0]);
   });
 
+  it("learns an outcome less what the scorer that decided foretold of the step", async () => {
+    const signs = [0.02, 0, 0, 0, 0, 0, 0, -0.01];
+    const scoringInputs = {
+      type: "generate" as const,
+      scores: {},
+      inputTokens: 1,
+      calibrated: [0.1, "weights", 0.95, 0.25, signs] as const,
+    };
+    const by = (scorer: string) => ({ ...aDecision, scorer: { name: scorer, version: "1" } });
+    const alike = { sessionId: "", scoringInputs };
+    await record([
+      anExecution("one", { ...alike, agentId: "foretold", decision: by("calibrated") }),
+      anExecution("two", { ...alike, agentId: "in the shadow", decision: by("classic") }),
+    ]);
+    await learn();
+    expect(await taught("foretold")).toEqual([1, 1.53]);
+    expect(await taught("in the shadow")).toEqual([1, 1]);
+    const { agents, fleet } = await readStates(database.db, ["foretold"]);
+    expect(agents.get("foretold")?.tiers.balanced.signs?.x).toEqual([5, 0.2, 0, 0, 0, 0, 0, 0, -0.1]);
+    expect(fleet.tiers.balanced.signs?.xx).toHaveLength(45);
+  });
+
   it("learns each outcome once, whichever replica does, however many try at once", async () => {
     const ids = Array.from({ length: 120 }, (_, index) => `e${index}`);
     await record(ids.map((id, index) => anExecution(id, { agentId: `agent-${index % 3}` })));
