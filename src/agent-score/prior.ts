@@ -16,6 +16,10 @@ export const lossPerPoint = (tier: Tier): number => -BENEFIT_PER_POINT * FELT[ti
 
 export const expectedLine = (tier: Tier): Line => ({ level: USUAL_QUALITY, slope: 2 * lossPerPoint(tier) });
 
+/** The success that is foretold of a step on a tier, of models like those that the calibrated scorer was trained on. In [0, 1]. */
+export const foretoldSuccess = (tier: Tier, { difficulty, benefit }: Omit<Forecast, "signs">): number =>
+  Math.min(1, Math.max(0, 1 - difficulty + (1 - FELT[tier]) * benefit));
+
 export const harderThanUsual = ({ difficulty }: Forecast): number => difficulty - USUAL_STEP.difficulty;
 
 /**

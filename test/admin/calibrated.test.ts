@@ -10,6 +10,7 @@ import { Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { ConfigService } from "../../gen/modeltier/v1/config_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import type { RoutingConfig } from "../../gen/modeltier/v1/routing_config_pb.js";
+import { Tier } from "../../gen/modeltier/v1/routing_pb.js";
 import { openBrowser, openPage, overhang, seriousFaults } from "../support/browser.ts";
 import { type RunningService, startService } from "../support/service.ts";
 
@@ -85,6 +86,7 @@ describe("the calibrated scorer", () => {
   it("looks on in the shadow, decides when a version says so, recalibrates, and is rolled back in one call", async () => {
     const before = await route(HARD);
     expect(before.calibrated).toBeUndefined();
+    expect(before.expectedSuccess, "nothing that could tell has looked").toBeUndefined();
 
     const shadowed = await publish((config) => {
       config.shadowScorer = "calibrated";
@@ -93,6 +95,9 @@ describe("the calibrated scorer", () => {
     const watched = await route(HARD);
     expect(watched).toMatchObject({ tier: before.tier, effectiveScore: before.effectiveScore });
     expect(watched.shadow?.stepScore).toBe(watched.calibrated?.score);
+    const { difficulty = 0, benefit = 0 } = watched.calibrated ?? {};
+    const helped = { [Tier.FAST]: 0, [Tier.BALANCED]: benefit / 2, [Tier.POWERFUL]: benefit };
+    expect(watched.expectedSuccess).toBeCloseTo(1 - difficulty + (helped[watched.tier as Tier.FAST] ?? 0));
 
     await publish((config) => {
       config.scorer = "calibrated";

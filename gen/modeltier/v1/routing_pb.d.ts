@@ -682,8 +682,9 @@ export declare type RoutingDecision = Message<"modeltier.v1.RoutingDecision"> & 
   shadow?: ShadowScore | undefined;
 
   /**
-   * The chance that the call succeeds in the chosen tier, from 0 to 1, beside what it is estimated to cost. Absent: not known, since no
-   * score is learned or this agent has no outcomes on that tier.
+   * The chance that the call succeeds in the chosen tier, from 0 to 1, beside what it is estimated to cost: by this agent's outcomes on that
+   * tier where its score is learned and there are any, else as the calibrated scorer foretells it of models like those it was
+   * trained on. Absent: neither of the two has looked.
    *
    * @generated from field: optional double expected_success = 45;
    */

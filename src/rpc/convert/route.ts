@@ -14,6 +14,7 @@ import {
   type RoutingDecision,
   Tier,
 } from "../../../gen/modeltier/v1/routing_pb.js";
+import { foretoldSuccess } from "../../agent-score/prior.ts";
 import {
   type AgentScores,
   type CacheAffinity,
@@ -194,10 +195,11 @@ export function decisionToProto(decisionId: string, decision: Decision): Routing
   };
 }
 
-/** Of the chosen tier; where none of the agent's outcomes counts any more, it is only what is stated of it. */
-function expectedSuccess({ tier, learned }: Decision): { expectedSuccess?: number } {
+/** Of the chosen tier; where none of the agent's outcomes counts any more, a learned score is only what is stated of it. */
+function expectedSuccess({ tier, learned, calibrated }: Decision): { expectedSuccess?: number } {
   const known = learned?.tiers[tier];
-  return known === undefined || known.evidence < 1 ? {} : { expectedSuccess: known.quality };
+  if (known !== undefined && known.evidence >= 1) return { expectedSuccess: known.quality };
+  return calibrated === undefined ? {} : { expectedSuccess: foretoldSuccess(tier, calibrated) };
 }
 
 const calibratedToProto = (calibrated: CalibratedStep): ProtoCalibratedScore => ({

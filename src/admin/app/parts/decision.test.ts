@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { Factor, RoutingDecisionSchema } from "../../../../gen/modeltier/v1/routing_pb.js";
-import { contributionsOf } from "./decision.tsx";
+import { Factor, RoutingDecisionSchema, Tier } from "../../../../gen/modeltier/v1/routing_pb.js";
+import { contributionsOf, expectedBy } from "./decision.tsx";
 
 it("makes parts that add up to the score, whatever the blend", () => {
   const score = fc.double({ min: 0, max: 10, noNaN: true });
@@ -22,4 +22,14 @@ it("makes parts that add up to the score, whatever the blend", () => {
       expect(Math.abs(sum - effectiveScore)).toBeLessThan(1e-3);
     }),
   );
+});
+
+it("says whether an expected success rests on the agent's outcomes or on what is foretold", () => {
+  const by = (evidence: number) =>
+    expectedBy(
+      create(RoutingDecisionSchema, { tier: Tier.FAST, learned: { tiers: [{ tier: Tier.FAST, evidence }] } }),
+    );
+  expect(by(12)).toContain("this agent's outcomes");
+  expect(by(0.5)).toContain("foretells");
+  expect(expectedBy(create(RoutingDecisionSchema, { tier: Tier.FAST }))).toContain("foretells");
 });

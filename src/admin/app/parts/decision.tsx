@@ -40,6 +40,14 @@ export function contributionsOf(decision: RoutingDecision): readonly Segment[] {
   ];
 }
 
+/** What its expected success rests on. */
+export function expectedBy({ learned, tier }: RoutingDecision): string {
+  const own = learned?.tiers.find((one) => one.tier === tier)?.evidence ?? 0;
+  return own >= 1
+    ? "by this agent's outcomes"
+    : "as the calibrated scorer foretells, of models like those it was trained on";
+}
+
 const isCalibrated = ({ scorer }: RoutingDecision): boolean => scorer?.name === "calibrated";
 
 export function DecisionView({ decision }: { decision: RoutingDecision }) {
@@ -125,7 +133,7 @@ export function DecisionView({ decision }: { decision: RoutingDecision }) {
           <>
             <dt>Expected success</dt>
             <dd>
-              {percent(decision.expectedSuccess)} in {tierName(decision.tier)}, by this agent's outcomes
+              {percent(decision.expectedSuccess)} in {tierName(decision.tier)}, {expectedBy(decision)}
             </dd>
           </>
         )}
