@@ -4,8 +4,10 @@ import { defineConfig } from "vitest/config";
 // Every test file is a process of its own that reads the same packages; it finds them compiled.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("node_modules/.cache/node", import.meta.url));
 
+/** Whole faults keep the machine busy by themselves, one of them for more than an hour. */
+const isThorough = process.env.MODELTIER_FAULTS === "all";
 /** Half of its time a test waits, for a limit, a process or a poll: two cores have room for more than two. */
-const AT_ONCE = 4;
+const AT_ONCE = isThorough ? 2 : 4;
 
 /** Tests that hold the service to its limits in time have the machine to themselves. */
 const TO_THE_CLOCK = [

@@ -117,7 +117,7 @@ function hasKeepAliveTimer(localPort: number, remotePort: number): boolean {
 
 const SCRAPES = 300;
 /** Several times what was measured, and with it what the streams themselves and the collector take meanwhile; README.md has the figures. */
-const MOST_SCRAPE_MS = 100;
+const MOST_SCRAPE_MS = 50;
 const AT_A_TIME = 100;
 
 /** For how long the thread of the event loop has had a core, whatever else the machine is doing. */
