@@ -6,12 +6,12 @@ process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("node_modules/.cache/no
 
 /** Whole faults keep the machine busy by themselves, one of them for more than an hour. */
 const isThorough = process.env.MODELTIER_FAULTS === "all";
-/** Half of its time a test waits, for a limit, a process or a poll: two cores have room for more than two. */
-const AT_ONCE = isThorough ? 2 : 4;
+/** Half of its time a test waits, for a limit, a process or a poll: two cores have room for three, and with four services find themselves overloaded. */
+const AT_ONCE = isThorough ? 2 : 3;
 
 /** Tests that hold the service to its limits in time have the machine to themselves. */
 const TO_THE_CLOCK = [
-  "test/faults/{c-short-deadlines,g-replicas,p-outages,r-*}.test.ts",
+  "test/faults/{c-short-deadlines,g-replicas,l-limits-of-the-process,p-outages,r-*}.test.ts",
   "test/admin/operator-story.test.ts",
 ];
 

@@ -36,6 +36,8 @@ export type ConfigServiceDeps = Readonly<{
   active: ActiveConfig;
   versions: ConfigVersions;
   validate(document: ConfigDocument): readonly ConfigProblem[];
+  /** And whether an experiment that runs lets it be published. */
+  validateToPublish(document: ConfigDocument): readonly ConfigProblem[];
   /** What an operator should know of a valid document today, where it is published or is going to be. */
   warn(document: ConfigDocument): readonly ConfigWarning[];
   /** Variables that were set at the start, by the top-level field they speak of. */
@@ -46,13 +48,13 @@ export type ConfigServiceDeps = Readonly<{
 }>;
 
 export function configService(deps: ConfigServiceDeps): ServiceEntry {
-  const { active, versions, validate, warn } = deps;
+  const { active, versions, validate, validateToPublish, warn } = deps;
   /** The version asked for, else the one in force. */
   const find = async (version: number | undefined): Promise<Active> =>
     version === undefined ? active.current : versions.get(version);
   /** @throws InvalidRequestError */
-  const validDocument = (config: RoutingConfig | undefined): ConfigDocument => {
-    const { document, violations } = readConfig(config, validate, ["config"]);
+  const validDocument = (config: RoutingConfig | undefined, check: typeof validate): ConfigDocument => {
+    const { document, violations } = readConfig(config, check, ["config"]);
     if (document === undefined || violations.length > 0) throw new InvalidRequestError(violations);
     return document;
   };
@@ -100,7 +102,7 @@ export function configService(deps: ConfigServiceDeps): ServiceEntry {
     validateConfig: ({ config, compareWith }, context) =>
       withConfigErrors(async () => {
         const style = fieldStyleOf(context);
-        const { document, violations } = readConfig(config, validate, []);
+        const { document, violations } = readConfig(config, validateToPublish, []);
         const before = await find(findVersionNumber(compareWith, ["compare_with"]));
         return create(ValidateConfigResponseSchema, {
           violations: violationsToProto(violations, style),
@@ -110,7 +112,7 @@ export function configService(deps: ConfigServiceDeps): ServiceEntry {
       }),
     publishConfig: (request, context) =>
       withConfigErrors(async () => {
-        const document = validDocument(request.config);
+        const document = validDocument(request.config, validateToPublish);
         const basedOn = versionNumber(request.basedOn, ["based_on"]);
         const added = await versions.publish(document, basedOn, publicationOf(request, "", context));
         return create(PublishConfigResponseSchema, published(added, context));
@@ -124,7 +126,7 @@ export function configService(deps: ConfigServiceDeps): ServiceEntry {
         return create(RollbackConfigResponseSchema, published(added, context));
       }),
     backtestConfig: (request, context) =>
-      backtestStream(request, validDocument(request.config), deps.backtest, context.signal),
+      backtestStream(request, validDocument(request.config, validate), deps.backtest, context.signal),
     listAuditEntries: (request) => withConfigErrors(() => auditPage(request, deps.listAudit)),
   });
 }

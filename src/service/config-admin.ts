@@ -46,7 +46,8 @@ export function configAdmin({
   return configService({
     active,
     versions,
-    validate: (document) => {
+    validate,
+    validateToPublish: (document) => {
       const problems = validate(document);
       return problems.length > 0 ? problems : listConflicts(document);
     },

@@ -61,6 +61,8 @@ export function startExperiments(parts: ExperimentsParts): Experiments {
   const { database, active, documentOf, resolve, log, random = Math.random } = parts;
   let known: KnownExperiment | undefined;
   let running: RunningExperiment | undefined;
+  /** Looks that were begun, and the latest of those that have ended. */
+  const looks = { begun: 0, ended: 0 };
 
   function take(next: KnownExperiment | undefined, inForce = active.current): void {
     known = next;
@@ -88,7 +90,11 @@ export function startExperiments(parts: ExperimentsParts): Experiments {
   active.follow((inForce) => take(known, inForce));
 
   async function refresh(): Promise<void> {
+    looks.begun += 1;
+    const own = looks.begun;
     const next = await findRunning(database.db);
+    if (own < looks.ended) return; // one that began later has seen more
+    looks.ended = own;
     // Everything that matters to a call has another split, or another experiment.
     const isSame =
       next?.experiment.experimentId === known?.experiment.experimentId &&

@@ -338,6 +338,10 @@ describe("an experiment", () => {
         basedOn,
       }),
     );
+    const candidate = { ...config, thresholds: { ...config.thresholds, balancedFrom: 6 } };
+    for await (const { event } of here.configs.backtestConfig({ config: candidate })) {
+      expect(event.case, "asking changes nothing, and is not refused").toBeDefined();
+    }
     expect(problem?.code).toBe(Code.InvalidArgument);
     expect(problem?.rawMessage).toContain(
       "arm lower of experiment thresholds has of its own: stop the experiment first",
