@@ -140,7 +140,7 @@ function refusal(sums: OffPolicySums, effectiveCalls: number, limits: OffPolicyL
   if (calls === 0) return "Nothing is known of how any of these calls went.";
   const share = uncovered / calls;
   if (share > limits.mostUncovered) {
-    return `${percent(share)} of the candidate's choices could never have been made when these calls were: their outcomes are not known. Explore near the thresholds for a while, or ask about a candidate closer to what ran.`;
+    return `${percent(share)} of the candidate's choices could never have been made when these calls were: their outcomes are not known. Where it would have chosen another tier, explore near the thresholds for a while; where it has other models, try them in an experiment; or ask about a candidate closer to what ran.`;
   }
   if (effectiveCalls < limits.leastEffectiveCalls) {
     return `The overlap is thin: ${calls} calls count as ${effectiveCalls.toFixed(1)} of the candidate's, and ${limits.leastEffectiveCalls} are needed. Take a longer window, explore more, or ask about a candidate closer to what ran.`;
