@@ -214,15 +214,28 @@ it("C27 the decision comes at once, and its headers with it, while the provider 
 
 describe("callers that read nothing", () => {
   const CONNECTIONS = isThorough ? 10 : 3;
-  const STREAMS = isThorough ? 100 : 10;
+  const STREAMS = isThorough ? 30 : 10; // the sandbox holds some 4 MB of each answer
   const MOST_BYTES_EACH = 256 * 1024;
   /** What a service keeps of code and pools once it has been called. */
   const FIRST_CALLS_BYTES = 16 * 1024 * 1024;
   const INITIAL_WINDOW_SIZE = 4;
 
+  /** They begin all at once, for which the loop needs its time, and their connections answer no ping. */
+  const PATIENT = {
+    ...Object.fromEntries(
+      ["HEADERS_TIMEOUT", "FIRST_TOKEN_TIMEOUT", "BYTE_SILENCE", "CONTENT_SILENCE", "KEEPALIVE"].map(
+        (name) => [`MODELTIER_${name}_MS`, "240000"],
+      ),
+    ),
+    MODELTIER_MAX_LAG_MS: "10000",
+  };
+
   let quick: Rig;
   beforeAll(async () => {
-    quick = await startRig({ sandbox: { tokensPerSecond: 1_000_000 }, env: HEAP_PROBE });
+    quick = await startRig({
+      sandbox: { tokensPerSecond: 1_000_000 },
+      env: { ...HEAP_PROBE, ...PATIENT, MODELTIER_MAX_LAG_MS: "10000" },
+    });
   });
   afterAll(() => quick?.stop());
 
@@ -254,7 +267,7 @@ describe("callers that read nothing", () => {
     const count = CONNECTIONS * STREAMS;
     expect(await holdsWithin(SOON_MS, () => entries().length === count)).toBe(true);
     await untilStill(() => entries().reduce((sum, { tokensSent }) => sum + tokensSent, 0));
-    expect(entries().every(({ end }) => end === "open")).toBe(true);
+    expect(entries().filter(({ end }) => end !== "open")).toEqual([]);
     expect((await heldBytes()) - before).toBeLessThan(FIRST_CALLS_BYTES + count * MOST_BYTES_EACH);
     for (const caller of callers) caller.close();
     expect(await holdsWithin(SOON_MS, () => entries().every(({ end }) => end === "aborted_by_client"))).toBe(
