@@ -1,5 +1,6 @@
 /** An experiment as operators and callers meet it: on a real Postgres, at two replicas, by the contract alone. */
 import { clone, create, type MessageInitShape } from "@bufbuild/protobuf";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -57,6 +58,7 @@ afterEach(async () => {
   await Promise.all(running.map(({ experimentId }) => here.experiments.stopExperiment({ experimentId })));
 });
 
+const A_MILLISECOND = create(DurationSchema, { nanos: 1_000_000 });
 const SECOND = { seconds: 0n, nanos: 0 };
 const KIMI = { provider: "kimi", model: "kimi-k3" };
 
@@ -179,7 +181,19 @@ describe("an experiment", () => {
 
   it("moves units into an arm that grows, and no others", async () => {
     await here.experiments.startExperiment({
-      experiment: await experiment("ramped", { trafficShare: 0.2 }),
+      experiment: await experiment("ramped", {
+        trafficShare: 0.2,
+        arms: [
+          { name: "today", weight: 1 },
+          {
+            name: "kimi",
+            weight: 1,
+            // Too little time for any call: whoever is run by this arm hears of it.
+            fields: ["tiers.balanced.targets", "call_timeout"],
+            config: { ...(await balancedBy(KIMI.provider, KIMI.model)), callTimeout: A_MILLISECOND },
+          },
+        ],
+      }),
     });
     const before = await armsAt(here);
     await here.experiments.rampExperiment({ experimentId: "ramped", trafficShare: 1 });
