@@ -1,41 +1,14 @@
 import { expect, it } from "vitest";
 import { selectTier } from "../routing/tier.ts";
-import { TIERS, type Tier } from "../routing/types.ts";
+import { TIERS } from "../routing/types.ts";
 import { SIGNS } from "../scoring/types.ts";
-import { cheapestSufficient, learn, learnedScore, newAgent, newFleet } from "./agent-score.ts";
+import { cheapestSufficient, learn, newAgent, newFleet } from "./agent-score.ts";
 import { evidenceOf } from "./evidence.ts";
 import { stateText } from "./state-text.ts";
-import {
-  type AgentState,
-  DEFAULT_LEARNING,
-  type LearningSettings,
-  type Level,
-  type Outcome,
-} from "./types.ts";
+import { LearningService as Service } from "./testing/learning-service.ts";
+import { type AgentState, DEFAULT_LEARNING } from "./types.ts";
 
 const DAY_MS = 24 * 3_600_000;
-
-/** A service with many agents, and one outcome after the other. */
-class Service {
-  fleet: Level = newFleet();
-  agents: Record<string, AgentState> = {};
-  readonly settings: LearningSettings;
-
-  constructor(settings: LearningSettings = DEFAULT_LEARNING) {
-    this.settings = settings;
-  }
-
-  learn(name: string, tier: Tier, quality: number, more: Partial<Omit<Outcome, "tier" | "quality">> = {}) {
-    const outcome = { tier, quality, atMs: 1, ...more };
-    const { fleet, agent } = learn(this.fleet, this.agents[name] ?? newAgent(), outcome, this.settings);
-    this.fleet = fleet;
-    this.agents[name] = agent;
-  }
-
-  score(name: string, more: { step?: number; intent?: string; stated?: number; nowMs?: number } = {}) {
-    return learnedScore(this.fleet, this.agents[name] ?? newAgent(), { nowMs: 1, ...more }, this.settings);
-  }
-}
 
 /** `hard` fails on fast and succeeds on powerful; `easy` succeeds on both. */
 function hardAndEasy(times: number, service = new Service()): Service {

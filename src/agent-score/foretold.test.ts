@@ -1,36 +1,26 @@
 /** Steps of which the calibrated scorer foretold something. */
 import { describe, expect, it } from "vitest";
 import type { Tier } from "../routing/types.ts";
-import { learn, learnedScore, newAgent, newFleet } from "./agent-score.ts";
-import {
-  type AgentState,
-  DEFAULT_LEARNING,
-  type Forecast,
-  type LearningSettings,
-  type Level,
-} from "./types.ts";
+import { learn, learnedScore, newAgent } from "./agent-score.ts";
+import { LearningService } from "./testing/learning-service.ts";
+import { DEFAULT_LEARNING, type Forecast, type LearningSettings } from "./types.ts";
 
 const USUAL: Forecast = { difficulty: 0.45, benefit: 0.25 };
 
+/** Of steps of which something was foretold, or nothing. */
 class Service {
-  fleet: Level = newFleet();
-  agents: Record<string, AgentState> = {};
-  readonly settings: LearningSettings;
+  readonly own: LearningService;
 
-  constructor(settings: LearningSettings = DEFAULT_LEARNING) {
-    this.settings = settings;
+  constructor(settings?: LearningSettings) {
+    this.own = new LearningService(settings);
   }
 
   learn(name: string, tier: Tier, quality: number, forecast?: Forecast, step = 5) {
-    const outcome = { tier, quality, atMs: 1, step, ...(forecast && { forecast }) };
-    const { fleet, agent } = learn(this.fleet, this.agents[name] ?? newAgent(), outcome, this.settings);
-    this.fleet = fleet;
-    this.agents[name] = agent;
+    this.own.learn(name, tier, quality, { step, ...(forecast && { forecast }) });
   }
 
   score(name: string, forecast?: Forecast, more: { step?: number; stated?: number } = {}) {
-    const subject = { nowMs: 1, step: 5, ...more, ...(forecast && { forecast }) };
-    return learnedScore(this.fleet, this.agents[name] ?? newAgent(), subject, this.settings);
+    return this.own.score(name, { step: 5, ...more, ...(forecast && { forecast }) });
   }
 }
 
@@ -138,13 +128,13 @@ describe("signs", () => {
     const call = (tier: Tier, intent: string, sign: number) => {
       const outcome = { tier, quality: Number(tier === "powerful" || sign < 0), atMs: 1, step: 5, intent };
       const learned = learn(
-        service.fleet,
-        service.agents.agent ?? newAgent(),
+        service.own.fleet,
+        service.own.agents.agent ?? newAgent(),
         { ...outcome, forecast: withSigns(sign, 0) },
-        service.settings,
+        service.own.settings,
       );
-      service.fleet = learned.fleet;
-      service.agents.agent = learned.agent;
+      service.own.fleet = learned.fleet;
+      service.own.agents.agent = learned.agent;
     };
     for (let i = 0; i < 1_500; i += 1) {
       for (const tier of ["fast", "powerful"] as const) {
@@ -152,10 +142,10 @@ describe("signs", () => {
         if (i > 1_000) call(tier, "with the sign", 0.1);
       }
     }
-    const state = service.agents.agent ?? newAgent();
+    const state = service.own.agents.agent ?? newAgent();
     expect(state.intents["with the sign"]?.tiers.fast).not.toHaveProperty("signs");
     const subject = { step: 5, forecast: withSigns(0, 0), intent: "with the sign", nowMs: 1 };
-    const { moved } = learnedScore(service.fleet, state, subject, service.settings);
+    const { moved } = learnedScore(service.own.fleet, state, subject, service.own.settings);
     expect(Math.abs(moved.intentEvidence)).toBeLessThan(1);
   });
 
@@ -163,7 +153,8 @@ describe("signs", () => {
     const service = taught();
     const apart = (nowMs: number) => {
       const of = (signs: Forecast) =>
-        learnedScore(service.fleet, newAgent(), { step: 5, forecast: signs, nowMs }, DEFAULT_LEARNING).score;
+        learnedScore(service.own.fleet, newAgent(), { step: 5, forecast: signs, nowMs }, DEFAULT_LEARNING)
+          .score;
       return of(withSigns(0.1, 0)) - of(withSigns(0, 0.1));
     };
     expect(apart(1)).toBeGreaterThan(2);
@@ -173,7 +164,7 @@ describe("signs", () => {
   it("teach nothing of a step that came without any, which is scored as ever", () => {
     const bare = new Service();
     for (let i = 0; i < 50; i += 1) bare.learn("agent", "fast", i % 2);
-    const { fleet, agents } = bare;
+    const { fleet, agents } = bare.own;
     expect(fleet.tiers.fast).not.toHaveProperty("signs");
     expect(agents.agent?.tiers.fast).not.toHaveProperty("signs");
   });
@@ -181,14 +172,14 @@ describe("signs", () => {
   it("are learned on top of what an earlier release kept, and start anew when there are more of them", () => {
     const before = new Service();
     for (let i = 0; i < 50; i += 1) before.learn("agent", "fast", i % 2);
-    const kept = JSON.parse(JSON.stringify(before)) as Service;
-    const service = Object.assign(new Service(), kept);
+    const service = new Service();
+    Object.assign(service.own, JSON.parse(JSON.stringify(before.own)));
     service.learn("agent", "fast", 1, withSigns(0.1, 0));
-    expect(service.agents.agent?.tiers.fast.n).toBeCloseTo(51, 0);
+    expect(service.own.agents.agent?.tiers.fast.n).toBeCloseTo(51, 0);
     expect(service.score("agent", withSigns(0.1, 0)).score).toBeGreaterThan(0);
     service.learn("agent", "fast", 1, withSigns(0.1, 0, 0));
-    expect(service.fleet.tiers.fast.signs?.x).toEqual([0, 1, 0, 0]);
-    expect(service.fleet.tiers.fast.signs?.xx).toHaveLength(10);
+    expect(service.own.fleet.tiers.fast.signs?.x).toEqual([0, 1, 0, 0]);
+    expect(service.own.fleet.tiers.fast.signs?.xx).toHaveLength(10);
     expect(service.score("agent", withSigns(0.1, 0)).score).toBeGreaterThan(0);
   });
 });
