@@ -192,7 +192,7 @@ export class CallRun {
     if (end?.kind !== "finished") return this.#timed(events);
     const rest = this.#delivery.finish();
     if (rest === "diverged") return this.#diverge(running);
-    const all = this.#timed([...events, ...rest]);
+    const all = this.#timed(joined(events, rest));
     return [...all, this.#complete(running, end.finish)];
   }
 
@@ -254,4 +254,10 @@ export class CallRun {
   #soFar() {
     return { execution: this.#execution, delivery: this.#delivery, failures: this.#attempts.failures };
   }
+}
+
+/** Most answers are either all delivered by now, or not begun. */
+function joined(events: Events, rest: Events): Events {
+  if (rest.length === 0) return events;
+  return events.length === 0 ? rest : [...events, ...rest];
 }

@@ -108,6 +108,7 @@ class AssuredDelivery implements ContentDelivery {
   }
 
   finish(): Deliverable {
-    return this.#held.flat();
+    const [first = NOTHING] = this.#held;
+    return this.#held.length > 1 ? this.#held.flat() : first;
   }
 }

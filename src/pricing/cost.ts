@@ -74,6 +74,11 @@ export function costOf(model: CatalogueModel | undefined, day: string, tokens: B
  */
 export function cacheSavingOf(model: CatalogueModel | undefined, day: string, tokens: BilledTokens): bigint {
   const { freshInputTokens, cachedInputTokens, cacheWriteTokens, outputTokens } = tokens;
+  if (cachedInputTokens === 0 && cacheWriteTokens === 0) {
+    checkCount("freshInputTokens", freshInputTokens);
+    checkCount("outputTokens", outputTokens);
+    return 0n;
+  }
   const withoutCache = costOf(model, day, {
     freshInputTokens: freshInputTokens + cachedInputTokens + cacheWriteTokens,
     cachedInputTokens: 0,
@@ -99,8 +104,11 @@ export function findBand(price: Price, inputTokens: bigint): PriceBand | undefin
 }
 
 function count(name: keyof BilledTokens, tokens: number): bigint {
-  if (!Number.isSafeInteger(tokens) || tokens < 0) {
-    throw new RangeError(`${name} must be a whole number from 0, not ${tokens}`);
-  }
+  checkCount(name, tokens);
   return BigInt(tokens);
+}
+
+function checkCount(name: keyof BilledTokens, tokens: number): void {
+  if (Number.isSafeInteger(tokens) && tokens >= 0) return;
+  throw new RangeError(`${name} must be a whole number from 0, not ${tokens}`);
 }

@@ -1,4 +1,5 @@
 /** Server-sent events out of bytes, by the rules of the WHATWG HTML standard, section 9.2.6, with a bound on memory. */
+import { TextDecoder } from "node:util";
 
 /** One event. `id` and `retry` are left out: nothing here reconnects. */
 export type ServerSentEvent = Readonly<{
@@ -13,7 +14,10 @@ export class SseLimitError extends Error {
 }
 
 const DEFAULT_LIMIT_CHARACTERS = 1024 * 1024;
+const DATA = "data:";
 const SPACE = 0x20;
+const ASCII_END = 0x80;
+const BYTE_ORDER_MARK = 0xfeff;
 
 /**
  * Decodes one stream. Bytes may be cut anywhere, within a character or between CR and LF; invalid UTF-8 becomes
@@ -21,7 +25,12 @@ const SPACE = 0x20;
  */
 export class SseDecoder {
   readonly #limit: number;
-  readonly #utf8 = new TextDecoder();
+  /** For what is cut within a character; made when that first happens. */
+  #utf8: TextDecoder | undefined;
+  /** The decoder holds the beginning of a character. */
+  #isWithinCharacter = false;
+  /** Nothing has come yet: a byte order mark may. */
+  #isFirst = true;
   /** The line so far: its end has not arrived. */
   #line = "";
   #event = "";
@@ -41,15 +50,31 @@ export class SseDecoder {
    */
   push(chunk: Uint8Array): ServerSentEvent[] {
     const events: ServerSentEvent[] = [];
-    const text = this.#normaliseLineEnds(this.#utf8.decode(chunk, { stream: true }));
+    const text = this.#normaliseLineEnds(this.#decode(chunk));
     let start = 0;
     for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
-      this.#endLine(text.slice(start, end), events);
+      this.#endLine(text, start, end, events);
       start = end + 1;
     }
     this.#line += text.slice(start);
     this.#checkLimit(this.#line.length);
     return events;
+  }
+
+  #decode(chunk: Uint8Array): string {
+    const text = this.#decodeCharacters(chunk);
+    if (!this.#isFirst || text === "") return text;
+    this.#isFirst = false;
+    return text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text;
+  }
+
+  /** After an ASCII byte nothing is left over, and nearly every chunk ends with one: it is decoded on its own, for half the time. */
+  #decodeCharacters(chunk: Uint8Array): string {
+    const wasWithin = this.#isWithinCharacter;
+    this.#isWithinCharacter = (chunk.at(-1) ?? (wasWithin ? ASCII_END : 0)) >= ASCII_END;
+    if (!wasWithin && !this.#isWithinCharacter) return asBuffer(chunk).toString("utf8");
+    this.#utf8 ??= new TextDecoder("utf-8", { ignoreBOM: true });
+    return this.#utf8.decode(chunk, { stream: true });
   }
 
   /** CR and CRLF become LF. A CR ends its line at once; an LF that turns out to follow it is dropped. */
@@ -60,11 +85,20 @@ export class SseDecoder {
     return rest.includes("\r") ? rest.replace(/\r\n?/g, "\n") : rest;
   }
 
-  #endLine(rest: string, events: ServerSentEvent[]): void {
-    const line = this.#line === "" ? rest : this.#line + rest;
-    this.#line = "";
-    if (line === "") this.#dispatch(events);
-    else this.#readField(line);
+  /** The line's last part is at `start` to `end` of the text; as a rule that is all of it. */
+  #endLine(text: string, start: number, end: number, events: ServerSentEvent[]): void {
+    if (this.#line !== "") {
+      this.#readField(this.#line + text.slice(start, end));
+      this.#line = "";
+    } else if (start === end) {
+      this.#dispatch(events);
+    } else if (isDataAt(text, start)) {
+      this.#checkLimit(end - start + (this.#data?.length ?? 0));
+      const from = start + DATA.length;
+      this.#addData(text.slice(text.charCodeAt(from) === SPACE ? from + 1 : from, end));
+    } else {
+      this.#readField(text.slice(start, end));
+    }
   }
 
   #dispatch(events: ServerSentEvent[]): void {
@@ -81,10 +115,24 @@ export class SseDecoder {
     const valueStart = line.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1;
     const value = colon === -1 ? "" : line.slice(valueStart);
     if (name === "event") this.#event = value;
-    else this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
+    else this.#addData(value);
+  }
+
+  #addData(value: string): void {
+    this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
   }
 
   #checkLimit(length: number): void {
     if (length > this.#limit) throw new SseLimitError(`an event is longer than ${this.#limit} characters`);
   }
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function isDataAt(text: string, start: number): boolean {
+  for (let index = 0; index < DATA.length; index += 1) {
+    if (text.charCodeAt(start + index) !== DATA.charCodeAt(index)) return false;
+  }
+  return true;
 }
