@@ -21,6 +21,7 @@ const GOLDEN: readonly (readonly [name: string, stream: string, events: readonly
   ["LF then CR, which are two line ends", "data: a\n\rdata: b\n\r", [message("a"), message("b")]],
   ["a byte order mark at the start", "\uFEFFdata: a\n\n", [message("a")]],
   ["a byte order mark later, which is part of the name", "data: a\n\n\uFEFFdata: b\n\n", [message("a")]],
+  ["two byte order marks, of which one is the name's", "\uFEFF\uFEFFdata: a\n\ndata: b\n\n", [message("b")]],
   ["comments", ": hi\n\n:\ndata: a\n: ping\n\n", [message("a")]],
   ["several data lines", "data: a\ndata: b\ndata:\ndata: c\n\n", [message("a\nb\n\nc")]],
   [
