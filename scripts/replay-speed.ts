@@ -4,12 +4,13 @@
  *
  *   node scripts/replay-speed.ts [--engine postgres|pglite] [--records 100000] [--rate 50]
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { cpuSeconds, cpuSecondsOfFamily } from "../bench/lib/machine.ts";
 import { startSandbox } from "../src/sandbox/sandbox.ts";
 import { type DatabaseOptions, openDatabase } from "../src/store/database.ts";
 import { createRecorder } from "../src/store/recorder.ts";
@@ -53,10 +54,11 @@ process.exit(0);
 async function measure(engine: "postgres" | "pglite"): Promise<void> {
   const alone = await replayAlone(engine);
   console.log(`${engine}: alone ${alone.toFixed(0)} records/s`);
-  const { speed, before, during } = await replayBesideCalls(engine);
+  const { speed, cpu, before, during } = await replayBesideCalls(engine);
   console.log(
     `${engine}: beside calls ${speed.toFixed(0)} records/s; a call's p50 ${before.p50} → ${during.p50}, p99 ${before.p99} → ${during.p99}`,
   );
+  console.log(`${engine}: cores busy meanwhile: ${cpu}`);
 }
 
 /** A new folder, and in it or in Postgres an empty database. */
@@ -95,7 +97,7 @@ type Latency = Readonly<{ p50: string; p99: string }>;
 
 async function replayBesideCalls(
   engine: "postgres" | "pglite",
-): Promise<Readonly<{ speed: number; before: Latency; during: Latency }>> {
+): Promise<Readonly<{ speed: number; cpu: string; before: Latency; during: Latency }>> {
   const { url, dataDir } = await place(engine);
   const env = { ...providersOf(sandbox), ...(url !== undefined && { DATABASE_URL: url }) };
   const start = () => startService({ dataDir, env });
@@ -107,6 +109,7 @@ async function replayBesideCalls(
   const second = await start();
   const waiting = () => metric(second, "modeltier_spool_records");
   const from = { at: performance.now(), waiting: await waiting() };
+  const cpuFrom = cpuOf(second);
   let to = from;
   let isDrained = false;
   const during = callUntil(second, () => isDrained);
@@ -114,13 +117,32 @@ async function replayBesideCalls(
     await sleep(200);
     to = { at: performance.now(), waiting: await waiting() };
   }
+  const cpuTo = cpuOf(second);
   isDrained = true;
+  const elapsedS = (to.at - from.at) / 1_000;
   const latencies = await during;
   await second.stop();
   return {
-    speed: (1_000 * (from.waiting - to.waiting)) / (to.at - from.at) + rate,
+    speed: (from.waiting - to.waiting) / elapsedS + rate,
+    cpu: Object.entries(cpuTo)
+      .map(([name, seconds]) => [name, (seconds - (cpuFrom[name] ?? 0)) / elapsedS] as const)
+      .map(([name, cores]) => `${name} ${cores.toFixed(2)}`)
+      .join(", "),
     before,
     during: latencies,
+  };
+}
+
+/** Of the service, the server of Postgres, and this script: its callers and its sandbox. CPU seconds. */
+function cpuOf({ pid }: RunningService): Record<string, number> {
+  const postmaster = Number(
+    readFileSync(join(postgres.socketFolder, "data/postmaster.pid"), "utf8").split("\n")[0],
+  );
+  const { user, system } = process.cpuUsage();
+  return {
+    service: cpuSeconds(pid),
+    postgres: cpuSecondsOfFamily(postmaster),
+    "this script": (user + system) / 1_000_000,
   };
 }
 

@@ -30,6 +30,15 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
+/** The same with all that it started and that has ended, and with its children that run. */
+export function cpuSecondsOfFamily(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  const ofEnded = (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+  const ofChildren = children.filter((child) => child !== "").map((child) => cpuSeconds(Number(child)));
+  return ofChildren.reduce((sum, one) => sum + one, cpuSeconds(pid) + ofEnded);
+}
+
 /** Resident memory of a process, in bytes. */
 export function residentBytes(pid: number): number {
   const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));

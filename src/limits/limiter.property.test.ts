@@ -148,16 +148,35 @@ describe("calls at a time", () => {
   });
 });
 
+const NOBODY = { requests: 0, tokens: 0, calls: 0, wanted: { before: [], after: [] } };
+
 describe("several replicas", () => {
+  it("keep to their shares of the calls at a time when calls end together, and give them up when they want none", () => {
+    const { limiter, enter } = setUp({ concurrentCalls: 12 });
+    const told = (...wants: readonly number[]) => {
+      limiter.report();
+      limiter.hear(new Map([["key", { ...NOBODY, wanted: { before: wants, after: [] } }]]));
+    };
+    const fill = (): readonly Hold[] =>
+      Array.from({ length: 15 }, enter).filter((hold): hold is Hold => !(hold instanceof RateLimitError));
+    expect(fill().map((hold) => hold.leave())).toHaveLength(12); // knows of nobody
+    told(12, 30);
+    expect(fill().map((hold) => hold.leave())).toHaveLength(4);
+    told(12, 1);
+    expect(fill().map((hold) => hold.leave())).toHaveLength(6);
+    told(0, 0);
+    expect(fill()).toHaveLength(12);
+  });
+
   it("count what the others have told, for as long as it may be in the minute", () => {
     const { clock, limiter, enter } = setUp({ requestsPerMinute: 10 });
     for (let call = 0; call < 4; call += 1) enter();
-    limiter.hear(new Map([["key", { requests: 5, tokens: 0, calls: 0 }]]));
+    limiter.hear(new Map([["key", { ...NOBODY, requests: 5 }]]));
     expect(enter()).not.toBeInstanceOf(RateLimitError);
     expect(enter()).toBeInstanceOf(RateLimitError);
     limiter.hear(new Map());
     expect(enter()).not.toBeInstanceOf(RateLimitError);
-    limiter.hear(new Map([["key", { requests: 500, tokens: 0, calls: 0 }]]));
+    limiter.hear(new Map([["key", { ...NOBODY, requests: 500 }]]));
     clock.nowMs += MINUTE_MS;
     expect(enter()).not.toBeInstanceOf(RateLimitError);
   });
@@ -167,10 +186,12 @@ describe("several replicas", () => {
     expect(limiter.report().size).toBe(0);
     const hold = enter() as Hold;
     limiter.charge("key", 7);
-    expect(limiter.report().get("key")).toEqual({ requests: 1, tokens: 7, calls: 1 });
+    expect(limiter.report().get("key")).toEqual({ requests: 1, tokens: 7, calls: 1, wanted: 1 });
     hold.leave();
     clock.nowMs += MINUTE_MS + 1_000;
-    expect(limiter.report().get("key")).toEqual({ requests: 0, tokens: 0, calls: 0 });
+    expect(limiter.report().get("key")?.wanted).toBe(1); // a moment ago
+    limiter.report();
+    expect(limiter.report().get("key")).toEqual({ requests: 0, tokens: 0, calls: 0, wanted: 0 });
     expect(limiter.report().size).toBe(0);
   });
 });

@@ -4,7 +4,8 @@
  */
 import { Minute } from "./minute.ts";
 import { FIELD_OF, RateLimitError, type ReachedLimit } from "./rate-limit-error.ts";
-import type { KeyLimits, KeyUsage } from "./types.ts";
+import { shareOf } from "./share.ts";
+import type { KeyLimits, KeyUsage, UsageElsewhere } from "./types.ts";
 
 /** Weight of the newest call in what a call of the key is expected to use. */
 const NEWEST_WEIGHT = 0.2;
@@ -12,7 +13,7 @@ const NEWEST_WEIGHT = 0.2;
 const PLACE_RETRY_MS = 1_000;
 /** What others were last heard to use counts as long as it may still be in the minute. */
 const HEARSAY_MS = 60_000;
-const NOTHING: KeyUsage = { requests: 0, tokens: 0, calls: 0 };
+const NOTHING: UsageElsewhere = { requests: 0, tokens: 0, calls: 0, wanted: { before: [], after: [] } };
 
 export type LimiterParts = Readonly<{
   /** Of a key, as they are now; undefined: it has none. */
@@ -26,13 +27,31 @@ class Taken {
   readonly requests = new Minute();
   readonly tokens = new Minute();
   calls = 0;
+  /** The most calls at a time since the last report, and those that were refused a place beside them. */
+  peak = 0;
+  turnedAway = 0;
+  /** Of the report before, and of the last one or the one before. */
+  wantedBefore = 0;
+  wanted = 0;
   /** What a call uses, going by the last ones. */
   expectedTokens = 0;
   /** By other replicas, as they said last. */
   elsewhere = NOTHING;
+  /** Calls at a time that are this replica's, by what all want; anew at each hearing. */
+  share = Number.POSITIVE_INFINITY;
   heardMs = 0;
   /** Others have been told that there is nothing. */
   isToldIdle = false;
+
+  /** Ends a round. Those who were refused may be back only in the next one, so that two count. */
+  countWanted(): number {
+    const wanted = this.peak + this.turnedAway;
+    this.wanted = Math.max(wanted, this.wantedBefore);
+    this.wantedBefore = wanted;
+    this.peak = this.calls;
+    this.turnedAway = 0;
+    return this.wanted;
+  }
 }
 
 /** Of a call that was let in. Leave it once the call is over; leaving twice is leaving once. */
@@ -76,11 +95,13 @@ export class Limiter {
     const taken = this.#takenBy(keyId);
     const reached = findReached(taken, limits, nowMs);
     if (reached !== undefined) {
+      if (reached.limit === "concurrent_calls") taken.turnedAway += 1;
       this.#parts.onRefusal?.(reached.limit);
       throw new RateLimitError(reached.limit, limits[FIELD_OF[reached.limit]] ?? 0, reached.retryAfterMs);
     }
     taken.requests.add(1, nowMs);
     taken.calls += 1;
+    if (taken.calls > taken.peak) taken.peak = taken.calls;
     return new Hold(taken, nowMs);
   }
 
@@ -98,8 +119,9 @@ export class Limiter {
     const usage = new Map<string, KeyUsage>();
     for (const [keyId, taken] of this.#taken) {
       const { calls } = taken;
-      const one = { requests: taken.requests.sum(nowMs), tokens: taken.tokens.sum(nowMs), calls };
-      const isIdle = one.requests + one.tokens + one.calls === 0;
+      const wanted = taken.countWanted();
+      const one = { requests: taken.requests.sum(nowMs), tokens: taken.tokens.sum(nowMs), calls, wanted };
+      const isIdle = one.requests + one.tokens + one.calls + one.wanted === 0;
       if (isIdle && taken.isToldIdle) this.#taken.delete(keyId);
       else usage.set(keyId, one);
       taken.isToldIdle = isIdle;
@@ -108,10 +130,13 @@ export class Limiter {
   }
 
   /** What other replicas have taken; of keys that are not named they have taken nothing. */
-  hear(elsewhere: ReadonlyMap<string, KeyUsage>): void {
+  hear(elsewhere: ReadonlyMap<string, UsageElsewhere>): void {
     const heardMs = this.#parts.nowMs();
     for (const [keyId, taken] of this.#taken) {
       taken.elsewhere = elsewhere.get(keyId) ?? NOTHING;
+      const limit = this.#parts.limitsOf(keyId)?.concurrentCalls;
+      taken.share =
+        limit === undefined ? Number.POSITIVE_INFINITY : shareOf(limit, taken.wanted, taken.elsewhere.wanted);
       taken.heardMs = heardMs;
     }
   }
@@ -130,9 +155,11 @@ export class Limiter {
 type Reached = Readonly<{ limit: ReachedLimit; retryAfterMs: number }>;
 
 function findReached(taken: Taken, limits: KeyLimits, nowMs: number): Reached | undefined {
-  const elsewhere = nowMs - taken.heardMs < HEARSAY_MS ? taken.elsewhere : NOTHING;
+  const isNews = nowMs - taken.heardMs < HEARSAY_MS;
+  const elsewhere = isNews ? taken.elsewhere : NOTHING;
+  const share = isNews ? taken.share : Number.POSITIVE_INFINITY;
   const { requestsPerMinute, tokensPerMinute, concurrentCalls } = limits;
-  if (concurrentCalls !== undefined && taken.calls + elsewhere.calls >= concurrentCalls)
+  if (concurrentCalls !== undefined && taken.calls >= Math.min(share, concurrentCalls - elsewhere.calls))
     return { limit: "concurrent_calls", retryAfterMs: PLACE_RETRY_MS };
   if (requestsPerMinute !== undefined) {
     const excess = taken.requests.sum(nowMs) + elsewhere.requests + 1 - requestsPerMinute;

@@ -22,6 +22,7 @@ import { HealthWatches } from "./health-watches.ts";
 import { LIMITS } from "./limits.ts";
 import { shortenDeadline } from "./longest-deadline.ts";
 import type { ServiceEntry } from "./service-entry.ts";
+import { SilentConnections } from "./silent-connections.ts";
 import { FollowingCredentials, type TlsCertificates } from "./tls.ts";
 import { writeAhead } from "./write-ahead.ts";
 
@@ -64,6 +65,7 @@ export async function listenGrpc({
 }: GrpcListenerOptions): Promise<GrpcListener> {
   setLogVerbosity(logVerbosity.NONE); // it would quote a caller's metadata that is malformed, an API key among it, on stderr
   const watches = new HealthWatches();
+  const silent = new SilentConnections();
   const server = new GrpcServer({
     "grpc.max_receive_message_length": LIMITS.messageBytes,
     "grpc.max_concurrent_streams": LIMITS.streamsPerConnection,
@@ -84,7 +86,7 @@ export async function listenGrpc({
   const bound = await bind(server, address, credentials);
   for (const http2Server of http2ServersOf(server)) {
     shortenDeadlines(http2Server);
-    endSilentConnections(http2Server);
+    silent.watch(http2Server);
     tls?.watch(http2Server);
   }
   return {
@@ -96,6 +98,7 @@ export async function listenGrpc({
       new Promise((resolve) => {
         server.tryShutdown(() => resolve());
         watches.end();
+        silent.hurry();
       }),
     close: () => server.forceShutdown(),
   };
@@ -108,15 +111,6 @@ const http2ServersOf = (server: Server): Iterable<Http2Server> =>
 /** Ahead of grpc-js, which reads the deadline when a call begins. */
 function shortenDeadlines(server: Http2Server): void {
   server.prependListener("stream", (_, headers: IncomingHttpHeaders) => shortenDeadline(headers));
-}
-
-/** Connections whose other end does not speak HTTP/2, or not at all; grpc-js would ping them first and wait for that. */
-function endSilentConnections(server: Http2Server): void {
-  server.on("session", (session) => {
-    const timer = setTimeout(() => session.destroy(), LIMITS.firstWordMs).unref();
-    const keep = () => clearTimeout(timer);
-    session.once("remoteSettings", keep).once("close", keep);
-  });
 }
 
 /** Hands over the files as they were compiled: proto-loader would merge those of one package and lose their imports. */

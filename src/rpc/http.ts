@@ -15,6 +15,7 @@ import type { ConnectionSettings } from "../settings/connections.ts";
 import type { Log } from "../telemetry/log.ts";
 import { browserGate, setSafeHeaders } from "./browser-gate.ts";
 import { EVIDENCE } from "./caller.ts";
+import { Connections } from "./connections.ts";
 import { HttpEvidence } from "./evidence.ts";
 import { guardRoutes } from "./http-gate.ts";
 import { LIMITS } from "./limits.ts";
@@ -26,7 +27,7 @@ import { blameCaller } from "./undecodable.ts";
 export type HttpListener = Readonly<{
   /** The port in use. */
   port: number;
-  /** Takes no new connections and waits for the calls in flight. */
+  /** Takes no new connections, waits for the calls in flight and for nothing else. */
   drain(): Promise<void>;
   /** Ends every connection. */
   close(): void;
@@ -54,12 +55,14 @@ export type HttpListenerOptions = Readonly<{
 export async function listenHttp(options: HttpListenerOptions): Promise<HttpListener> {
   const rpc = rpcListener(options);
   const findObjection = browserGate(options);
+  const connections = new Connections();
   let server: Server | undefined;
   const app = fastify({
     logger: false,
     bodyLimit: LIMITS.messageBytes,
     serverFactory: (handler) => {
       server = serve(options, (request, response) => {
+        connections.begin(request, response);
         request.on("error", ignoreHangUp);
         setSafeHeaders(response);
         if (!hasUsableAuthority(request)) {
@@ -69,6 +72,7 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
         if (objection !== undefined) refuse(response, 403, objection);
         else if (!rpc(request, response)) handler(request, response);
       });
+      connections.watch(server);
       return server;
     },
   });
@@ -81,7 +85,7 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
   const listening = server as Server;
   return {
     port: portOf(listening),
-    drain: () => drain(listening),
+    drain: () => connections.drain(listening),
     close: () => listening.closeAllConnections(),
   };
 }
@@ -120,20 +124,6 @@ function serve(
 function portOf(server: Server): number {
   const address = server.address();
   return typeof address === "object" && address !== null ? address.port : 0;
-}
-
-/** Clients that keep a connection and ask again and again, as a browser does, are let go between two of their questions. */
-const SWEEP_MS = 50;
-
-function drain(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-    server.close(() => {
-      clearInterval(sweep);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }
 
 /** What Node's parser lets through and `new URL` would trip over. */

@@ -195,6 +195,7 @@ export interface LimitUsageTable {
   requests: number;
   tokens: number;
   calls: number;
+  wanted: number;
   updated_at: Date;
 }
 

@@ -2,7 +2,10 @@
 
 import { once } from "node:events";
 import { connect as connectHttp2, constants } from "node:http2";
+import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { fileURLToPath } from "node:url";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { fastify } from "fastify";
@@ -75,6 +78,53 @@ it.runIf(isThorough)(
     expect(logged(service, "an execution ended")).toHaveLength(STREAMS);
   },
 );
+
+/** Long before the grace of 30 s, and long enough for a machine that is busy. */
+const WITHOUT_CALLS_MS = 5_000;
+/** What connections may have said at the stop without a call being under way. */
+const NO_CALL = [
+  "",
+  "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n",
+  "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\nGET /heal",
+];
+
+it("O01 a stop waits for calls, and for no connection on which none began", async () => {
+  const service = await startService();
+  await checkStop(service, (address) => NO_CALL.map((said) => openAndSay(address, said)));
+});
+
+it("O01 with TLS a stop waits for no connection on which no call began, nor for a handshake", async () => {
+  const [MODELTIER_TLS_CERT_FILE, MODELTIER_TLS_KEY_FILE] = ["cert", "key"].map((kind) =>
+    fileURLToPath(new URL(`../fixtures/tls/good.${kind}.pem`, import.meta.url)),
+  ) as [string, string];
+  const service = await startService({ env: { MODELTIER_TLS_CERT_FILE, MODELTIER_TLS_KEY_FILE } });
+  await checkStop(service, (address) => [
+    openAndSay(address, ""),
+    ...NO_CALL.map((said) => openAndSay(address, said, { rejectUnauthorized: false })),
+  ]);
+});
+
+async function checkStop(
+  service: RunningService,
+  open: (address: string) => readonly Promise<Socket>[],
+): Promise<void> {
+  const addresses = [new URL(service.httpUrl).host, service.grpcAddress];
+  const sockets = await Promise.all(addresses.flatMap(open));
+  const fromMs = performance.now();
+  expect(await service.stop("SIGTERM")).toBe(0);
+  expect(performance.now() - fromMs).toBeLessThan(WITHOUT_CALLS_MS);
+  for (const socket of sockets) socket.destroy();
+}
+
+/** Connects and has said it. */
+async function openAndSay(address: string, said: string, tls?: ConnectionOptions): Promise<Socket> {
+  const [host, port] = [address.slice(0, address.lastIndexOf(":")), Number(address.split(":").at(-1))];
+  const socket = tls === undefined ? connect({ host, port }) : connectTls({ ...tls, host, port });
+  socket.on("error", () => undefined);
+  await once(socket, tls === undefined ? "connect" : "secureConnect");
+  await new Promise((resolve) => socket.write(said, resolve));
+  return socket;
+}
 
 it("O09 a page of metrics holds at most 1,000 series whatever agents and labels callers name", async () => {
   const service = await startService();

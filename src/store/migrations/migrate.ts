@@ -18,6 +18,7 @@ import { keyLimits } from "./0014-key-limits.ts";
 import { agentScores } from "./0015-agent-scores.ts";
 import { shadowDisagreements } from "./0016-shadow-disagreements.ts";
 import { experiments } from "./0017-experiments.ts";
+import { limitDemand } from "./0018-limit-demand.ts";
 
 export type Migration = Readonly<{
   /** Unique and never changed once released; so are the statements. */
@@ -50,6 +51,7 @@ export const MIGRATIONS: readonly Migration[] = [
   agentScores,
   shadowDisagreements,
   experiments,
+  limitDemand,
 ];
 
 /** Any number will do, as long as it is the same in every replica and every release. */
