@@ -103,7 +103,9 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyReader {
   }
 
   async read(): Promise<readonly Uint8Array[]> {
-    if (this.#chunks.length === 0 && this.#state === "reading") {
+    // Only now: a reader that is still busy with the last bytes holds no others.
+    if (this.#isWaiting && this.#controller?.paused) this.#controller.resume();
+    if (this.#isWaiting) {
       await new Promise<void>((wake) => {
         this.#wake = wake;
       });
@@ -112,11 +114,14 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyReader {
     if (chunks.length > 0) {
       this.#chunks = [];
       this.#bytes = 0;
-      if (this.#controller?.paused) this.#controller.resume();
     } else if (this.#state === "failed") {
       throw this.#failure;
     }
     return chunks;
+  }
+
+  get #isWaiting(): boolean {
+    return this.#chunks.length === 0 && this.#state === "reading";
   }
 
   endWithin(limitMs: number): void {

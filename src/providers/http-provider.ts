@@ -33,6 +33,7 @@ export type DialectAdapter = Readonly<{
   createReader(request: CompletionRequest, failures: ResponseFailures): AnswerReader;
 }>;
 
+const NO_CHUNKS: readonly Uint8Array[] = [];
 /** How long a stream that said why it stopped may stay open for its usage. */
 const USAGE_WAIT_MS = 2_000;
 const WHOLE_ANSWER_BYTES = 16 * 1024 * 1024;
@@ -94,7 +95,7 @@ export class HttpProvider implements ModelProvider {
       const decoder = new SseDecoder();
       let ended = false;
       while (!ended) {
-        const chunks = await readOrEnd(body, reader, signal);
+        let chunks = await readOrEnd(body, reader, signal);
         const events: CompletionEvent[] = [];
         let failure: unknown;
         try {
@@ -106,6 +107,7 @@ export class HttpProvider implements ModelProvider {
         }
         if (ended) body.release(true);
         else if (reader.stopped) body.endWithin(USAGE_WAIT_MS);
+        chunks = NO_CHUNKS; // not to be held for as long as a slow caller takes over the events
         if (events.length > 0) yield events;
         if (failure !== undefined) throw failure;
       }

@@ -18,6 +18,8 @@ const DATA = "data:";
 const SPACE = 0x20;
 const ASCII_END = 0x80;
 const BYTE_ORDER_MARK = 0xfeff;
+/** Beyond this it is worth a copy not to keep it, in UTF-16 code units. */
+const LONG_TEXT = 4_096;
 
 /**
  * Decodes one stream. Bytes may be cut anywhere, within a character or between CR and LF; invalid UTF-8 becomes
@@ -56,7 +58,7 @@ export class SseDecoder {
       this.#endLine(text, start, end, events);
       start = end + 1;
     }
-    this.#line += text.slice(start);
+    if (start < text.length) this.#line += ownText(text, start);
     this.#checkLimit(this.#line.length);
     return events;
   }
@@ -129,6 +131,12 @@ export class SseDecoder {
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** The rest of a text, which V8 would otherwise keep whole for it. */
+function ownText(text: string, start: number): string {
+  const rest = text.slice(start);
+  return start > LONG_TEXT ? Buffer.from(rest).toString() : rest;
+}
 
 function isDataAt(text: string, start: number): boolean {
   for (let index = 0; index < DATA.length; index += 1) {

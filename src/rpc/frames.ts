@@ -31,15 +31,22 @@ export class Frames {
   }
 }
 
+/** A writer that has grown beyond it is let go. */
+const MOST_KEPT_BYTES = 65_536;
+let kept: FrameWriter | undefined;
+
 /** @param messages of the schema, at least one */
 export function framesOf(schema: DescMessage, messages: readonly Message[]): Frames {
-  const writer = new FrameWriter();
+  const writer = kept ?? new FrameWriter();
+  kept = undefined; // one that fails half way is not used again
   const isAnswer = schema.typeName === CompleteResponseSchema.typeName;
   for (const message of messages) {
     if (isAnswer && writer.addText(message as CompleteResponse)) continue;
     writer.add(encode(schema, message));
   }
-  return new Frames(writer.bytes);
+  const bytes = writer.finish();
+  if (bytes.length <= MOST_KEPT_BYTES) kept = writer;
+  return new Frames(bytes);
 }
 
 const TEXT_DELTA_TAG = 0x1a;
@@ -53,11 +60,15 @@ const MOST_SHORT_UNITS = 40;
 const SHORT_BYTES = HEAD_BYTES + 2 + 2 + 2;
 
 class FrameWriter {
-  #buffer = Buffer.allocUnsafe(2_048);
+  #buffer = Buffer.allocUnsafeSlow(2_048);
   #length = 0;
 
-  get bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#length);
+  /** What was added, in a buffer of its own; begins anew. */
+  finish(): Buffer {
+    const bytes = Buffer.allocUnsafe(this.#length);
+    this.#buffer.copy(bytes, 0, 0, this.#length);
+    this.#length = 0;
+    return bytes;
   }
 
   add(message: Uint8Array): void {
@@ -102,7 +113,7 @@ class FrameWriter {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
   }

@@ -24,6 +24,9 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Tokens of one turn at an infinite rate: other exchanges get theirs in between. */
 const UNPACED_TURN_TOKENS = 512;
 
+/** Characters or bytes that wait to be handed to the socket: what a turn has beyond them waits for a client that reads. */
+const MOST_PENDING = 64 * 1024;
+
 type Turn = Readonly<{ tokens: number; everyMs: number }>;
 
 export function turnFor({ tokensPerSecond, burst }: Pace): Turn {
@@ -38,6 +41,7 @@ export class Player {
   readonly #events: PlayerEvents;
   readonly #turn: Turn;
   #pending: (string | Uint8Array)[] = [];
+  #pendingLength = 0;
   #cancelWait: () => void = () => {};
   #nextAtMs = 0;
   #stopped = false;
@@ -62,8 +66,8 @@ export class Player {
     this.#items.return?.();
   }
 
-  #play(): void {
-    let left = this.#turn.tokens;
+  /** @param left tokens of this turn */
+  #play(left = this.#turn.tokens): void {
     while (left > 0) {
       const next = this.#items.next();
       if (next.done === true) {
@@ -73,8 +77,12 @@ export class Player {
       const item = next.value;
       if (item.kind === "bytes" || item.kind === "silent") {
         this.#events.onPlayed(item);
-        if (item.kind === "bytes" && item.bytes.length > 0) this.#pending.push(item.bytes);
         left -= item.generated;
+        if (item.kind === "bytes") this.#pend(item.bytes);
+        if (this.#pendingLength >= MOST_PENDING) {
+          this.#flush(() => this.#play(left));
+          return;
+        }
       } else if (this.#control(item)) return;
     }
     this.#flush(() => this.#waitForTurn());
@@ -106,9 +114,16 @@ export class Player {
     if (!this.#response.headersSent) this.#events.onHeaders();
   }
 
+  #pend(bytes: string | Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#pending.push(bytes);
+    this.#pendingLength += bytes.length;
+  }
+
   #takePending(): string | Uint8Array | undefined {
     const pending = this.#pending;
     this.#pending = [];
+    this.#pendingLength = 0;
     if (pending.length <= 1) return pending[0];
     if (pending.every((bytes) => typeof bytes === "string")) return pending.join("");
     return Buffer.concat(pending.map((bytes) => Buffer.from(bytes)));
