@@ -46,10 +46,27 @@ export class Connections {
   async drain(server: Server): Promise<void> {
     server.close();
     const heardMs = performance.now() + LIMITS.lastWordMs;
+    const uploads = new Map<Socket, Upload>();
     while (this.#busy.size > 0 || (this.#open.size > 0 && performance.now() < heardMs)) {
       server.closeIdleConnections();
+      this.#endStalled(uploads);
       await sleep(SWEEP_MS);
     }
     for (const socket of this.#open) socket.destroy();
   }
+
+  /** Ends those whose request stopped half way: nothing can be answered yet, and maybe never. */
+  #endStalled(uploads: Map<Socket, Upload>): void {
+    const nowMs = performance.now();
+    for (const [socket, { req, headersSent }] of this.#busy) {
+      const { bytesRead } = socket;
+      const last = uploads.get(socket);
+      if (req.complete || headersSent) uploads.delete(socket);
+      else if (last?.bytesRead !== bytesRead) uploads.set(socket, { bytesRead, sinceMs: nowMs });
+      else if (nowMs - last.sinceMs > LIMITS.lastWordMs) socket.destroy();
+    }
+  }
 }
+
+/** How far a request had come, and since when. */
+type Upload = Readonly<{ bytesRead: number; sinceMs: number }>;

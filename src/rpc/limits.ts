@@ -10,6 +10,6 @@ export const LIMITS = {
   callMs: 900_000,
   /** For a new connection to say something that makes sense: its TLS handshake, HTTP/2's preface, HTTP/1.1's first headers. In ms. */
   firstWordMs: 10_000,
-  /** The same for a connection that there is when the service stops. In ms. */
+  /** The same for a connection that there is when the service stops, and for the next bytes of a request that is not whole. In ms. */
   lastWordMs: 1_000,
 } as const;

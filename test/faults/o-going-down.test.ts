@@ -86,6 +86,7 @@ const NO_CALL = [
   "",
   "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n",
   "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\nGET /heal",
+  'POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"',
 ];
 
 it("O01 a stop waits for calls, and for no connection on which none began", async () => {
