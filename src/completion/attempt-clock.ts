@@ -3,6 +3,9 @@
  * earliest limit, and when it fires early, because something happened since, it is set again for what is left. So a token
  * costs an assignment, not a timer.
  *
+ * A timer that is late looks at its limit once what has arrived is read: a process that stood still, on a machine that was suspended or
+ * is short of time, finds its timers due and the answer waiting, and the provider has done nothing wrong.
+ *
  * Only the time spent waiting for the provider counts. While the caller holds the engine up nothing is read upstream,
  * and a silence of the caller's making is not the provider's.
  */
@@ -114,7 +117,12 @@ export class AttemptClock {
 
   readonly #fired = (): void => {
     this.#timer = undefined;
-    if (this.#stopped || this.#heldSinceMs !== undefined) return; // `release` sets it again
+    if (this.#nowMs() > this.#limit().atMs) setImmediate(this.#look);
+    else this.#look();
+  };
+
+  readonly #look = (): void => {
+    if (this.#stopped || this.#heldSinceMs !== undefined) return; // `release` sets the timer again
     const nowMs = this.#nowMs();
     const limit = this.#limit();
     if (nowMs >= limit.atMs) this.#onExpired(limit.failure);

@@ -38,11 +38,17 @@ export function createConnector({
       queueMicrotask(() => callback(new AddressError(), null));
       return;
     }
+    let isDone = false;
     const done: buildConnector.Callback = (...result) => {
+      isDone = true;
       clearTimeout(timer);
       callback(...result);
     };
+    const giveUp = () => {
+      if (!isDone) socket.destroy(new errors.ConnectTimeoutError());
+    };
     const socket = connect(options, done) as unknown as Socket; // it returns it, and its types do not say so
-    const timer = setTimeout(() => socket.destroy(new errors.ConnectTimeoutError()), timeoutMs);
+    // A process that stood still sees first whether it is connected by now.
+    const timer = setTimeout(() => setImmediate(giveUp), timeoutMs);
   };
 }

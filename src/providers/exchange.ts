@@ -126,8 +126,13 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyReader {
 
   endWithin(limitMs: number): void {
     if (this.#state !== "reading" || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.#giveUp(), limitMs).unref();
+    // What arrived while the process stood still is read first.
+    this.#timer = setTimeout(() => setImmediate(this.#endLate), limitMs).unref();
   }
+
+  readonly #endLate = (): void => {
+    if (this.#state === "reading") this.#giveUp();
+  };
 
   release(whole: boolean): void {
     if (this.#state !== "reading") return;

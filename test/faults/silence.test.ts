@@ -2,7 +2,7 @@
 import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { latenessMs } from "./rig/lateness.ts";
-import { FALLBACK, type Rig, startRig } from "./rig/rig.ts";
+import { FALLBACK, holdsWithin, type Rig, startRig } from "./rig/rig.ts";
 import { attemptsAt, trial } from "./rig/trial.ts";
 
 const LIMITS = { headersMs: 1_000, firstTokenMs: 1_500, byteSilenceMs: 1_000, contentSilenceMs: 2_000 };
@@ -110,5 +110,25 @@ describe.each([1, 50])("at concurrency %i", (concurrency) => {
       expect([served, failureClasses]).toEqual([FALLBACK, ["first_token_timeout"]]);
       expectDuration(elapsedMs, LIMITS.firstTokenMs);
     }
+  });
+});
+
+describe("a service that stood still itself, as on a machine that was suspended", () => {
+  const FROZEN_MS = LIMITS.contentSilenceMs + 500;
+
+  it.each([
+    ["P12 P16 the headers and the first token", "slow-headers=300", 0],
+    ["S07 S08 the rest of the answer", "", 5],
+  ])("%s came meanwhile: they are read before anybody is called silent", async (_, fault, tokensSent) => {
+    const model = rig.primary(fault);
+    const calls = rig.sandbox.ledger.entries().length;
+    const asking = trial(rig, 1, () => ({ model, prompt: "Say hello [tokens=2000]" }));
+    const isOnItsWay = () => (rig.sandbox.ledger.entries()[calls]?.tokensSent ?? -1) >= tokensSent;
+    expect(await holdsWithin(5_000, isOnItsWay)).toBe(true);
+    process.kill(rig.service.pid, "SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, FROZEN_MS));
+    process.kill(rig.service.pid, "SIGCONT");
+    const { heard } = await asking;
+    for (const { served, failureClasses } of heard) expect([served, failureClasses]).toEqual([model, []]);
   });
 });
