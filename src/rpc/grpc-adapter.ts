@@ -169,6 +169,8 @@ function streamHandler(
   };
 }
 
+const SENT: readonly Message[] = [];
+
 /** Writes events as they come and waits while the caller is slow to read; leaves the iterator when the caller is gone. */
 async function pump(
   call: ServerWritableStream<unknown, unknown>,
@@ -185,7 +187,9 @@ async function pump(
       if (!headersSent && context.outgoing.header !== undefined)
         call.sendMetadata(metadataOf(context.outgoing.header));
       headersSent = true;
-      if (batch.length > 0) await send(call, framesOf(method.output, batch), signal);
+      const sent = batch.length > 0 ? send(call, framesOf(method.output, batch), signal) : undefined;
+      batch = SENT; // this frame would keep the messages while the caller is slow to read
+      if (sent !== undefined) await sent;
       if (signal.aborted) return;
     }
   } finally {
@@ -213,9 +217,7 @@ function send(
 }
 
 function checkCall(metadata: Metadata, request: unknown): void {
-  let bytes = 0;
-  const values = metadata.getMap();
-  for (const name in values) bytes += name.length + (values[name]?.length ?? 0);
+  const bytes = bytesOf(metadata);
   if (bytes > LIMITS.metadataBytes) {
     throw new ConnectError(
       `request metadata is ${bytes} bytes; the limit is ${LIMITS.metadataBytes}`,
@@ -223,6 +225,16 @@ function checkCall(metadata: Metadata, request: unknown): void {
     );
   }
   if (request instanceof Undecodable) throw new ConnectError(request.message, Code.InvalidArgument);
+}
+
+/** Names with all of their values. `getMap` alone shows the first of each, and grpc-js makes several of a binary one with commas. */
+function bytesOf(metadata: Metadata): number {
+  let bytes = 0;
+  for (const name in metadata.getMap()) {
+    bytes += name.length;
+    for (const value of metadata.get(name)) bytes += value.length;
+  }
+  return bytes;
 }
 
 function statusFor(error: unknown, context: GrpcHandlerContext): StatusObject {

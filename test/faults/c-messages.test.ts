@@ -206,6 +206,7 @@ describe("C05 a bomb", () => {
 describe("C06 too much", () => {
   it.each([
     ["60 KiB of metadata", { "x-large": "x".repeat(60 * 1024) }],
+    ["40 KiB of binary metadata behind a comma", { "x-large-bin": `AAAA,${"A".repeat(40 * 1024)}` }],
     [
       "200 pairs of metadata",
       Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`x-pair-${index}`, "x".repeat(100)])),

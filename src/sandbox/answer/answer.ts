@@ -77,8 +77,15 @@ function jsonFor(ask: Ask): string {
   return JSON.stringify({ message: openingFor(ask.model, ""), sandbox: true });
 }
 
-const textPieces = (kind: "reasoning" | "text" | "refusal", tokens: readonly string[]): readonly Piece[] =>
-  tokens.map((text) => ({ kind, text }));
+/** Equal tokens share a piece: a long answer is few words, many times. */
+function textPieces(kind: "text" | "refusal", tokens: readonly string[]): readonly Piece[] {
+  const known = new Map<string, Piece>();
+  return tokens.map((text) => {
+    const piece = known.get(text) ?? { kind, text };
+    known.set(text, piece);
+    return piece;
+  });
+}
 
 /** Cuts the text before the first stop sequence. */
 function stopAt(tokens: readonly string[], stops: readonly string[]): Body {

@@ -28,6 +28,11 @@ const SENTENCES = [
   "In the end the result is compared with the question, and with nothing else.",
 ] as const;
 
+/** Cut once: a long answer is these few, many times. */
+const SENTENCE_TOKENS: readonly (readonly string[])[] = SENTENCES.map((sentence) =>
+  splitTokens(` ${sentence}`),
+);
+
 const UNICODE_SENTENCE = "Zażółć 你好，世界 こんにちは 👩‍👩‍👧‍👦 🏳️‍🌈 𝒳 naïve café.";
 const PLAIN_SENTENCES = 2;
 
@@ -47,16 +52,16 @@ export function writeText(request: TextRequest): readonly string[] {
   const sentences = [request.opening, ...(request.unicode ? [UNICODE_SENTENCE] : [])];
   const tokens = [...splitTokens(sentences.join(" "))];
   for (let index = 0; index < PLAIN_SENTENCES || tokens.length < wanted; index++) {
-    tokens.push(...splitTokens(` ${sentenceAt(request.seed, index)}`));
+    tokens.push(...sentenceAt(request.seed, index));
   }
   return request.tokens === undefined ? tokens : endAt(tokens, request.tokens);
 }
 
-function sentenceAt(seed: Uint8Array, index: number): string {
-  const stride = 1 + ((seed[1] ?? 0) % (SENTENCES.length - 1));
+function sentenceAt(seed: Uint8Array, index: number): readonly string[] {
+  const stride = 1 + ((seed[1] ?? 0) % (SENTENCE_TOKENS.length - 1));
   const start = seed[0] ?? 0;
   const shuffle = seed[(index + 2) % seed.length] ?? 0;
-  return SENTENCES[(start + index * stride + (shuffle & 1)) % SENTENCES.length] ?? SENTENCES[0];
+  return SENTENCE_TOKENS[(start + index * stride + (shuffle & 1)) % SENTENCE_TOKENS.length] ?? [];
 }
 
 function endAt(tokens: readonly string[], count: number): readonly string[] {
