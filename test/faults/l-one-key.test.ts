@@ -46,8 +46,10 @@ async function limitedKey(limits: MessageInitShape<typeof KeyLimitsSchema>) {
   const access = accessOf(replicas[0]);
   const key = await makeKey(access, ADMIN, "caller", "limited");
   await access.setApiKeyLimits({ keyId: key.keyId, limits }, bearer(ADMIN));
+  // A replica that has not heard of the key yet refuses it.
+  const heardBy = (replica: RunningService) => limitsOf(replica, key.secret).catch(() => undefined);
   const knows = (replica: RunningService) =>
-    holdsWithin(5_000, async () => (await limitsOf(replica, key.secret)) !== undefined);
+    holdsWithin(5_000, async () => (await heardBy(replica)) !== undefined);
   expect(await Promise.all(replicas.map(knows))).toEqual([true, true]);
   return key;
 }
