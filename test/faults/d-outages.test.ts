@@ -6,6 +6,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
+import { openLoop } from "../../bench/lib/open-loop.ts";
+import { percentile } from "../../bench/lib/stats.ts";
 import { call } from "./rig/call.ts";
 import { HEAP_PROBE, heldBytesOf } from "./rig/held.ts";
 import {
@@ -88,6 +90,26 @@ it("D01 Postgres is down at the start: calls are routed and answered, and record
   expect(failures(await Promise.all(Array.from({ length: 20 }, () => call())))).toEqual([]);
   await proxy.comeBack();
   expect(await holdsWithin(30_000, async () => (await countRows(database)) === 20)).toBe(true);
+});
+
+it("D01 Route asks no database: every request is decided while Postgres is away, and how soon is said", {
+  timeout: 2 * MINUTE_MS,
+}, async () => {
+  const { proxy, database, start } = await setStage(stack);
+  const service = await start({ MODELTIER_MAX_LAG_MS: "10000" });
+  await hasTables(database);
+  const { router } = callerOf(service);
+  const ask = async () => {
+    expect((await router.route({ agentId: "agent" })).decision).toBeDefined();
+  };
+  const measured = async () => {
+    const tookMs = await openLoop({ perSecond: 200, requests: isThorough ? 4_000 : 400, ask });
+    return `${percentile(tookMs, 0.5).toFixed(1)} ms, ${percentile(tookMs, 0.99).toFixed(1)} ms at p99`;
+  };
+  await openLoop({ perSecond: 500, requests: isThorough ? 10_000 : 100, ask }); // compiles what follows
+  const beside = await measured();
+  await proxy.goDown();
+  console.info(`R8: Route takes its caller ${await measured()} without a database, ${beside} with it`);
 });
 
 it("D21 after a failover to a read-only standby records wait, and are written once there is a primary", async () => {

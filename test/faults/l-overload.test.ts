@@ -4,6 +4,8 @@ import { connect } from "node:net";
 import { Code, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterEach, expect, it } from "vitest";
+import { openLoop } from "../../bench/lib/open-loop.ts";
+import { percentile } from "../../bench/lib/stats.ts";
 import { ProviderService } from "../../gen/modeltier/v1/provider_service_pb.js";
 import { RouterService } from "../../gen/modeltier/v1/router_service_pb.js";
 import { RejectionReason } from "../../gen/modeltier/v1/routing_pb.js";
@@ -11,11 +13,14 @@ import { type RunningService, startService } from "../support/service.ts";
 import { type Ask, call } from "./rig/call.ts";
 import { holdsWithin } from "./rig/rig.ts";
 import { sumOf } from "./rig/scrape.ts";
+import { isThorough } from "./rig/thorough.ts";
 
 const MINI = "openai/gpt-4o-mini";
 /** Under way for long enough, and not so long that the attempt would be given up. */
 const SLOW = `${MINI}!slow-first-token=4000`;
 const MIB = 1024 * 1024;
+const FIT = 32;
+const ROUNDS = isThorough ? 50 : 10;
 
 let service: RunningService | undefined;
 afterEach(async () => {
@@ -65,6 +70,38 @@ it("L05 with as many calls in flight as may be, more are refused with when to co
   await Promise.all(held);
   expect((await ask()).completed).toBeDefined();
   expect(await holdsWithin(5_000, async () => (await sum("modeltier_calls_in_flight")) === 0)).toBe(true);
+});
+
+it("L05 at three times the calls that fit as many are answered as at the peak, and the others hear at once that they are not", async () => {
+  const { ask } = await start({ MODELTIER_MAX_CALLS: String(FIT), MODELTIER_MAX_LAG_MS: "10000" });
+  const model = `${MINI}!slow-first-token=200`;
+  await Promise.all(Array.from({ length: FIT }, () => ask({ model }))); // compiles what follows
+  const fromMs = performance.now();
+  const inTurn = async () => {
+    for (let call = 0; call < ROUNDS; call += 1) expect((await ask({ model })).completed).toBeDefined();
+  };
+  await Promise.all(Array.from({ length: FIT }, inTurn));
+  const peak = (FIT * ROUNDS * 1_000) / (performance.now() - fromMs);
+
+  const refused = new Set<number>();
+  let asked = 0;
+  const requests = 3 * FIT * ROUNDS;
+  const one = async () => {
+    const index = asked++;
+    const { error } = await ask({ model });
+    if (error === undefined) return;
+    expect(error).toMatchObject({ code: Code.ResourceExhausted, reason: "OVERLOADED" });
+    refused.add(index);
+  };
+  const tookMs = await openLoop({ perSecond: 3 * peak, requests, ask: one });
+  const goodput = ((requests - refused.size) * 3 * peak) / requests;
+  const of = (isRefused: boolean) => tookMs.filter((_, index) => refused.has(index) === isRefused);
+  const p99 = percentile(of(true), 0.99);
+  console.info(
+    `L05: ${(goodput / peak).toFixed(2)} of the peak of ${peak.toFixed(0)}/s; a refusal is heard within ${p99.toFixed(1)} ms at p99`,
+  );
+  expect(goodput / peak).toBeGreaterThan(0.8);
+  expect(percentile(of(true), 0.5)).toBeLessThan(percentile(of(false), 0.5) / 2);
 });
 
 it("L05 while the event loop is late, calls beyond the few are refused", async () => {
