@@ -9,9 +9,9 @@ import {
   readOverview,
   readPerformance,
 } from "../../src/analytics/reports.ts";
-import type { Database } from "../../src/store/database.ts";
 import { type ExecutionFilter, listExecutions } from "../../src/store/execution-list.ts";
 import { listScoreCounts } from "../../src/store/execution-rollups.ts";
+import type { Database } from "../../src/store/tables.ts";
 
 export type Question = Readonly<{ name: string; ask: () => Promise<unknown> }>;
 

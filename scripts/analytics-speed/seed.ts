@@ -1,7 +1,7 @@
 /** A month of executions made up in the database: three tiers, six targets, failures, fallbacks, two thousand agents. */
 import { type Kysely, sql } from "kysely";
-import type { Database } from "../../src/store/database.ts";
 import { rollUpWhere } from "../../src/store/rollups.ts";
+import type { Database } from "../../src/store/tables.ts";
 
 const DAYS = 30;
 const HOURS = DAYS * 24;

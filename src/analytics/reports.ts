@@ -8,7 +8,6 @@ import {
   listProviderCalls,
 } from "../store/attempt-rollups.ts";
 import { listCostliest, listCostSteps } from "../store/cost-steps.ts";
-import type { Database } from "../store/database.ts";
 import {
   findFirstHour,
   listAgentTotals,
@@ -16,6 +15,7 @@ import {
   listServedTargets,
   sumExecutions,
 } from "../store/execution-rollups.ts";
+import type { Database } from "../store/tables.ts";
 import { type Calendar, DAY_MS, type Granularity, HOUR_MS, hourOf, type Window } from "./calendar.ts";
 import { type CostGrouping, type CostTrend, costTrendOf } from "./cost-trend.ts";
 import { type Distribution, distributionOf, type TargetBand } from "./distribution.ts";

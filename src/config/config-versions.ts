@@ -11,7 +11,7 @@ import {
   type StoredVersion,
   type VersionInfo,
 } from "../store/config-versions.ts";
-import type { Database } from "../store/database.ts";
+import type { Database } from "../store/tables.ts";
 import type { Active, ActiveConfig } from "./active-config.ts";
 import type { ConfigDocument } from "./document.ts";
 import {

@@ -3,7 +3,6 @@ import { createHash, randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Kysely } from "kysely";
-import type { Database } from "../store/database.ts";
 import { failureFields, isRowAtFault, isServerAnswer } from "../store/failure.ts";
 import {
   type ClaimId,
@@ -14,6 +13,7 @@ import {
   settleKey,
 } from "../store/idempotency-keys.ts";
 import { backOff, isWorthALine } from "../store/retry.ts";
+import type { Database } from "../store/tables.ts";
 import type { Log } from "../telemetry/log.ts";
 import { IdempotencyError } from "./idempotency-error.ts";
 import { startKeySweeper } from "./sweeper.ts";

@@ -1,8 +1,8 @@
 /** Deletes keys that have expired. */
 import type { Kysely } from "kysely";
-import type { Database } from "../store/database.ts";
 import { deleteExpiredKeys } from "../store/idempotency-keys.ts";
 import { startSweeper } from "../store/sweeper.ts";
+import type { Database } from "../store/tables.ts";
 import type { Log } from "../telemetry/log.ts";
 
 export type KeySweeperOptions = Readonly<{

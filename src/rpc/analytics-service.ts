@@ -27,12 +27,12 @@ import {
 import type { RoutingConfig } from "../routing/types.ts";
 import { findLearnedAt, readStates } from "../store/agent-scores.ts";
 import { listAttempts } from "../store/attempts.ts";
-import type { Database } from "../store/database.ts";
 import { listExecutions } from "../store/execution-list.ts";
 import { listScoreCounts } from "../store/execution-rollups.ts";
 import { findExecution, findStatedScore } from "../store/executions.ts";
 import { listFeedback, sumFeedback } from "../store/feedback.ts";
 import { isPromptStored } from "../store/stored-prompts.ts";
+import type { Database } from "../store/tables.ts";
 import type { Log } from "../telemetry/log.ts";
 import { ownerFor } from "./caller.ts";
 import { agentScoreToProto } from "./convert/agent-score.ts";

@@ -17,7 +17,6 @@ import type { ConfigDocument } from "../config/document.ts";
 import { begin, isOver, nextSplit, withoutArm } from "../experiments/experiment.ts";
 import { type Experiment, type KnownExperiment, liveArms } from "../experiments/types.ts";
 import type { ConfigProblem } from "../routing/validate-config.ts";
-import type { Database } from "../store/database.ts";
 import { countWaiting } from "../store/experiment-units.ts";
 import {
   changeExperiment,
@@ -27,6 +26,7 @@ import {
   listEvents,
   listExperiments,
 } from "../store/experiments.ts";
+import type { Database } from "../store/tables.ts";
 import type { Log } from "../telemetry/log.ts";
 import { armDocument } from "./convert/arm-config.ts";
 import { changesToProto } from "./convert/config.ts";

@@ -11,8 +11,8 @@ import {
   StreamFeedbackResponseSchema,
 } from "../../gen/modeltier/v1/feedback_pb.js";
 import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
-import type { Database } from "../store/database.ts";
 import { insertFeedback, type NewFeedback } from "../store/feedback.ts";
+import type { Database } from "../store/tables.ts";
 import type { Log } from "../telemetry/log.ts";
 import { ownerFor } from "./caller.ts";
 import { refusal } from "./errors.ts";

@@ -5,8 +5,8 @@ import { DeletePromptsResponseSchema, GetPromptResponseSchema } from "../../gen/
 import { PromptService } from "../../gen/modeltier/v1/prompt_service_pb.js";
 import { type PromptContent, readContent } from "../prompts/content.ts";
 import { type PromptSeal, SealingKeyMissingError } from "../prompts/seal.ts";
-import type { Database } from "../store/database.ts";
 import { deletePrompts, readPrompt, type StoredPromptRow } from "../store/stored-prompts.ts";
+import type { Database } from "../store/tables.ts";
 import type { Log } from "../telemetry/log.ts";
 import { textOwnerFor } from "./caller.ts";
 import { promptToProto } from "./convert/prompt.ts";

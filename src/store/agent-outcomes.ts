@@ -3,8 +3,8 @@ import { type Kysely, sql } from "kysely";
 import type { Outcome } from "../agent-score/types.ts";
 import type { RecordedCalibrated } from "../routing/scoring-inputs.ts";
 import type { Tier } from "../routing/types.ts";
-import type { Database } from "./database.ts";
 import type { ExecutionStatus } from "./records.ts";
+import type { Database } from "./tables.ts";
 
 /** Has executions learned from once feedback has had its time. They are in the table, or will be with this transaction. */
 export async function noteOutcomes(

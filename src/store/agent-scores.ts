@@ -4,8 +4,8 @@ import { learn, newAgent, newFleet } from "../agent-score/agent-score.ts";
 import { stateText } from "../agent-score/state-text.ts";
 import type { AgentState, LearningSettings, Level } from "../agent-score/types.ts";
 import { takeOutcomes } from "./agent-outcomes.ts";
-import type { Database } from "./database.ts";
 import { storable } from "./insert.ts";
+import type { Database } from "./tables.ts";
 
 /** Any number will do, as long as it is the same in every replica and every release and not that of another lock. */
 export const LEARNING_LOCK = 7_308_332_045_297_544_564n;

@@ -4,7 +4,7 @@ import type { KeyStore } from "../access/key-admin.ts";
 import type { Role, StoredKey } from "../access/types.ts";
 import type { KeyLimits } from "../limits/types.ts";
 import { insertAuditEntry } from "./audit-log.ts";
-import type { ApiKeysTable, Database } from "./database.ts";
+import type { ApiKeysTable, Database } from "./tables.ts";
 
 /** The channel on which Postgres tells replicas that keys have changed. */
 export const KEYS_CHANNEL = "modeltier_keys";

@@ -5,8 +5,8 @@ import type { ProviderCalls } from "../analytics/distribution.ts";
 import type { LastFailure } from "../analytics/overview.ts";
 import type { LatencyBucket, OutcomeSums } from "../analytics/performance.ts";
 import type { Tier } from "../routing/types.ts";
-import type { Database } from "./database.ts";
 import { IS_FAILURE } from "./rollups.ts";
+import type { Database } from "./tables.ts";
 
 /** Calls and cost by provider and tier. */
 export const listProviderCalls = (db: Kysely<Database>, { from, to }: Window): Promise<ProviderCalls[]> =>

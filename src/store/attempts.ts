@@ -1,8 +1,8 @@
 /** Queries on ai_analytics. */
 import type { Insertable, Kysely, Selectable } from "kysely";
-import type { AttemptsTable, Database } from "./database.ts";
 import { type ColumnTypes, insertNew, insertNewText } from "./insert.ts";
 import type { AttemptRecord } from "./records.ts";
+import type { AttemptsTable, Database } from "./tables.ts";
 import { USAGE_COLUMNS, usageRow } from "./usage.ts";
 
 export type StoredAttempt = Selectable<AttemptsTable>;

@@ -1,6 +1,6 @@
 /** Queries on audit_log: who changed what for everyone. */
 import type { Kysely } from "kysely";
-import type { Database } from "./database.ts";
+import type { Database } from "./tables.ts";
 
 export type Detail =
   | string

@@ -2,7 +2,7 @@
 import { type Kysely, sql } from "kysely";
 import type { BudgetCharge } from "../budgets/types.ts";
 import { periodStart } from "./budget-periods.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "./tables.ts";
 
 /**
  * Adds the charges to what is spent and takes them off the slices that they were spent from, as far as these are still

@@ -3,7 +3,7 @@ import { type Kysely, sql } from "kysely";
 import type { AccountId, PeriodStart } from "../budgets/types.ts";
 import { periodMsLeft, periodStart } from "./budget-periods.ts";
 import { BUDGETS_CHANNEL } from "./budgets.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "./tables.ts";
 
 export type LeaseWish = AccountId &
   Readonly<{

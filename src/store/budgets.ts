@@ -4,7 +4,7 @@ import type { AccountState, Budget, BudgetScope, BudgetState } from "../budgets/
 import { isHeldKey } from "./api-keys.ts";
 import { insertAuditEntry } from "./audit-log.ts";
 import { periodStart } from "./budget-periods.ts";
-import type { BudgetsTable, Database } from "./database.ts";
+import type { BudgetsTable, Database } from "./tables.ts";
 
 /** The channel on which Postgres tells replicas of budgets that were set and slices that are wanted back. */
 export const BUDGETS_CHANNEL = "modeltier_budgets";

@@ -1,8 +1,8 @@
 /** Queries on orchestration_config_versions. A version is never changed and never deleted. */
 import { type Kysely, type Selectable, sql } from "kysely";
 import { insertAuditEntry } from "./audit-log.ts";
-import type { ConfigVersionsTable, Database } from "./database.ts";
 import { isServerAnswer } from "./failure.ts";
+import type { ConfigVersionsTable, Database } from "./tables.ts";
 
 /** Replicas that listen here load the newest version at once. */
 export const CONFIG_CHANNEL = "modeltier_config";

@@ -2,7 +2,7 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { Window } from "../analytics/calendar.ts";
 import type { CostGrouping, CostStep } from "../analytics/cost-trend.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "./tables.ts";
 
 type Key = RawBuilder<string | null>;
 const TARGET_KEYS: Readonly<Record<Exclude<CostGrouping, "agent">, Key>> = {

@@ -1,9 +1,9 @@
 /** The list of executions: filters, the newest first, page by page. */
 import { type Kysely, sql } from "kysely";
 import type { ModelTarget, Tier } from "../routing/types.ts";
-import type { Database } from "./database.ts";
 import type { StoredExecution } from "./executions.ts";
 import type { ExecutionStatus } from "./records.ts";
+import type { Database } from "./tables.ts";
 
 /** What an execution must match; what is absent lets everything pass. */
 export type ExecutionFilter = Readonly<{

@@ -3,7 +3,7 @@ import { type Kysely, sql } from "kysely";
 import type { Window } from "../analytics/calendar.ts";
 import type { ServedTarget } from "../analytics/distribution.ts";
 import type { HourTotals, Totals } from "../analytics/totals.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "./tables.ts";
 
 /** In any order; an hour in which nothing happened has no row. */
 export async function listHourTotals(

@@ -1,10 +1,10 @@
 /** Queries on orchestration_executions. */
 import type { Insertable, Kysely, Selectable } from "kysely";
 import type { AgentScoreSource } from "../routing/types.ts";
-import type { Database, ExecutionsTable } from "./database.ts";
 import { decisionDetails } from "./decision-details.ts";
 import { type ColumnTypes, insertNew, insertNewText } from "./insert.ts";
 import type { ExecutionIntent, ExecutionRecord } from "./records.ts";
+import type { Database, ExecutionsTable } from "./tables.ts";
 import { USAGE_COLUMNS, usageRow } from "./usage.ts";
 
 /** What an agent's caller stated of it last; undefined: it has made no call that is recorded. */

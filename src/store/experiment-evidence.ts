@@ -2,9 +2,9 @@
 import type { Kysely } from "kysely";
 import { isOver, listHarmful, withoutArm, withUnit } from "../experiments/experiment.ts";
 import type { ArmStop, Experiment, ExperimentState } from "../experiments/types.ts";
-import type { Database } from "./database.ts";
 import { takeClosedUnits } from "./experiment-units.ts";
 import { lockExperiment, writeChange, writeState } from "./experiments.ts";
+import type { Database } from "./tables.ts";
 
 /** Who takes an arm out where nobody did. */
 const GUARDRAIL = "guardrail";

@@ -2,8 +2,8 @@
 import { type Kysely, sql } from "kysely";
 import type { UnitValues } from "../experiments/statistics/question.ts";
 import { impliedSuccess, kindOf, SAID } from "./agent-outcomes.ts";
-import type { Database } from "./database.ts";
 import type { ExecutionStatus } from "./records.ts";
+import type { Database } from "./tables.ts";
 
 /** Whether the text of an execution's row may speak of an experiment; most do not, and cost no statement. */
 export const mentionsExperiment = (execution: string): boolean => execution.includes('"experiment":{"id":');

@@ -2,9 +2,9 @@
 import { type Kysely, type Selectable, sql } from "kysely";
 import type { Experiment, ExperimentState, KnownExperiment } from "../experiments/types.ts";
 import { type Detail, insertAuditEntry } from "./audit-log.ts";
-import type { Database, ExperimentsTable } from "./database.ts";
 import { isServerAnswer } from "./failure.ts";
 import { storable } from "./insert.ts";
+import type { Database, ExperimentsTable } from "./tables.ts";
 
 /** The one that runs; undefined: none does. */
 export async function findRunning(db: Kysely<Database>): Promise<KnownExperiment | undefined> {

@@ -1,7 +1,7 @@
 /** Queries on feedback. */
 import { type Kysely, type Selectable, sql } from "kysely";
-import type { Database, FeedbackTable } from "./database.ts";
 import { storable } from "./insert.ts";
+import type { Database, FeedbackTable } from "./tables.ts";
 
 export type StoredFeedback = Selectable<FeedbackTable>;
 

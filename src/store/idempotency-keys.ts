@@ -1,6 +1,6 @@
 /** Queries on idempotency_keys. All times are the database's own: replicas need not agree on the time. */
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import type { Database, IdempotencyKeysTable } from "./database.ts";
+import type { Database, IdempotencyKeysTable } from "./tables.ts";
 
 /** Whose key, and which. */
 export type KeyId = Readonly<{ scope: string; keyHash: Uint8Array }>;

@@ -1,6 +1,6 @@
 /** Many rows in one statement and one parameter. */
 import { type Kysely, sql } from "kysely";
-import type { Database } from "./database.ts";
+import type { Database } from "./tables.ts";
 
 /** SQL types by column, for every column that is written. */
 export type ColumnTypes<Row> = Readonly<Record<keyof Row & string, string>>;

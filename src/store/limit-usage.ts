@@ -1,7 +1,7 @@
 /** Queries on limit_usage: what each replica has let keys with limits take, for the others to count as well. */
 import { type Kysely, sql } from "kysely";
 import type { KeyUsage, UsageElsewhere } from "../limits/types.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "./tables.ts";
 
 /** A replica that has not been heard of for so long has no calls under way; what it let through may still be in the minute. */
 const CALLS_LAST_S = 5;

@@ -3,8 +3,8 @@ import type { ExpressionBuilder, Kysely } from "kysely";
 import type { BilledTokens } from "../pricing/types.ts";
 import type { ScoringInputs } from "../routing/scoring-inputs.ts";
 import type { ModelTarget, Tier } from "../routing/types.ts";
-import type { Database } from "./database.ts";
 import { listOutcomes, type RecordedOutcome } from "./recorded-outcomes.ts";
+import type { Database } from "./tables.ts";
 
 export type RecordedExecution = Readonly<{
   executionId: string;

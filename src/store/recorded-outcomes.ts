@@ -1,8 +1,8 @@
 /** What came of recorded executions, as estimates of quality read it. */
 import { type Kysely, sql } from "kysely";
 import { impliedSuccess, kindOf } from "./agent-outcomes.ts";
-import type { Database } from "./database.ts";
 import type { ExecutionStatus } from "./records.ts";
+import type { Database } from "./tables.ts";
 
 export type RecordedOutcome = Readonly<{
   /** From 0 to 1: what feedback says, otherwise what the call itself implies. Absent: nothing is known. */

@@ -6,12 +6,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Kysely } from "kysely";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { Database } from "./database.ts";
 import { failureFields, isRowAtFault, isServerAnswer } from "./failure.ts";
 import type { RecordText } from "./record-text.ts";
 import type { ExecutionIntent, ExecutionRecord, Recorder, RecordObstacle } from "./records.ts";
 import { backOff, isWorthALine } from "./retry.ts";
 import type { Spool } from "./spool/spool.ts";
+import type { Database } from "./tables.ts";
 import { writeRecords } from "./write-records.ts";
 
 export type RecorderOptions = Readonly<{

@@ -1,6 +1,6 @@
 /** Deletes executions that are older than they are to be kept, with what belongs to them. Hourly sums and budgets stay. */
 import { type Kysely, sql } from "kysely";
-import type { Database } from "./database.ts";
+import type { Database } from "./tables.ts";
 
 /** Tables that lose rows. */
 export const RETAINED_TABLES = ["orchestration_executions", "ai_analytics", "feedback"] as const;

@@ -5,8 +5,8 @@
  */
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import { BUCKETS_PER_DOUBLING } from "../analytics/percentiles.ts";
-import type { Database } from "./database.ts";
 import { NO_FAILURES } from "./records.ts";
+import type { Database } from "./tables.ts";
 
 /**
  * The most agents that an hour tells apart; the others share a row. Whoever calls often is soon among the first to call in

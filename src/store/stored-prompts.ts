@@ -1,7 +1,7 @@
 /** Queries on stored_prompts. All times are the database's own: replicas need not agree on the time. */
 import { type Kysely, type Selectable, sql } from "kysely";
 import { insertAuditEntry } from "./audit-log.ts";
-import type { Database, StoredPromptsTable } from "./database.ts";
+import type { Database, StoredPromptsTable } from "./tables.ts";
 
 export type StoredPromptRow = Selectable<StoredPromptsTable>;
 

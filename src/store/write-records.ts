@@ -3,11 +3,11 @@ import type { Kysely } from "kysely";
 import { noteOutcomes } from "./agent-outcomes.ts";
 import { insertAttemptTexts } from "./attempts.ts";
 import { chargeBudgets } from "./budget-charges.ts";
-import type { Database } from "./database.ts";
 import { insertExecutionTexts } from "./executions.ts";
 import { mentionsExperiment, noteUnits } from "./experiment-units.ts";
 import type { RecordText } from "./record-text.ts";
 import { rollUp } from "./rollups.ts";
+import type { Database } from "./tables.ts";
 
 /**
  * Executions, their attempts, their part of the rollups and what they cost their budgets, all or none. Writing them again

@@ -9,10 +9,11 @@ import { AnalyticsService } from "../../gen/modeltier/v1/analytics_service_pb.js
 import { AccessRole } from "../../gen/modeltier/v1/api_key_pb.js";
 import { Role } from "../../gen/modeltier/v1/completion_pb.js";
 import { FeedbackService } from "../../gen/modeltier/v1/feedback_service_pb.js";
-import { type Database, openDatabase } from "../../src/store/database.ts";
+import { openDatabase } from "../../src/store/database.ts";
 import { MIGRATIONS, migrate } from "../../src/store/migrations/migrate.ts";
 import { connect, MIGRATION_LIMITS } from "../../src/store/pool.ts";
 import { createRecorder } from "../../src/store/recorder.ts";
+import type { Database } from "../../src/store/tables.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { anExecution } from "../support/executions.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";

@@ -11,8 +11,9 @@ import {
   renewLeases,
 } from "../../src/store/budget-leases.ts";
 import { deleteBudget, listBudgetStates, setBudget } from "../../src/store/budgets.ts";
-import { type Database, type OpenDatabase, openDatabase } from "../../src/store/database.ts";
+import { type OpenDatabase, openDatabase } from "../../src/store/database.ts";
 import { createRecorder } from "../../src/store/recorder.ts";
+import type { Database } from "../../src/store/tables.ts";
 import { anExecution } from "../support/executions.ts";
 import { silentLog } from "../support/memory-log.ts";
 import { aSpool } from "../support/spool.ts";

@@ -11,13 +11,9 @@ import {
   MAX_OUTCOME_BYTES,
 } from "../../src/idempotency/idempotency.ts";
 import { startKeySweeper } from "../../src/idempotency/sweeper.ts";
-import {
-  type Database,
-  type DatabaseOptions,
-  type OpenDatabase,
-  openDatabase,
-} from "../../src/store/database.ts";
+import { type DatabaseOptions, type OpenDatabase, openDatabase } from "../../src/store/database.ts";
 import { connect, SERVING_LIMITS } from "../../src/store/pool.ts";
+import type { Database } from "../../src/store/tables.ts";
 import { startDatabaseProxy } from "../support/database-proxy.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";
 import { ENGINES, type TestEngine } from "./engines.ts";

@@ -1,18 +1,14 @@
 import { type Kysely, sql } from "kysely";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { insertAttempts } from "../../src/store/attempts.ts";
-import {
-  type Database,
-  type DatabaseOptions,
-  type OpenDatabase,
-  openDatabase,
-} from "../../src/store/database.ts";
+import { type DatabaseOptions, type OpenDatabase, openDatabase } from "../../src/store/database.ts";
 import { insertExecutions } from "../../src/store/executions.ts";
 import { MIGRATIONS, migrate } from "../../src/store/migrations/migrate.ts";
 import { migrateUntilDone } from "../../src/store/migrations/migrate-until-done.ts";
 import { connect, MIGRATION_LIMITS } from "../../src/store/pool.ts";
 import { createRecorder } from "../../src/store/recorder.ts";
 import { rollUpWhere } from "../../src/store/rollups.ts";
+import type { Database } from "../../src/store/tables.ts";
 import { startDatabaseProxy } from "../support/database-proxy.ts";
 import { anAttempt, anExecution } from "../support/executions.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";

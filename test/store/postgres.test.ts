@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Database, openDatabase } from "../../src/store/database.ts";
+import { openDatabase } from "../../src/store/database.ts";
 import { migrate } from "../../src/store/migrations/migrate.ts";
 import {
   ANALYTICS_LIMITS,
@@ -10,6 +10,7 @@ import {
   SERVING_LIMITS,
 } from "../../src/store/pool.ts";
 import { createRecorder } from "../../src/store/recorder.ts";
+import type { Database } from "../../src/store/tables.ts";
 import { anExecution } from "../support/executions.ts";
 import { createMemoryLog, silentLog } from "../support/memory-log.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";

@@ -3,11 +3,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { startRetention } from "../../src/service/retention.ts";
 import { insertAuditEntry } from "../../src/store/audit-log.ts";
 import { setBudget } from "../../src/store/budgets.ts";
-import { type Database, type OpenDatabase, openDatabase } from "../../src/store/database.ts";
+import { type OpenDatabase, openDatabase } from "../../src/store/database.ts";
 import { insertFeedback } from "../../src/store/feedback.ts";
 import { createRecorder } from "../../src/store/recorder.ts";
 import type { ExecutionRecord } from "../../src/store/records.ts";
 import { deleteOld } from "../../src/store/retention.ts";
+import type { Database } from "../../src/store/tables.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { anAttempt, anExecution } from "../support/executions.ts";
 import { silentLog } from "../support/memory-log.ts";

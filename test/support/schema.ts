@@ -1,7 +1,7 @@
 /** A schema in words that compare, and as a hash. */
 import { createHash } from "node:crypto";
 import { type Kysely, sql } from "kysely";
-import type { Database } from "../../src/store/database.ts";
+import type { Database } from "../../src/store/tables.ts";
 
 /** Every column, index and constraint there is, with the names of the migrations that ran. */
 export async function describeSchema(db: Kysely<Database>): Promise<readonly unknown[]> {
