@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { learn, newAgent, newFleet } from "../agent-score/agent-score.ts";
 import { DEFAULT_LEARNING } from "../agent-score/types.ts";
-import { CompletionError } from "../completion/completion-error.ts";
 import { defaultDecision, route } from "../routing/router.ts";
 import {
   AGENT,
@@ -15,7 +14,6 @@ import {
   namesOf,
   providersWithKeys,
   requestWith,
-  SANDBOX,
   stateWith,
   stepWith,
   WHEN_ALL_WERE_SERVED,
@@ -28,55 +26,7 @@ import {
   type RoutingRequest,
   TIERS,
 } from "../routing/types.ts";
-import { DecisionTokens, UntrustedTokenError } from "./decision-tokens.ts";
-import type { TokenCall } from "./resume.ts";
-
-const SECRET = "a secret of at least thirty-two characters";
-const LIFETIME_MS = 300_000;
-const SERVED = stateWith({ today: WHEN_ALL_WERE_SERVED });
-
-type World = { config: RoutingConfig; state: ProviderState; nowMs: number; hurry: () => boolean };
-
-/** Tokens in a world that a test may change between Route and Complete. */
-function tokensIn(parts: Partial<World> = {}) {
-  const world: World = {
-    config: CLASSIC,
-    state: SERVED,
-    nowMs: 1_800_000_000_000,
-    hurry: () => false,
-    ...parts,
-  };
-  const tokens = new DecisionTokens({
-    secret: SECRET,
-    lifetimeMs: LIFETIME_MS,
-    config: () => world.config,
-    stateFor: () => world.state,
-    health: {
-      hurry: () => world.hurry(),
-      findRetryAfterMs: (targets) => (targets.length > 0 ? 2_500 : undefined),
-    },
-    wallMs: () => world.nowMs,
-  });
-  const issue = (request: RoutingRequest): { token: string; decision: Decision } => {
-    const decision = decisionOf(request, world.state, world.config);
-    return { decision, token: tokens.issue(request, { decision, decisionId: "decision-1" }) };
-  };
-  const run = (token: string, call: Partial<TokenCall> = {}) =>
-    tokens.resume(tokens.open(token), { chat: chat("Say hello"), needs: NO_NEEDS, sampling: {}, ...call });
-  return { world, tokens, issue, run };
-}
-
-const chat = (text: string): NonNullable<TokenCall["chat"]> => ({ texts: [text], attachmentBytes: 0 });
-
-function refusalOf(run: () => unknown): CompletionError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof CompletionError) return error;
-    throw error;
-  }
-  throw new Error("it was not refused");
-}
+import { chat, refusalOf, SERVED, tokensIn } from "./test-support.ts";
 
 /** An agent that fast often fails, among others that it never does. @param outcomes of it */
 function historyOf(outcomes: number): NonNullable<ProviderState["history"]> {
@@ -303,103 +253,6 @@ describe("a decision token", () => {
     });
     const refused = refusalOf(() => run(token, { chat: chat("x".repeat(8_000)) }));
     expect(refused).toMatchObject({ code: "RESOURCE_EXHAUSTED", reason: "BUDGET_EXCEEDED" });
-  });
-});
-
-describe("a decision token is refused", () => {
-  it("from the moment it expires", () => {
-    const { world, issue, run } = tokensIn();
-    const { token } = issue(requestWith());
-    world.nowMs += LIFETIME_MS - 1;
-    expect(run(token).decisionId).toBe("decision-1");
-    world.nowMs += 1;
-    expect(refusalOf(() => run(token))).toMatchObject({
-      code: "FAILED_PRECONDITION",
-      reason: "DECISION_EXPIRED",
-      message: "The decision token has expired, 300 s after it was issued: call Route again.",
-    });
-  });
-
-  it("when it was not issued with this secret", () => {
-    const { tokens, issue } = tokensIn();
-    const { token } = issue(requestWith());
-    expect(() => tokens.open(`${token}AAAA`)).toThrow(UntrustedTokenError);
-  });
-
-  const { balanced } = CLASSIC.tiers;
-  const withBalanced = (parts: Partial<typeof balanced>): RoutingConfig => ({
-    ...CLASSIC,
-    tiers: { ...CLASSIC.tiers, balanced: { ...balanced, ...parts } },
-  });
-
-  it.each<[string, RoutingConfig]>([
-    ["the thresholds", { ...CLASSIC, thresholds: { balancedFrom: 2, balancedTo: 6 } }],
-    ["a weight", { ...CLASSIC, agentWeight: 0.5, stepWeight: 0.5 }],
-    [
-      "a factor's limits",
-      { ...CLASSIC, limits: { ...CLASSIC.limits, prompt: { low: 1, medium: 2, high: 3 } } },
-    ],
-    ["the order of the tier's targets", withBalanced({ targets: balanced.targets.toReversed() })],
-    ["the tier's output cap", withBalanced({ maxOutputTokens: 100 })],
-    ["the tier's temperature", withBalanced({ temperature: 0 })],
-    ["what becomes of retired models", { ...CLASSIC, retiredModels: "try" }],
-    ["the preset", CURRENT],
-  ])("when %s changed in the configuration", (_, config) => {
-    const { world, issue, run } = tokensIn();
-    const { token } = issue(requestWith({ agentScores: AGENT.balanced }));
-    world.config = config;
-    expect(refusalOf(() => run(token))).toMatchObject({
-      code: "FAILED_PRECONDITION",
-      reason: "DECISION_CONFIG_CHANGED",
-    });
-  });
-
-  it.each<[string, RoutingConfig]>([
-    ["the version's number", { ...CLASSIC, version: 8 }],
-    ["the timers", withBalanced({ timers: { ...balanced.timers, headersMs: 1 } })],
-    ["another tier", { ...CLASSIC, tiers: { ...CLASSIC.tiers, fast: CURRENT.tiers.fast } }],
-    ["the order in which keys are written", { ...CLASSIC, thresholds: { balancedTo: 6.5, balancedFrom: 3 } }],
-    ["how often is tried", { ...CLASSIC, maxAttempts: 2 }],
-  ])("but not when it is %s that changed: the decision does not rest on it", (_, config) => {
-    const { world, issue, run } = tokensIn();
-    const { token } = issue(requestWith({ agentScores: AGENT.balanced }));
-    world.config = config;
-    expect(run(token).decision.configVersion).toBe(0);
-  });
-
-  it("when the sandbox answered then, and providers that cost money would now", () => {
-    const { world, issue, run } = tokensIn({ state: SANDBOX });
-    const { token } = issue(requestWith({ agentScores: AGENT.balanced }));
-    world.state = stateWith();
-    expect(refusalOf(() => run(token)).reason).toBe("DECISION_CONFIG_CHANGED");
-  });
-
-  it("when nothing of it can serve the call, with every reason and when to come back", () => {
-    const { world, issue, run } = tokensIn();
-    const { token } = issue(requestWith({ agentScores: AGENT.fast }));
-    world.state = {
-      ...SERVED,
-      targets: breakers({ "anthropic/claude-3-haiku-20240307": "open", "openai/gpt-4o-mini": "parked" }),
-    };
-    const refused = refusalOf(() => run(token));
-    expect(refused).toMatchObject({
-      code: "FAILED_PRECONDITION",
-      reason: "DECISION_TARGET_UNAVAILABLE",
-      retryAfterMs: 2_500,
-    });
-    expect(refused.message).toMatch(/claude-3-haiku.*breaker is open.*gpt-4o-mini.*check the key/);
-  });
-
-  it("but not when a target behind an open breaker may be probed", () => {
-    const { world, issue, run } = tokensIn();
-    const { token } = issue(requestWith({ agentScores: AGENT.fast }));
-    const open = { "anthropic/claude-3-haiku-20240307": "open", "openai/gpt-4o-mini": "open" } as const;
-    world.state = { ...SERVED, targets: breakers(open) };
-    world.hurry = () => {
-      world.state = { ...SERVED, targets: breakers({ ...open, "openai/gpt-4o-mini": "half_open" }) };
-      return true;
-    };
-    expect(namesOf(run(token).decision)).toEqual(["openai gpt-4o-mini"]);
   });
 });
 
