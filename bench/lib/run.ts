@@ -8,6 +8,7 @@ import { goodputCase } from "../cases/goodput.ts";
 import { growthCase } from "../cases/growth.ts";
 import { latencyCase } from "../cases/latency.ts";
 import { memoryCase } from "../cases/memory.ts";
+import { outageCase } from "../cases/outage.ts";
 import { recordingCase } from "../cases/recording.ts";
 import { routeCase, routeConnectCase } from "../cases/route.ts";
 import { startCase } from "../cases/start.ts";
@@ -25,6 +26,7 @@ export const CASES: readonly Case[] = [
   memoryCase,
   recordingCase,
   goodputCase,
+  outageCase,
   growthCase,
   startCase,
   coldTailCase,

@@ -88,6 +88,61 @@ describe("a call for which there is no room", () => {
     expect(refusals).toEqual(["calls", "calls"]);
   });
 
+  it("is refused at once when calls stay so long that no room will come in time", async () => {
+    const { enter, places } = setUp({ calls: 2, bytes: 100 });
+    await enter();
+    await vi.advanceTimersByTimeAsync(300);
+    places[0]?.leave();
+    await enter();
+    await enter();
+    expect(await enter()).toBe("calls"); // the clock stands still
+  });
+
+  it("makes room for newer ones as soon as more wait than can get in, and hears it then", async () => {
+    const { enter, places } = setUp({ calls: 4, bytes: 100 });
+    await enter();
+    await vi.advanceTimersByTimeAsync(200); // with four in flight there is room every 50 ms: for two who wait
+    places[0]?.leave();
+    for (let call = 0; call < 4; call += 1) await enter();
+    const waiting = [enter(), enter(), enter()];
+    expect(await waiting[0]).toBe("calls");
+    places[1]?.leave();
+    places[2]?.leave();
+    expect(await Promise.all(waiting.slice(1))).toEqual([places[6], places[5]]);
+  });
+
+  it("waits 10 ms once another waited in vain, until a second has passed without", async () => {
+    const { enter, places, refusals } = setUp({ calls: 1, bytes: 100 });
+    await enter();
+    const first = enter();
+    await vi.advanceTimersByTimeAsync(60);
+    const second = enter();
+    await vi.advanceTimersByTimeAsync(39);
+    expect(refusals).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await Promise.all([first, second])).toEqual(["calls", "calls"]);
+    const third = enter();
+    await vi.advanceTimersByTimeAsync(9);
+    expect(refusals).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await third).toBe("calls");
+    await vi.advanceTimersByTimeAsync(1_000);
+    const patient = enter();
+    await vi.advanceTimersByTimeAsync(90);
+    places[0]?.leave();
+    expect(await patient).toBe(places[1]);
+  });
+
+  it("waits no shorter because the deadline of another has passed", async () => {
+    const { enter, places } = setUp({ calls: 1, bytes: 100 });
+    await enter();
+    const patient = enter();
+    expect(await Promise.all([enter("key", 1, 20), vi.advanceTimersByTimeAsync(20)])).toEqual(["calls", vi]);
+    await vi.advanceTimersByTimeAsync(70);
+    places[0]?.leave();
+    expect(await patient).toBe(places[1]);
+  });
+
   it("is refused at once when it is larger than all that may be in flight", async () => {
     const { enter } = setUp();
     expect(await enter("key", 101)).toBe("bytes");

@@ -4,12 +4,16 @@ import type { Pressure } from "./pressure.ts";
 
 /** No call waits longer for room, in ms. */
 const MOST_WAIT_MS = 100;
-/** Calls that wait at a time; the one that has waited longest makes room. */
+/** While the service is overloaded: long enough for a place that is left just then, and a refusal is heard soon. */
+const MOST_WAIT_OVERLOADED_MS = 10;
+/** How long one call that waited in vain shortens the waiting of others, in ms. */
+const OVERLOADED_MS = 1_000;
+/** Calls that wait at a time, if room comes for that many; the one that has waited longest makes room. */
 const MOST_WAITING = 1_000;
 const LEAST_RETRY_MS = 250;
 const MOST_RETRY_MS = 1_000;
-/** Weight of the newest gap between two calls that left. */
-const GAP_WEIGHT = 0.2;
+/** Weight of the call that left last in how long calls stay. */
+const STAY_WEIGHT = 0.1;
 /** With fewer calls in flight a late loop is not their doing, and refusing more would not help it. */
 const FEW_CALLS = 16;
 
@@ -33,6 +37,7 @@ export type AdmissionParts = Readonly<{
 type Waiter = Readonly<{
   key: string;
   bytes: number;
+  short: OverloadCause;
   sinceMs: number;
   timer: NodeJS.Timeout;
   resolve(place: Place): void;
@@ -44,12 +49,14 @@ export class Place {
   readonly #admission: Admission;
   readonly key: string;
   readonly bytes: number;
+  readonly sinceMs: number;
   #isLeft = false;
 
-  constructor(admission: Admission, key: string, bytes: number) {
+  constructor(admission: Admission, key: string, bytes: number, sinceMs: number) {
     this.#admission = admission;
     this.key = key;
     this.bytes = bytes;
+    this.sinceMs = sinceMs;
   }
 
   leave(): void {
@@ -66,8 +73,9 @@ export class Admission {
   #bytes = 0;
   /** The newest is last, and is taken first: under overload the oldest is the one whose caller gives up soonest. */
   readonly #waiting: Waiter[] = [];
-  #lastLeftMs: number | undefined;
-  #gapMs = 0;
+  /** How long calls stay, on average; 0 until the first has left. */
+  #stayMs = 0;
+  #overloadedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
@@ -91,20 +99,22 @@ export class Admission {
     if (pressed !== undefined) throw this.#refusal(pressed);
     const short = this.#findShortage(bytes);
     if (short === undefined) return this.#take(key, bytes);
-    const mostMs = Math.min(MOST_WAIT_MS, leftMs);
-    const isHopeless = this.#gapMs >= mostMs || bytes > this.#parts.limits.bytes;
+    const mostMs = this.#mostWaitMs();
+    if (this.#roomWithin(mostMs) < 1) this.#noteOverload();
+    const isHopeless =
+      leftMs <= 0 || this.#roomWithin(Math.min(mostMs, leftMs)) < 1 || bytes > this.#parts.limits.bytes;
     if (isHopeless || this.#holdsMoreThanItsShare(key)) throw this.#refusal(short);
-    return this.#wait(key, bytes, mostMs, short);
+    return this.#wait(key, bytes, leftMs, short);
   }
 
   /** Called by places. */
-  left({ key, bytes }: Place): void {
+  left({ key, bytes, sinceMs }: Place): void {
+    this.#noteStay(this.#parts.nowMs() - sinceMs);
     this.#calls -= 1;
     this.#bytes -= bytes;
     const ofKey = (this.#callsOf.get(key) ?? 1) - 1;
     if (ofKey === 0) this.#callsOf.delete(key);
     else this.#callsOf.set(key, ofKey);
-    this.#noteGap();
     if (this.#waiting.length > 0) this.#takeWaiting();
   }
 
@@ -137,22 +147,33 @@ export class Admission {
     this.#calls += 1;
     this.#bytes += bytes;
     this.#callsOf.set(key, (this.#callsOf.get(key) ?? 0) + 1);
-    return new Place(this, key, bytes);
+    return new Place(this, key, bytes, this.#parts.nowMs());
   }
 
-  #wait(key: string, bytes: number, mostMs: number, short: OverloadCause): Promise<Place> {
-    if (this.#waiting.length >= MOST_WAITING) this.#giveUp(this.#waiting[0] as Waiter, short);
+  #wait(key: string, bytes: number, leftMs: number, short: OverloadCause): Promise<Place> {
+    const mostMs = this.#mostWaitMs();
+    const mostWaiting = Math.min(MOST_WAITING, this.#roomWithin(mostMs));
+    if (this.#waiting.length >= mostWaiting) this.#waitedInVain(this.#waiting[0] as Waiter);
     return new Promise((resolve, reject) => {
-      const sinceMs = this.#parts.nowMs();
-      const timer = setTimeout(() => this.#giveUp(waiter, short), mostMs);
-      const waiter: Waiter = { key, bytes, sinceMs, timer, resolve, reject };
+      const giveUp = () => (leftMs < mostMs ? this.#giveUp(waiter) : this.#waitedInVain(waiter));
+      const timer = setTimeout(giveUp, Math.min(mostMs, leftMs));
+      const waiter: Waiter = { key, bytes, short, sinceMs: this.#parts.nowMs(), timer, resolve, reject };
       this.#waiting.push(waiter);
     });
   }
 
-  #giveUp(waiter: Waiter, short: OverloadCause): void {
+  /** Speaks for those who came with it: all who have waited longer than one may from now on give up too. */
+  #waitedInVain(waiter: Waiter): void {
+    this.#noteOverload();
+    this.#giveUp(waiter);
+    const nowMs = this.#parts.nowMs();
+    const isTooOld = ({ sinceMs }: Waiter) => nowMs - sinceMs >= MOST_WAIT_OVERLOADED_MS;
+    for (const other of this.#waiting.filter(isTooOld)) this.#giveUp(other);
+  }
+
+  #giveUp(waiter: Waiter): void {
     this.#remove(this.#waiting.indexOf(waiter));
-    waiter.reject(this.#refusal(short));
+    waiter.reject(this.#refusal(waiter.short));
   }
 
   #takeWaiting(): void {
@@ -184,17 +205,21 @@ export class Admission {
     if (waiter !== undefined) clearTimeout(waiter.timer);
   }
 
-  /** How often room comes, which is how long the newest has to wait for it. It only matters while there is too little. */
-  #noteGap(): void {
-    const isShort = this.#waiting.length > 0;
-    if (!isShort) {
-      this.#lastLeftMs = undefined;
-      this.#gapMs = 0;
-      return;
-    }
-    const nowMs = this.#parts.nowMs();
-    if (this.#lastLeftMs !== undefined) this.#gapMs += GAP_WEIGHT * (nowMs - this.#lastLeftMs - this.#gapMs);
-    this.#lastLeftMs = nowMs;
+  #noteOverload(): void {
+    this.#overloadedUntilMs = this.#parts.nowMs() + OVERLOADED_MS;
+  }
+
+  #mostWaitMs(): number {
+    return this.#parts.nowMs() < this.#overloadedUntilMs ? MOST_WAIT_OVERLOADED_MS : MOST_WAIT_MS;
+  }
+
+  /** For how many calls there will be room, by how many are in flight and how long they stay (Little's law). Infinite: unknown. */
+  #roomWithin(ms: number): number {
+    return this.#stayMs === 0 ? Number.POSITIVE_INFINITY : (ms * this.#calls) / this.#stayMs;
+  }
+
+  #noteStay(ms: number): void {
+    this.#stayMs = this.#stayMs === 0 ? ms : this.#stayMs + STAY_WEIGHT * (ms - this.#stayMs);
   }
 
   #refusal(cause: OverloadCause): OverloadError {

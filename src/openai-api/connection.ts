@@ -1,5 +1,6 @@
 /** The caller's end of an HTTP exchange. */
 import type { ServerResponse } from "node:http";
+import { exchangeSignal } from "../rpc/exchange-signal.ts";
 import { LIMITS } from "../rpc/limits.ts";
 
 /** For the error of a call whose time is up to leave. */
@@ -10,17 +11,9 @@ const GOODBYE_MS = 1_000;
  * cut off when no call could still be running.
  */
 export function callerSignal(response: ServerResponse, shutdownSignal: AbortSignal): AbortSignal {
-  const caller = new AbortController();
-  const abort = (): void => caller.abort();
   const timer = setTimeout(() => response.destroy(), LIMITS.callMs + GOODBYE_MS);
-  shutdownSignal.addEventListener("abort", abort);
-  response.once("close", () => {
-    clearTimeout(timer);
-    shutdownSignal.removeEventListener("abort", abort);
-    if (!response.writableFinished) abort(); // an answer that is out needs no error object to end it
-  });
-  if (shutdownSignal.aborted || response.destroyed) abort();
-  return caller.signal;
+  response.once("close", () => clearTimeout(timer));
+  return exchangeSignal(response, shutdownSignal);
 }
 
 /** Resolves when the caller has read enough to be sent more, or has hung up. */

@@ -7,27 +7,27 @@ import { LIMITS } from "./limits.ts";
 /** Clients that keep a connection and ask again and again, as a browser does, are let go between two of their questions. */
 const SWEEP_MS = 50;
 
+/** One open connection, and the newest answer on it that has not left. */
+type Connection = { answer: ServerResponse | undefined };
+
 export class Connections {
-  readonly #open = new Set<Socket>();
-  /** Those with an answer that has not left, and the newest on it. */
-  readonly #busy = new Map<Socket, ServerResponse>();
+  /** Calls come and go in what is kept of a connection, not in the map: its tables would keep them (`README.md`). */
+  readonly #open = new Map<Socket, Connection>();
   readonly #end: (this: ServerResponse) => void;
 
   constructor() {
-    const busy = this.#busy;
+    const open = this.#open;
     // One for all calls. An answer to an earlier question of the same connection changes nothing.
     this.#end = function () {
-      if (busy.get(this.req.socket) === this) busy.delete(this.req.socket);
+      const connection = open.get(this.req.socket);
+      if (connection?.answer === this) connection.answer = undefined;
     };
   }
 
   watch(server: Server): void {
     const add = (socket: Socket) => {
-      this.#open.add(socket);
-      socket.once("close", () => {
-        this.#open.delete(socket);
-        this.#busy.delete(socket); // an answer that was to follow another has no end of its own
-      });
+      this.#open.set(socket, { answer: undefined });
+      socket.once("close", () => this.#open.delete(socket));
     };
     // The second is what TLS makes of the first.
     server.on("connection", add).on("secureConnection", add);
@@ -35,7 +35,8 @@ export class Connections {
 
   /** A call has begun. */
   begin({ socket }: IncomingMessage, response: ServerResponse): void {
-    this.#busy.set(socket, response);
+    const connection = this.#open.get(socket);
+    if (connection !== undefined) connection.answer = response;
     response.on("close", this.#end);
   }
 
@@ -47,18 +48,25 @@ export class Connections {
     server.close();
     const heardMs = performance.now() + LIMITS.lastWordMs;
     const uploads = new Map<Socket, Upload>();
-    while (this.#busy.size > 0 || (this.#open.size > 0 && performance.now() < heardMs)) {
+    while (this.#isBusy() || (this.#open.size > 0 && performance.now() < heardMs)) {
       server.closeIdleConnections();
       this.#endStalled(uploads);
       await sleep(SWEEP_MS);
     }
-    for (const socket of this.#open) socket.destroy();
+    for (const socket of this.#open.keys()) socket.destroy();
+  }
+
+  #isBusy(): boolean {
+    for (const { answer } of this.#open.values()) if (answer !== undefined) return true;
+    return false;
   }
 
   /** Ends those whose request stopped half way: nothing can be answered yet, and maybe never. */
   #endStalled(uploads: Map<Socket, Upload>): void {
     const nowMs = performance.now();
-    for (const [socket, { req, headersSent }] of this.#busy) {
+    for (const [socket, { answer }] of this.#open) {
+      if (answer === undefined) continue;
+      const { req, headersSent } = answer;
       const { bytesRead } = socket;
       const last = uploads.get(socket);
       if (req.complete || headersSent) uploads.delete(socket);

@@ -10,6 +10,7 @@ import {
 import type { ServerReadableStream, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import type { Evidence } from "../access/access.ts";
 import { GrpcEvidence } from "./evidence.ts";
+import { followSignal } from "./follow-signal.ts";
 
 export type GrpcCall =
   | ServerUnaryCall<unknown, unknown>
@@ -101,15 +102,15 @@ export class GrpcHandlerContext implements HandlerContext {
   #follow(): AbortSignal {
     const call = this.#call;
     const controller = new AbortController();
-    const shutDown = () => controller.abort(this.#shutdownSignal.reason);
-    const end = () => {
-      this.#shutdownSignal.removeEventListener("abort", shutDown);
-      if (!this.#isAnswered) controller.abort(endOf(call));
-    };
-    if (call.cancelled) end();
+    if (call.cancelled) controller.abort(endOf(call));
     else {
-      (call as EventEmitter).once("cancelled", end);
-      this.#shutdownSignal.addEventListener("abort", shutDown);
+      const unfollow = followSignal(this.#shutdownSignal, () =>
+        controller.abort(this.#shutdownSignal.reason),
+      );
+      (call as EventEmitter).once("cancelled", () => {
+        unfollow();
+        if (!this.#isAnswered) controller.abort(endOf(call));
+      });
     }
     return controller.signal;
   }

@@ -17,6 +17,7 @@ import { browserGate, setSafeHeaders } from "./browser-gate.ts";
 import { EVIDENCE } from "./caller.ts";
 import { Connections } from "./connections.ts";
 import { HttpEvidence } from "./evidence.ts";
+import { exchangeSignal } from "./exchange-signal.ts";
 import { guardRoutes } from "./http-gate.ts";
 import { LIMITS } from "./limits.ts";
 import { shortenDeadline } from "./longest-deadline.ts";
@@ -141,7 +142,6 @@ function rpcListener({ services, shutdownSignal, log }: HttpListenerOptions) {
   const router = createConnectRouter({
     readMaxBytes: LIMITS.messageBytes,
     maxTimeoutMs: LIMITS.callMs,
-    shutdownSignal,
   });
   for (const { service, implementation } of services) router.service(service, implementation as never);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -151,7 +151,8 @@ function rpcListener({ services, shutdownSignal, log }: HttpListenerOptions) {
     if (handler === undefined) return false;
     shortenDeadline(request.headers);
     const values = createContextValues().set(EVIDENCE, new HttpEvidence(request));
-    handler(universalRequestFromNodeRequest(request, untilAnswered(response), undefined, values))
+    const call = universalRequestFromNodeRequest(request, NO_RESPONSE, undefined, values);
+    handler({ ...call, signal: exchangeSignal(response, shutdownSignal) })
       .then((answer) => blameCaller(answer, handler.method))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
@@ -168,20 +169,9 @@ function rpcListener({ services, shutdownSignal, log }: HttpListenerOptions) {
 
 /**
  * What Connect listens to for a caller who goes away. It aborts the call's signal whenever the response closes; once the answer has left
- * nobody is interested, and the exception that Node makes for an abort costs as much as a decision.
+ * nobody is interested, and the exception that Node makes for an abort costs as much as a decision. `exchangeSignal` listens instead.
  */
-function untilAnswered(response: ServerResponse): ServerResponse {
-  const source = {
-    once(event: string, listener: () => void) {
-      response.once(event, () => {
-        if (!response.writableFinished) listener();
-      });
-      return source;
-    },
-    off: () => source,
-  };
-  return source as unknown as ServerResponse;
-}
+const NO_RESPONSE = { once: () => NO_RESPONSE, off: () => NO_RESPONSE } as unknown as ServerResponse;
 
 const isCallerGone = (error: unknown, response: ServerResponse): boolean =>
   response.destroyed || ConnectError.from(error).code === Code.Aborted;
