@@ -10,7 +10,6 @@ import {
 import type { ServerReadableStream, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import type { Evidence } from "../access/access.ts";
 import { GrpcEvidence } from "./evidence.ts";
-import { followSignal } from "./follow-signal.ts";
 
 export type GrpcCall =
   | ServerUnaryCall<unknown, unknown>
@@ -102,15 +101,15 @@ export class GrpcHandlerContext implements HandlerContext {
   #follow(): AbortSignal {
     const call = this.#call;
     const controller = new AbortController();
-    if (call.cancelled) controller.abort(endOf(call));
+    const shutDown = () => controller.abort(this.#shutdownSignal.reason);
+    const end = () => {
+      this.#shutdownSignal.removeEventListener("abort", shutDown);
+      if (!this.#isAnswered) controller.abort(endOf(call));
+    };
+    if (call.cancelled) end();
     else {
-      const unfollow = followSignal(this.#shutdownSignal, () =>
-        controller.abort(this.#shutdownSignal.reason),
-      );
-      (call as EventEmitter).once("cancelled", () => {
-        unfollow();
-        if (!this.#isAnswered) controller.abort(endOf(call));
-      });
+      (call as EventEmitter).once("cancelled", end);
+      this.#shutdownSignal.addEventListener("abort", shutDown);
     }
     return controller.signal;
   }

@@ -8,7 +8,7 @@ import {
 } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { Code, ConnectError, createConnectRouter, createContextValues } from "@connectrpc/connect";
-import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { type FastifyInstance, fastify } from "fastify";
 import type { Access } from "../access/access.ts";
 import type { ConnectionSettings } from "../settings/connections.ts";
@@ -24,6 +24,7 @@ import { shortenDeadline } from "./longest-deadline.ts";
 import type { ServiceEntry } from "./service-entry.ts";
 import type { TlsCertificates } from "./tls.ts";
 import { blameCaller } from "./undecodable.ts";
+import { universalRequestOf } from "./universal-request.ts";
 
 export type HttpListener = Readonly<{
   /** The port in use. */
@@ -151,8 +152,7 @@ function rpcListener({ services, shutdownSignal, log }: HttpListenerOptions) {
     if (handler === undefined) return false;
     shortenDeadline(request.headers);
     const values = createContextValues().set(EVIDENCE, new HttpEvidence(request));
-    const call = universalRequestFromNodeRequest(request, NO_RESPONSE, undefined, values);
-    handler({ ...call, signal: exchangeSignal(response, shutdownSignal) })
+    handler(universalRequestOf(request, exchangeSignal(response, shutdownSignal), values))
       .then((answer) => blameCaller(answer, handler.method))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
@@ -166,12 +166,6 @@ function rpcListener({ services, shutdownSignal, log }: HttpListenerOptions) {
     return true;
   };
 }
-
-/**
- * What Connect listens to for a caller who goes away. It aborts the call's signal whenever the response closes; once the answer has left
- * nobody is interested, and the exception that Node makes for an abort costs as much as a decision. `exchangeSignal` listens instead.
- */
-const NO_RESPONSE = { once: () => NO_RESPONSE, off: () => NO_RESPONSE } as unknown as ServerResponse;
 
 const isCallerGone = (error: unknown, response: ServerResponse): boolean =>
   response.destroyed || ConnectError.from(error).code === Code.Aborted;

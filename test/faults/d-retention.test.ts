@@ -1,4 +1,5 @@
 /** D22: old executions are deleted, and long reads end, beside calls that feel nothing of either. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import type pg from "pg";
@@ -11,15 +12,16 @@ import { holdsWithin } from "./rig/rig.ts";
 import { isThorough } from "./rig/thorough.ts";
 
 /**
- * No multiple of a batch: the last one shows whether it takes too much. Thoroughly that is a million rows, not ten: 1,000 executions go
- * and then there is a pause of 150 ms in the mean, so ten million rows (five million executions with an attempt each) take 12.5 minutes
- * of pauses alone, and as long again to make and to delete.
+ * No multiple of a batch: the last one shows whether it takes too much. Thoroughly ten million rows, five million executions with an attempt
+ * each: 1,000 executions go and then there is a pause of 150 ms in the mean, 12.5 minutes of pauses alone.
  */
-const OLD = isThorough ? 500_500 : 2_500;
+const OLD = isThorough ? 5_000_500 : 2_500;
 const CALLERS = 4;
 /** More than there are connections of either kind. */
 const READS = 14;
-const PATIENCE_MS = isThorough ? 600_000 : 45_000;
+const PATIENCE_MS = isThorough ? 2_700_000 : 45_000;
+/** Between two calls of a caller: for most of an hour they leave room for the tests beside them. */
+const REST_MS = isThorough ? 25 : 0;
 
 let stack = new AsyncDisposableStack();
 afterEach(async () => {
@@ -49,6 +51,7 @@ it(`D22 ${OLD} executions older than the setting go while calls are recorded, an
     while (!isOver) {
       made += 1;
       failed.push(...failures([await call()]));
+      await sleep(REST_MS);
     }
   };
   const callers = Array.from({ length: CALLERS }, keepCalling);

@@ -40,7 +40,8 @@ const SEGMENTS_IN_CAP = 8;
 const FINAL_BYTES = 8 * 1024;
 const CLOSE_MS = 5_000;
 
-type Begun = { beginning: string; intent: ExecutionIntent; segment: number };
+/** Empty once its call is over: a map's old tables lead to what was deleted, and keep it from the young collection. */
+type Begun = { beginning: string; intent?: ExecutionIntent; segment: number };
 
 export class Spool {
   readonly #options: SpoolOptions;
@@ -126,10 +127,17 @@ export class Spool {
   /** @throws TypeError or RangeError when it cannot be written down, whatever the disk does */
   record(record: ExecutionRecord): void {
     const begun = this.#begun.get(record.executionId);
-    this.#begun.delete(record.executionId);
     const beginning = begun?.beginning ?? beginningText({ ...record, planned: record.served });
+    this.#forget(record.executionId, begun);
     this.#append("final", recordText(record, beginning));
     this.#report();
+  }
+
+  #forget(executionId: string, begun: Begun | undefined): void {
+    this.#begun.delete(executionId);
+    if (begun === undefined) return;
+    begun.intent = undefined;
+    begun.beginning = "";
   }
 
   whenSafe(): Promise<void> | undefined {
@@ -210,7 +218,7 @@ export class Spool {
   #carry({ number }: Segment): void {
     let carried = 0;
     for (const begun of this.#begun.values()) {
-      if (begun.segment !== number) continue;
+      if (begun.segment !== number || begun.intent === undefined) continue;
       this.#append("intent", interruptedText(begun.intent, begun.beginning));
       begun.segment = this.#writer.active.number;
       carried += 1;
