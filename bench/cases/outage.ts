@@ -47,27 +47,19 @@ async function measure(context: Context, ask: LoadRequest, databaseUrl: string):
     await allowConnections(databaseUrl, true);
     await sleep(SETTLE_MS);
   }
-  const row = (what: string, values: readonly number[], target?: Row["target"]) =>
-    figureRow({ case: NAME, what, subject: "Modeltier", figureUnit: "ms", subjectValues: values, target });
-  return [
-    row(
-      "Route without the database, p50",
-      without.map(({ p50Ms }) => p50Ms),
-    ),
-    row(
-      "Route without the database, p99",
-      without.map(({ p99Ms }) => p99Ms),
-      { atMost: MOST_P99_MS },
-    ),
-    row(
-      "Route with the database, p50",
-      withIt.map(({ p50Ms }) => p50Ms),
-    ),
-    row(
-      "Route with the database, p99",
-      withIt.map(({ p99Ms }) => p99Ms),
-    ),
-  ];
+  const rows = (what: string, values: readonly Latencies[], p99?: Row["target"]) => {
+    const row = (percent: keyof Latencies, target?: Row["target"]) =>
+      figureRow({
+        case: NAME,
+        what: `Route ${what} the database, ${percent.slice(0, 3)}`,
+        subject: "Modeltier",
+        figureUnit: "ms",
+        subjectValues: values.map((one) => one[percent]),
+        target,
+      });
+    return [row("p50Ms"), row("p99Ms", p99)];
+  };
+  return [...rows("without", without, { atMost: MOST_P99_MS }), ...rows("with", withIt)];
 }
 
 /** Without them the database is as good as gone for the service: what was open is cut, and nothing new is let in. */

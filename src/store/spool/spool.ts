@@ -133,13 +133,6 @@ export class Spool {
     this.#report();
   }
 
-  #forget(executionId: string, begun: Begun | undefined): void {
-    this.#begun.delete(executionId);
-    if (begun === undefined) return;
-    begun.intent = undefined;
-    begun.beginning = "";
-  }
-
   whenSafe(): Promise<void> | undefined {
     return this.#writer.whenSafe();
   }
@@ -183,6 +176,13 @@ export class Spool {
     await this.#retirement.close();
     await this.#space.close();
     this.#slot.release();
+  }
+
+  #forget(executionId: string, begun: Begun | undefined): void {
+    this.#begun.delete(executionId);
+    if (begun === undefined) return;
+    begun.intent = undefined;
+    begun.beginning = "";
   }
 
   /** What has no place on the disk waits in memory. That takes a disk that fills up although room was set aside. */
